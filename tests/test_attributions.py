@@ -13,8 +13,7 @@ from flax import linen as nn
 from rosalind import analysis, config, diagnostics, imported, measuring, models, results, study
 from rosalind.conditions import Network
 from rosalind.data import Split
-from rosalind.diagnostics import Subject, attribution_methods, occlusion
-from rosalind.models import windows
+from rosalind.diagnostics import Subject, attribution_methods
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 12, 12, 1)).astype(np.uint8)
@@ -201,39 +200,6 @@ class TestMethods:
         row, column = np.unravel_index(arrays["map"][0, 0].argmax(), arrays["map"].shape[2:])
         assert abs(arrays["axis/rows"][row] - 3) <= 1.5
         assert abs(arrays["axis/columns"][column] - 9) <= 1.5
-
-    def test_what_a_patch_cannot_reach_is_left_out_without_a_trace(self):
-        """Against the same network as a callable, whose images are painted and worked through whole."""
-        model = config.Model("test_attributions:Early", 8, (12, 12, 1), 3, (0.3,), (0.25,))
-        flat = models.flatten(jax.device_get(models.init(model, jax.random.key(3))))
-        moved = {path: np.float32(leaf + 0.2 * RNG.random(leaf.shape)) for path, leaf in flat.items()}
-        net = Network("early", None, model, models.unflatten(moved))
-        features = lambda images: np.asarray(models.apply(model, net.variables, images)[1])
-        kernel, bias = measuring.head_of(net)
-        called = Network("called", None, features=features, kernel=kernel, bias=bias)
-        known = measuring.reference(net, SPLIT, SPLIT)
-        assert len(windows.reached(model, net.variables, IMAGES, 3)) > 3
-        ours, expected = (
-            occlusion.hidden_patches(dataclasses.replace(network, reference=known), SPLIT) for network in (net, called)
-        )
-        for part, other in zip(ours, expected, strict=True):
-            np.testing.assert_allclose(part, other, atol=2e-5 * np.abs(other).max())
-
-
-class Early(nn.Module):
-    """Convolutions of stride 1 that see few positions, sums, scales of whole images; then one that sees all."""
-
-    width: int = 8
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        x = nn.tanh(nn.Conv(self.width, (3, 3), name="stem")(x))
-        y = nn.Conv(self.width, (3, 3), feature_group_count=2, name="grouped")(x)
-        x = nn.gelu(nn.BatchNorm(use_running_average=not train, name="norm")(x + y))
-        x = nn.Conv(self.width, (1, 1), name="one")(x) * nn.sigmoid(y.mean((1, 2), keepdims=True))
-        x = nn.relu(nn.Conv(self.width, (3, 3), padding="VALID", name="inner")(x))
-        x = nn.Conv(self.width, (3, 3), strides=2, name="apart")(x)
-        return nn.max_pool(x, (2, 2), (2, 2)).reshape(len(x), -1)
 
 
 class Single(nn.Module):

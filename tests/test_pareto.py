@@ -114,7 +114,7 @@ def test_the_report_and_its_figure_name_the_front(small_folder, store):
     for axes, column in zip(figure.axes, (0, 1), strict=True):
         assert {text.get_text() for text in axes.texts} == front
         offsets = [np.asarray(dots.get_offsets()) for dots in axes.collections]
-        drawn = [places[0] for places in offsets if len(places) == 1]
+        drawn = np.concatenate([places.reshape(-1, 2) for places in offsets])
         for mean in picture.mean:
             assert any(np.allclose(place, (mean[2] / 1000, 100 * mean[column])) for place in drawn)
 

@@ -9,7 +9,6 @@ from rosalind import geometry, measuring
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.measures import COORDINATES as MAPPED
-from rosalind.models import windows
 
 SHARES = 12
 """A deletion curve is taken at 0, 1/12, ..., 1 of the patches hidden."""
@@ -22,9 +21,6 @@ PIXELS = 2**16
 
 A ResNet-20 takes 2.0 ms of a core per such image in batches of 49 and 3.2 in batches of 196, which leave the cache.
 """
-
-KEPT = 2**14
-"""Pixels of images whose maps are kept beside them at once: 16 images of 32 pixels, 20 MB of a ResNet-20."""
 
 
 def grid(side: int, patch: int | None = None, stride: int | None = None) -> tuple[int, int, np.ndarray]:
@@ -52,25 +48,21 @@ def offsets(shape: Sequence[int], patch: int | None = None, stride: int | None =
     return patch, stride, [grid(side, patch, stride)[2] for side in shape[:2]]
 
 
-def _quantities(network: Network) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """From features and labels to angle, norm and margin, float64[n, 3]; see `occlusion`."""
+def _values(network: Network) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """From images and labels to angle, norm and margin, float64[n, 3]; see `occlusion`."""
     kernel, bias = measuring.head_of(network)
     reference = network.reference
     if reference is None:
         raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
     scale = np.array([1, *[reference.feature_scale or np.nan] * 2])
 
-    def quantities(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        features = measuring.features_of(network, Split(images, labels, np.zeros(len(labels), np.int32)))
         cell = geometry.measure(features, kernel, bias, labels, reference=reference)
-        numbers = np.stack([cell[name] for name in MAPPED], 1) / scale
-        return np.where(np.isfinite(numbers), numbers, np.nan)
+        quantities = np.stack([cell[name] for name in MAPPED], 1) / scale
+        return np.where(np.isfinite(quantities), quantities, np.nan)
 
-    return quantities
-
-
-def _features(network: Network, images: np.ndarray) -> np.ndarray:
-    unknown = np.zeros(len(images), np.int32)
-    return measuring.features_of(network, Split(images, unknown, unknown))
+    return values
 
 
 def _hide(images: np.ndarray, means: np.ndarray, places: Sequence[Sequence[tuple[int, int]]], patch: int) -> None:
@@ -101,53 +93,27 @@ def hidden_patches(
         float32[m, 3, rows, columns]: the value with the patch in the image's mean colour minus the value without. NaN
         where a margin is not finite or the unit 0.
     """
-    quantities = _quantities(network)
+    values = _values(network)
     images = np.asarray(jnp.asarray(split.images))
-    baseline = quantities(_features(network, images), split.labels)
+    baseline = values(images, split.labels)
     patch, stride, (rows, columns) = offsets(images.shape[1:], patch, stride)
-    places = [(top, left) for top in rows for left in columns]
-    hide, at_once = _hiding(network, images, places, patch)
+    places = [[(top, left)] for top in rows for left in columns]
     # Groups of one size, so that one program serves all, and no larger than needed.
-    groups = -(-len(images) // max(at_once, 1))
-    size = -(-len(images) // max(groups, 1))
+    groups = -(-len(images) // max(PIXELS // (len(places) * int(np.prod(images.shape[1:3]))), 1))
+    means, size = _means(images), -(-len(images) // max(groups, 1))
     maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
     for start in range(0, len(images), max(size, 1)):
         chosen = np.minimum(np.arange(start, start + size), len(images) - 1)
-        features = hide(images[chosen])
-        hidden = quantities(features.reshape(size * len(places), -1), np.repeat(split.labels[chosen], len(places)))
-        change = (hidden.reshape(size, len(places), len(MAPPED)) - baseline[chosen][:, None]).transpose(0, 2, 1)
+        repeated = np.repeat(chosen, len(places))
+        painted = images[repeated]
+        _hide(painted, means[repeated], places * size, patch)
+        hidden = values(painted, split.labels[repeated]).reshape(size, len(places), len(MAPPED))
+        change = (hidden - baseline[chosen][:, None]).transpose(0, 2, 1)
         real = len(images[start : start + size])
         maps[start : start + real] = change.reshape(size, len(MAPPED), len(rows), len(columns))[:real]
         if advance is not None:
             advance(real)
     return baseline, maps
-
-
-def _hiding(
-    network: Network, images: np.ndarray, places: Sequence[tuple[int, int]], patch: int
-) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
-    """From images to their features with a patch hidden at each place, float32[n, places, d]; and how many at once.
-
-    Where early convolutions see little of a patch, each place is a batch of images, of which only the rest is computed:
-    0.65 of the time of a ResNet-20 at 32 pixels, 0.9 of a ResNet-18.
-    """
-    config, variables, pixels = network.config, network.variables, int(np.prod(images.shape[1:3]))
-    sites = () if config is None else windows.reached(config, variables, images, patch)
-    if config is None or not sites:
-
-        def painted(some: np.ndarray) -> np.ndarray:
-            repeated = np.repeat(some, len(places), 0)
-            _hide(repeated, np.repeat(_means(some), len(places), 0), [[place] for place in places] * len(some), patch)
-            return _features(network, repeated).reshape(len(some), len(places), -1)
-
-        return painted, PIXELS // (len(places) * pixels)
-
-    def changed(some: np.ndarray) -> np.ndarray:
-        maps, means = windows.unchanged_maps(config, variables, some, sites), _means(some)
-        of_place = lambda place: windows.changed_features(config, variables, maps, means, *place, patch, sites)
-        return np.stack([np.asarray(of_place(place), np.float32) for place in places], 1)
-
-    return changed, KEPT // pixels
 
 
 def _means(images: np.ndarray) -> np.ndarray:
@@ -186,7 +152,7 @@ def occlusion(
         faster is better. NaN where a margin is not finite or the unit 0.
     """
     patch, stride, (rows, columns) = offsets(split.images.shape[1:], patch, stride)
-    quantities = _quantities(network)
+    values = _values(network)
     images = np.asarray(jnp.asarray(split.images))
     baseline, maps = hidden_patches(network, split, patch=patch, stride=stride)
     places, means = [(top, left) for top in rows for left in columns], _means(images)
@@ -201,7 +167,7 @@ def occlusion(
         repeated = np.full(len(chosen), index)
         painted = images[repeated]
         _hide(painted, means[repeated], chosen, patch)
-        curves = quantities(_features(network, painted), split.labels[repeated])[:, margin].reshape(len(orders), SHARES)
+        curves = values(painted, split.labels[repeated])[:, margin].reshape(len(orders), SHARES)
         deletion[index, :, 0] = baseline[index, margin]
         deletion[index, :, 1:] = curves[0], curves[1:].mean(0)
         if advance is not None:
