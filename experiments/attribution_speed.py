@@ -16,9 +16,9 @@ mean something. Rosalind
 over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31, occlusion 0.51
 beside Captum's default and 1.16 beside 7 perturbations at once; with smaller batches since, 1.0 to 1.6 of the latter
 in processor time. A goal of a third of Captum's time for occlusion is not reached: both sides spend it in convolutions.
-To compute only what a patch can reach (following the pass operation by operation while convolutions keep the map's size)
-was tried and left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for
-resnet18 and 1.04 for vgg16_bn, for 280 lines.
+To compute only what a patch can reach, operation by operation while convolutions keep the map's size, was tried and
+left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for resnet18 and
+1.04 for vgg16_bn, for 280 lines.
 """
 
 from collections.abc import Callable

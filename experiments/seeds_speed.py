@@ -4,9 +4,9 @@ Question: seconds of one after the other over those of all at once (`training.sp
 network and number of seeds, on the device at hand. `study.run(..., vmap_seeds=None)` measures the same on a GPU or TPU
 before it chooses, once per network and number of seeds.
 
-Expected, as on two x86 cores busy with other work (jax 0.10.2, three seeds, `seeds_speed.csv`): mlp 0.46, cnn 0.38; two seeds of
-resnet20 did not end in 200 s where 16 steps one after the other take 11. XLA for CPUs has no fast path for several
-kernels in one convolution: a study on a CPU never takes seeds together. No GPU was at hand.
+Expected, as on two x86 cores busy with other work (jax 0.10.2, three seeds, `seeds_speed.csv`): mlp 0.46, cnn 0.38; two
+seeds of resnet20 did not end in 200 s where 16 steps one after the other take 11. XLA for CPUs has no fast path for
+several kernels in one convolution: a study on a CPU never takes seeds together. No GPU was at hand.
 
 Command (one minute on two cores):
 
