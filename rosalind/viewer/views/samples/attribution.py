@@ -52,8 +52,9 @@ class Attribution:
         self.caption = caption("attribution-caption")
         self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
         self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
+        method = {HIDDEN: f"{HIDDEN}: angle, norm, margin"}
         choosers = (
-            frame.chooser(change, "attribution-method", "method", {HIDDEN: f"{HIDDEN}: angle, norm, margin"}),
+            frame.chooser(change, "attribution-method", "method", method, width=270),
             self.target,
             frame.chooser(change, "attribution-of", "maps of", OF),
             self.by,
