@@ -38,7 +38,8 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   is 0.32 and 0.81 of their time. Of resnet20 the products take 0.7 of a gradient; sums and lengths take the rest, half
   of it for the lengths of convolutions.
 - linear_path takes 1.00 of 11 evaluations with BatchNorm's statistics (0.305 and 0.303 s), 1.86 of 11 without.
-- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6.
+- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; coherence
+  since it makes no gradient per example 2.88, as much at 32, 128 and 512 examples.
 """
 
 import dataclasses
