@@ -18,7 +18,8 @@ with bytecode as an installation has it, and run in this environment.
 Expected, as on a busy machine with two cores, demo of 60 x 31, medians of three rounds: network 2.63 over 17.58
 (0.15); of two rounds, condition 2.16 over 13.40 (0.16), network 2.22 over 14.64 (0.15); of two rounds of a state
 shortly before, all 5.26 over 15.22 (0.35). The report's figures and text in two turns, each side in an environment of
-its own: 12.94 over 17.32, 13.01 over 17.21 (0.75; 13.68 and 14.24 before points were drawn together). There are 63
+its own, without SciPy's ranks (0.5 s): 12.94 over 17.32, 13.01 over 17.21 (0.75; 13.7 and 14.2 with them and before
+points were drawn together). There are 63
 files of 21 figures over 51 of 17. Of 12.7 s unprofiled, drawing PNG, PDF and SVG was 3.2, 3.0 and 2.2, their one
 layout 1.9, making the figures 2.3; freezing titles and labels between formats cost what it saved. Medians of five
 rounds of an earlier state: rosalind view to its first answer 1.12 over 1.22 (0.90), rosalind --help 0.21 over 0.20

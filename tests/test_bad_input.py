@@ -61,7 +61,9 @@ def words_of(session, name: str) -> str:
     """All text of a card that is visible."""
     view = session.views[name]
     parts = [part for part in view.root.references() if isinstance(part, Div) and part.visible]
-    texts = [getattr(view, "finding", ""), *(part.text for part in parts if part is not view.caption)]
+    texts = [part.text for part in parts if part is not view.caption]
+    # Of a view with a finding the caption is folded.
+    texts.append(view.finding if hasattr(view, "finding") else view.caption.text)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", " ".join(texts))).split())
 
 

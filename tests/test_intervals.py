@@ -123,6 +123,32 @@ def test_means_are_covered(samples, accuracy, agreement, conditions):
     assert 0.93 < np.mean((low <= accuracy) & (accuracy <= high)) < 0.97
 
 
+@pytest.mark.parametrize(("samples", "accuracy"), [(100, 0.99), (100, 0.995), (600, 0.998), (600, 0.999)])
+def test_means_are_covered_near_the_ceiling(samples, accuracy):
+    values = np.arange(16) / 15
+    drawn = of_samples(samples, accuracy, 0.4, 15)
+    low, high = accuracy_ends(samples, drawn @ values, drawn @ values**2, 15)
+    # With an agreement that the samples drawn alone say, 0.84 to 0.87.
+    assert 0.93 < np.mean((low <= accuracy) & (accuracy <= high)) < 0.97
+
+
+@pytest.mark.parametrize("centre", [1, 4, 7])
+def test_means_and_changes_are_covered_where_images_differ_in_difficulty(centre):
+    generator = np.random.default_rng(0)
+    samples, trials, studies = 200, 15, 200
+    # Conditions differ in severity; 1 of 10 predictions differ between two networks.
+    logits = centre + generator.normal(size=(studies, samples, 1)) + np.linspace(-0.5, 0.5, trials)
+    chance = generator.random(logits.shape)
+    redrawn = generator.random(logits.shape)
+    other = np.where(generator.random(logits.shape) < 0.1, redrawn, chance)
+    before, after = (drawn < 1 / (1 + np.exp(-logits)) for drawn in (chance, other))
+    truth = after.mean()
+    each = [robustness.accuracy_interval(study.mean(1), trials) for study in after]
+    change = [robustness.change_interval(study.mean(1)) for study in 1.0 * after - before]
+    assert np.mean([low <= truth <= high for low, high in each]) > 0.93
+    assert np.mean([low <= 0 <= high for low, high in change]) > 0.93
+
+
 @pytest.mark.parametrize(("samples", "accuracy"), [(100, 0.99), (100, 0.998), (600, 0.999)])
 def test_means_of_conditions_that_agree_are_covered_as_single_ones(samples, accuracy):
     right = np.arange(samples + 1)
@@ -146,14 +172,17 @@ def test_changes_of_means_are_covered_where_few_samples_change_throughout(sample
     assert np.mean((low <= chance @ values) & (chance @ values <= high)) > 0.93
 
 
-@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.98])
-def test_changes_of_means_are_covered(accuracy):
+@pytest.mark.parametrize(
+    ("accuracy", "ratio", "trials"),
+    [(0.5, 1.0, 4), (0.9, 1.0, 4), (0.98, 1.0, 4), (0.9, 1.0, 15), (0.98, 1.0, 15), (0.98, 0.9, 15)],
+)
+def test_changes_of_means_are_covered(accuracy, ratio, trials):
     generator = np.random.default_rng(0)
-    samples, trials, studies = 600, 4, 2000
+    samples, studies = 600, 2000 if trials == 4 else 800
     chance = generator.beta(1.5 * accuracy, 1.5 * (1 - accuracy), (studies, samples))
-    change = (generator.binomial(trials, chance) - generator.binomial(trials, chance)) / trials
-    ends = change_ends([sums_of(one) for one in change])
-    assert 0.93 < np.mean((ends[:, 0] <= 0) & (ends[:, 1] >= 0)) < 0.97
+    first, second = (generator.binomial(trials, chance * share) / trials for share in (1, ratio))
+    low, high = change_ends([sums_of(change) for change in second - first]).T
+    assert 0.93 < np.mean((low <= accuracy * (ratio - 1)) & (accuracy * (ratio - 1) <= high)) < 0.97
 
 
 def test_changes_are_paired_by_sample():

@@ -1,4 +1,4 @@
-"""Concordance of numbers over pairs of networks: over all, along an axis, in every environment; ranks. NumPy only."""
+"""Concordance of two numbers over pairs of networks: over all, along one axis, and in every environment. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,25 +28,6 @@ def kendall(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     first, second = signs_of(x), signs_of(y)
     size = np.sqrt(np.abs(first).sum() * np.abs(second).sum())
     return float((first * second).sum() / size) if size else float("nan")
-
-
-def mean_ranks(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows n"]:
-    """float64: ranks from 1 along the last axis, ties in their middle; NaN in every row that has one.
-
-    >>> mean_ranks(np.array([0.5, 0.1, 0.5, 0.9]))
-    array([2.5, 1. , 2.5, 4. ])
-    """
-    # Not scipy.stats, which has the same function and takes 0.6 s to import.
-    order = np.argsort(x, axis=-1, kind="stable")
-    placed, place = np.take_along_axis(x, order, -1), np.arange(x.shape[-1])
-    edge = np.ones((*x.shape[:-1], min(x.shape[-1], 1)), bool)
-    changes = placed[..., 1:] != placed[..., :-1]
-    first = np.maximum.accumulate(np.where(np.concatenate([edge, changes], -1), place, 0), -1)
-    ends = np.where(np.concatenate([changes, edge], -1), place, place[-1:])
-    last = np.minimum.accumulate(ends[..., ::-1], -1)[..., ::-1]
-    ranks = np.empty(x.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2 + 1, -1)
-    return np.where(np.isnan(x).any(-1, keepdims=True), np.nan, ranks)
 
 
 def order_of(x: Float[np.ndarray, " n"]) -> bytes:

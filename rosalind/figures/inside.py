@@ -71,9 +71,9 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
     if not infos:
         return None
     infos = [info for info in infos if info.id == infos[0].id]
-    family = {group.name: group.family for group in robustness.groups(results)}
     colours, dashes = families(results.networks.values()), ("-", ":", "-.")
-    group_of = {name: group.name for group in robustness.groups(results) for name in group.networks}
+    groups = robustness.groups(results)
+    group_of, family = {n: g for g in groups for n in g.networks}, {g.name: g.family for g in groups}
     conditions = list(dict.fromkeys(info.condition or "" for info in infos))
     figure = Figure(figsize=(1.6 + 3.6 * len(conditions), 3.4), layout="constrained")
     for axes, condition in zip(
@@ -84,7 +84,7 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
             if (info.condition or "") == condition:
                 arrays = info.arrays(("error", "axis/points"))
                 is_null = all(results.networks[end].is_dense for end in (info.network, info.other) if end)
-                name = "two dense seeds" if is_null else group_of[info.network]
+                name = "two dense seeds" if is_null else group_of[info.network].name
                 lines.setdefault(name, []).append((arrays["axis/points"], arrays["error"]))
         drawn: list[str] = []
         for name, paths in lines.items():

@@ -137,6 +137,11 @@ class Sums(NamedTuple):
     squares: float
     """Sum of the squares of all."""
 
+    @property
+    def mean(self) -> float:
+        """The mean change; NaN without samples."""
+        return (self.better - self.worse) / self.count if self.count else float("nan")
+
 
 def sums_of(change: np.ndarray) -> Sums:
     """The sums of float[n] changes in [-1, 1]."""
