@@ -9,9 +9,9 @@ Command (five minutes of one core, nothing cached; a minute afterwards), also as
     python experiments/compilations.py
 
 Every study is run in a process of its own. Expected, and at commit 21f71c7 with the same studies: four methods at one
-sparsity 205 (227), and as many with 3 seeds (227); at two sparsities 263 (285), as the control
-`dense_narrow` of the second has shapes of its own; the demo's eight methods 235 (353), with 3 seeds 235 (369), 0.64 of
-them.
+sparsity 205 (227), and as many with 3 seeds (227); at two sparsities 263 (285), as the control `dense_narrow` of the
+second has shapes of its own: without that control 140 and 140. The demo's eight methods 235 (353), with 3 seeds 235
+(369), 0.64 of them.
 """
 
 import multiprocessing
