@@ -35,6 +35,7 @@ from rosalind.viewer.state import (
     without_lost,
 )
 from rosalind.viewer.views import VIEWS, Frame, View, choices
+from rosalind.viewer.views.cursor import CellCursor
 
 WATCH_INTERVAL = 5000
 """Milliseconds between two checks whether the study has grown."""
@@ -200,10 +201,14 @@ class Session:
 
     def _walk_cells(self, figure: str, key: str, shift: str = "") -> None:
         """Move the cursor of a figure, or choose the cell that it is on; what it is on is read out."""
-        for view in list(self.views.values()):
-            cursor = getattr(view, "cursors", {}).get(figure)
-            if cursor is not None:
-                self.controls.live.text = cursor.press(key, shift=bool(shift))
+        cursor = self._cursors().get(figure)
+        if cursor is not None:
+            self.controls.live.text = cursor.press(key, shift=bool(shift))
+
+    def _cursors(self) -> dict[str, CellCursor]:
+        """The cursors of all views, by the names of their figures."""
+        views = self.views.values()
+        return {figure: cursor for view in views for figure, cursor in getattr(view, "cursors", {}).items()}
 
     def _follow(self, kind: str, text: str) -> None:
         """Show the state of an address the browser went back to; or take over what could be undone before a reload."""
@@ -389,9 +394,14 @@ class Session:
         """Make all views anew after the study has changed; a sentence for each part of the state that is lost."""
         self.choices = choices(self.store, self.panels.classes)
         self.state, problems = without_lost(self.store, self.state, self.choices)
+        places = {figure: cursor.place for figure, cursor in self._cursors().items() if cursor.place is not None}
         self.panels.clear()
         self.controls.refill(self.state)
         self._draw(self._frame())
+        for figure, cursor in self._cursors().items():
+            if figure in places and all(cursor.size()):
+                cursor.go(*places[figure])
+        self.controls.remade.text = str(self.generation)
         return problems
 
     def show_errors(self, *messages: str) -> None:

@@ -58,10 +58,13 @@ shown.replaceChildren(...JSON.parse(cb_obj.text).map(([letter, words]) => {
 """
 """Scripts run on a text: the address, the names of late views, what is read out, A and B above the page."""
 
-GROWN = """
-document.getElementById("study").textContent = cb_obj.text;
+STUDY = 'document.getElementById("study").textContent = cb_obj.text;'
+
+REMADE = """
+window.rosalindRemade();
 setTimeout(() => window.bokehPatches?.dropUnusedModels(cb_obj.document), 1000);
 """
+"""Script run on the number of times that the study has grown, and all views were made anew."""
 
 PLACE = "[document.body.dataset.theme, document.body.dataset.layout] = cb_obj.text.split(' ')"
 
@@ -84,7 +87,8 @@ class Controls:
         self.keys = self._hidden("keys", "")
         self.keys.on_change("text", lambda attr, old, new: actions.press(new.partition(" ")[2]))
         self.page = self._hidden("page", PLACE)
-        self.study = self._hidden("study", GROWN)
+        self.study = self._hidden("study", STUDY)
+        self.remade = self._hidden("remade", REMADE)
         self.late = self._hidden("late", LATE)
         self.live = self._hidden("live", LIVE)
         self.sides = self._hidden("sides", SIDES)
@@ -188,6 +192,7 @@ class Controls:
             self.keys,
             self.page,
             self.study,
+            self.remade,
             self.late,
             self.live,
             self.sides,

@@ -122,6 +122,32 @@
     }
   };
 
+  // Views that are made anew, as the study has grown, take the focus with them; what replaces them gets it.
+  let kept = null;
+  const within = (view) => [...(view.shadow_el ?? view.el).querySelectorAll("*")];
+  const keepFocus = () => {
+    let element = document.activeElement;
+    const hosts = [element];
+    for (; element?.shadowRoot?.activeElement; hosts.unshift(element)) element = element.shadowRoot.activeElement;
+    const views = [...Bokeh.index?.query?.((view) => view.model.name && hosts.includes(view.el)) ?? []];
+    const view = views.sort((one, other) => hosts.indexOf(one.el) - hosts.indexOf(other.el))[0];
+    const at = view && view.el !== element ? within(view).indexOf(element) : -1;
+    kept = view ? { name: view.model.name, at, tag: element.tagName } : null;
+  };
+  // Of a step within one shadow root no focus event gets out of it.
+  for (const gesture of ["keyup", "pointerup"]) document.addEventListener(gesture, keepFocus, true);
+  window.rosalindRemade = () => {
+    let tries = 30;
+    const again = () => {
+      if (!kept || document.activeElement !== document.body) return;
+      const view = [...Bokeh.index.query((view) => view.model.name === kept.name && view.el.isConnected)].pop();
+      const element = view && (kept.at < 0 ? view.el : within(view)[kept.at]);
+      if (element?.tagName === kept.tag) element.focus({ preventScroll: true });
+      if (document.activeElement === document.body && (tries -= 1)) setTimeout(again, 100);
+    };
+    again();
+  };
+
   let waiting = 0, resized = 0;
   window.rosalindAnswered = () => {
     clearTimeout(waiting);

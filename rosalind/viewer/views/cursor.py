@@ -32,7 +32,7 @@ class CellCursor:
             middle: of the first cell, on both axes.
             column: the middle and the width of a column, by its number.
         """
-        self._size, self._choose, self._describe, self._middle = size, choose, describe, middle
+        self.size, self._choose, self._describe, self._middle = size, choose, describe, middle
         self._column = column or (lambda number: (number + middle, 1.0))
         self.place: tuple[int, int] | None = None
         """Column and row; None before the first key."""
@@ -49,21 +49,23 @@ class CellCursor:
 
         The first key shows the cursor on the first cell. It stays on the cells, also where they have become fewer.
         """
-        columns, rows = self._size()
+        columns, rows = self.size()
         if not columns or not rows or (key not in MOVES and key != "Enter"):
             return ""
-        if self.place is None:
-            self.place = (0, 0)
-        elif key in MOVES:
-            across, down = MOVES[key]
-            self.place = (self.place[0] + across, self.place[1] + down)
-        column, row = (int(np.clip(at, 0, most - 1)) for at, most in zip(self.place, (columns, rows), strict=True))
-        self.place = column, row
-        x, width = self._column(column)
-        at = {"x": x, "y": row + self._middle, "w": 0.96 * width}
-        fill(self.source, {name: np.array([value], np.float32) for name, value in at.items()})
+        across, down = MOVES[key] if self.place is not None and key in MOVES else (0, 0)
+        column, row = self.place or (0, 0)
+        column, row = self.go(column + across, row + down)
         described = self._describe(column, row)
         if key != "Enter":
             return described
         self._choose(column, row, shift)
         return f"{described}: chosen"
+
+    def go(self, column: int, row: int) -> tuple[int, int]:
+        """Show the cursor on a cell, or on the nearest there is; gives its column and row."""
+        columns, rows = self.size()
+        self.place = column, row = int(np.clip(column, 0, columns - 1)), int(np.clip(row, 0, rows - 1))
+        x, width = self._column(column)
+        at = {"x": x, "y": row + self._middle, "w": 0.96 * width}
+        fill(self.source, {name: np.array([value], np.float32) for name, value in at.items()})
+        return self.place
