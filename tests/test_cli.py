@@ -11,7 +11,6 @@ import pytest
 from conftest import small_study
 
 from rosalind import (
-    arguments,
     cli,
     conditions,
     config,
@@ -27,6 +26,7 @@ from rosalind import (
     viewer,
 )
 from rosalind.analysis import claims
+from rosalind.cli import arguments
 
 
 def rosalind(*words: str, folder: Path | None = None):
@@ -103,7 +103,7 @@ def test_methods_of_the_command_line_that_are_none(text):
 
 def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):
     plans = []
-    monkeypatch.setattr(cli, "_run", lambda plan, out, **_: plans.append(plan))
+    monkeypatch.setattr(cli.running, "_run", lambda plan, out, **_: plans.append(plan))
     cli.run(out="out", corruptions=("fog",), severities=(1,), attacks=("fgsm",), bn=("train", "adapted"))
     ids = [condition.id for condition in plans[0].conditions]
     assert ids == ["clean", "fog-1", "fgsm-8", "clean-adapted", "fog-1-adapted", "fgsm-8-adapted"]

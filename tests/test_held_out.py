@@ -216,7 +216,7 @@ def test_a_study_with_the_ten_keeps_the_ids_of_the_others():
 )
 def test_one_flag_adds_the_ten_at_the_studys_severities(name, ten, monkeypatch):
     planned = []
-    monkeypatch.setattr(cli, "_run", lambda study, *_, **__: planned.append(study))
+    monkeypatch.setattr(cli.running, "_run", lambda study, *_, **__: planned.append(study))
     for held_out in (None, name):
         cli.run(out=Path("out"), corruptions=("fog", "sparkles"), severities=(2, 4), files="folder", held_out=held_out)
     without, beside = (study.conditions for study in planned)

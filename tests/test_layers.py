@@ -39,10 +39,7 @@ ARROWS = {
         "imported",
     },
     "demo": {"config"},
-    "arguments": {"config"},
-    "listing": {"study", "viewer"},
-    "ending": set(),
-    "cli": {"study", "viewer", "figures", "exports", "demo", "arguments", "listing", "ending"},
+    "cli": {"study", "viewer", "figures", "exports", "demo"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 

@@ -242,7 +242,7 @@ class TestCommands:
 
     def test_run_builds_the_conditions_of_its_flags(self, tmp_path, monkeypatch, frost_folder):
         seen = []
-        monkeypatch.setattr(cli, "_run", lambda study_, out, **_: seen.append(study_))
+        monkeypatch.setattr(cli.running, "_run", lambda study_, out, **_: seen.append(study_))
         cli.run(
             out=tmp_path,
             benchmark="common19",

@@ -1,13 +1,19 @@
-"""Words of the command line as configs: NAME:OPTION=VALUE as a method, FILE.py:NAME as a study."""
+"""Words of the command line as configs: NAME:OPTION=VALUE as a method, FILE.py:NAME as a study; kinds of flags."""
 
 import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from rosalind.config import Method, Regime, Study, resolve
+
+Folder = Annotated[Path, tyro.conf.Positional]
+Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
+"""A flag that is given or not; tyro would add `--no-no-view`."""
 
 
 def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> Method:

@@ -1,0 +1,43 @@
+"""The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import tyro
+
+import rosalind
+from rosalind.cli import ending, listing
+from rosalind.cli.adding import attribute, corrupt, diagnose, fourier
+from rosalind.cli.reading import claims, compare, explain, export, place, report, view
+from rosalind.cli.running import demo, run
+
+
+def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
+    """Print the built-in names of a kind, one line each.
+
+    Args:
+        kind: Methods with their family, paper and options; corruptions; conditions; models; data sets; measures;
+            diagnostics with their paper and options; claims with their options; views.
+    """
+    rows = list(listing.rows(kind))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+
+
+def main() -> None:
+    """Run the command line."""
+    # Modules of one's own lie in the current folder; a console script has only its own on the path.
+    sys.path.append(os.getcwd())
+    functions = (demo, run, view, report, compare, claims, explain, place, export)
+    functions += (corrupt, attribute, diagnose, fourier)
+    commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
+    commands["list"] = list_names
+    if sys.argv[1:] == ["--version"]:
+        print(f"rosalind {rosalind.__version__}")
+        return
+    first = (rosalind.__doc__ or "").partition("\n")[0]
+    about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
+    ending.run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about))

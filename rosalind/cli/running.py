@@ -1,0 +1,163 @@
+"""Commands that make a study: `demo` and `run`."""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+import rosalind
+from rosalind.cli import ending
+from rosalind.cli.arguments import Switch, apart, method_of, regime_of, study_of
+from rosalind.cli.reading import view
+from rosalind.config import BatchNorm, Condition, Data, Model, Study, Train, conditions
+
+EPSILON = 8
+"""Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
+
+_DATA, _MODEL, _TRAIN = Data(), Model(), Train()
+_OF_EVERY_RUN = ("study", "out", "jobs", "vmap_seeds", "dry_run")
+"""Parameters of `run` that are no part of a study."""
+
+
+def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0, jobs: int | None = None) -> None:
+    """Train, prune, corrupt, measure and view the embedded digits: two to seven minutes on two cores.
+
+    Args:
+        out: The study folder; run again, the demo finds what is done there.
+        no_view: Print the table and stop, for scripts.
+        port: Of the viewer; 0 takes a free one.
+        jobs: Processes; one per core by default.
+    """
+    _run(rosalind.demo.study(), out, jobs=jobs)
+    if not no_view:
+        view((out,), port=port)
+
+
+def run(
+    study: Annotated[str | None, tyro.conf.Positional] = None,
+    *,
+    out: Path,
+    data: Data = _DATA,
+    model: Model = _MODEL,
+    train: Annotated[Train, tyro.conf.AvoidSubcommands] = _TRAIN,
+    methods: tuple[str, ...] = ("random", "magnitude"),
+    sparsities: tuple[float, ...] = (0.8, 0.95),
+    regimes: tuple[str, ...] = (),
+    corruptions: tuple[str, ...] = (),
+    benchmark: Literal["common15", "common19", "mnist-c"] = "common15",
+    severities: tuple[int, ...] = (1, 2, 3, 4, 5),
+    held_out: Literal["cifar-c-bar", "imagenet-c-bar"] | None = None,
+    textures: str | None = None,
+    files: str | None = None,
+    draws: int = 1,
+    bn: tuple[BatchNorm, ...] = ("train",),
+    attacks: tuple[Literal["fgsm", "pgd-linf", "pgd-l2", "pgd_transfer"], ...] = (),
+    weight_noise: tuple[float, ...] = (),
+    shifts: tuple[str, ...] = (),
+    measures: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    jobs: int | None = None,
+    vmap_seeds: bool | None = None,
+    dry_run: Switch = False,
+) -> None:
+    """Run a study of your own: one written in Python, or one from flags.
+
+    Methods, regimes, corruptions, measures, data.name and model.name may be `module:NAME`, of a module in the current
+    folder or on PYTHONPATH.
+
+    Args:
+        study: A `config.Study` in a file, `mine.py:STUDY`, or in a module, `package.module:NAME`; of the
+            flags only --out, --jobs, --vmap-seeds and --dry-run are then allowed.
+        out: The study folder; what is done there is not done again.
+        data: Which images.
+        model: Which network.
+        train: How the dense networks are trained.
+        methods: Pruning methods, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
+            lrr:rate=0.3 or mine:GRADIENT:epochs=3. Values are JSON or words; two of one method need label=NAME.
+        sparsities: Removed fractions of the prunable weights.
+        regimes: Robust training regimes beside the plain one, as methods are given: gaussian:sigma=0.2 augmix.
+        corruptions: By name; all of the benchmark if none is given.
+        benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
+        severities: 1 to 5.
+        held_out: The ten corruptions of CIFAR-10-C-bar or ImageNet-C-bar (arXiv 2102.11273) beside the others,
+            generated, at the same severities, with a mean of their own: does the ranking of methods hold on them?
+        textures: Folder of frost's pictures (frost1.png, ...). Without them, and without the package
+            imagecorruptions, the benchmark has frost_synthetic instead, and says so.
+        files: Official images that stand in for generated ones: a folder in the layout of CIFAR-10-C, or
+            tfds:cifar10_corrupted, tfds:mnist_corrupted.
+        draws: Of every random corruption; claims about single samples need at least three.
+        bn: BatchNorm statistics to measure with, one cell each: stored ones (train), those of clean training images
+            (recalibrated), or of the condition's own batch (adapted).
+        attacks: On each network, or made on the first dense network and shared (pgd_transfer), of 8 grey
+            levels; pgd-l2 of 0.5 on pixels in [0, 1].
+        weight_noise: Strengths relative to each layer's root mean square weight.
+        shifts: Folders with samples of their own, such as CIFAR-10.1's; called by their folder's name.
+        measures: Further measures of every sample.
+        seeds: One dense network and one of every method and sparsity each.
+        jobs: Processes on this machine; by default one per core where the networks are small and there is no GPU or
+            TPU, else 1.
+        vmap_seeds: Train the seeds of a method as one program; by default on a GPU or TPU where that is measured to be
+            faster.
+        dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
+    """
+    given = {flag: value for flag, value in locals().items() if flag not in _OF_EVERY_RUN}
+    if study is not None:
+        defaults = run.__kwdefaults__ or {}
+        changed = [flag.replace("_", "-") for flag, value in given.items() if value != defaults[flag]]
+        if changed:
+            raise ValueError(
+                f"of the flags only --out, --jobs, --vmap-seeds and --dry-run are allowed beside {study!r}, got "
+                f"--{', --'.join(changed)}; change that study instead."
+            )
+        _run(study_of(study), out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
+        return
+    apart(corruptions=corruptions, measures=measures)
+    corrupted = corruptions
+    if not corrupted:
+        common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
+        corrupted = {
+            "common15": common,
+            "common19": (*common, *rosalind.corruptions.EXTRA),
+            "mnist-c": rosalind.corruptions.MNIST_C,
+        }[benchmark]
+    cells = conditions(corrupted, severities, draws=range(draws), files=files, textures=textures)
+    if held_out:
+        ten = {"cifar-c-bar": rosalind.corruptions.BAR, "imagenet-c-bar": rosalind.corruptions.IMAGENET_BAR}[held_out]
+        unseen = [name for name in ten if name not in corrupted]
+        cells += conditions(unseen, severities, draws=range(draws))[1:]
+    others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
+    others += [Condition("weight_noise", strength) for strength in weight_noise]
+    others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
+    measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
+    pruned = tuple(method_of(text, sparsities) for text in methods)
+    robust = tuple(regime_of(text) for text in regimes)
+    asked = Study(data, model, train, pruned, measured, seeds, measures=measures, regimes=robust)
+    _run(asked, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
+
+
+def _run(
+    study: Study, out: Path, *, jobs: int | None = None, vmap_seeds: bool | None = None, dry_run: bool = False
+) -> None:
+    """Print the work of a study, run it, print its table and how long it took."""
+    began = time.monotonic()
+    rosalind.study.use_compilation_cache()
+    work = rosalind.study.estimate(study, out)
+    count: int = rosalind.study.default_jobs(study) if jobs is None else jobs
+    processes = f", in {count} processes" if count > 1 and work.networks + work.cells else ""
+    print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
+    if dry_run:
+        return
+    incomplete = None
+    try:
+        study_results = rosalind.study.run(study, out, jobs=count, vmap_seeds=vmap_seeds)
+    except rosalind.study.Incomplete as error:
+        incomplete, study_results = error, error.results
+    print(rosalind.analysis.robustness.text_table(study_results))
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    size = f"{len(study_results.networks)} networks x {len(study_results.conditions)} conditions"
+    print(f"\n{size} in {out}: {minutes}:{seconds:02d}\n\nSee it with: rosalind view {out}")
+    if incomplete is not None:
+        ending.fail(incomplete)
