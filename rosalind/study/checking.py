@@ -13,7 +13,7 @@ import numpy as np
 
 from rosalind import conditions, data, diagnostics, fields, measures, models, pruning, results
 from rosalind.analysis import robustness
-from rosalind.config import Study, is_outside, short_name, unknown
+from rosalind.config import Method, Study, is_outside, short_name, unknown
 from rosalind.study import controls, ensembles, planning, regimes
 
 
@@ -30,6 +30,48 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
     study = fields.checked(study)
     models.backbone(study.model.name)
+    _check_labels(study)
+    _check_conditions(study)
+    _check_diagnostics(study)
+    if study.umap and importlib.util.find_spec("umap") is None:
+        raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
+    if study.attributions:
+        _check_among("attribution_conditions", "conditions", study.attribution_conditions, _ids(study))
+    dataset = planning.load(study.data)
+    _check_pairs(study, dataset)
+    side = min(dataset.image_shape[:2])
+    if study.train.crop >= side:
+        raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
+    _check_sizes(study, dataset)
+    regimes.check(study, dataset)
+    full = planning.completed(study, dataset)
+    _check_names(full)
+    _check_decks(full, dataset)
+    _check_model(full)
+    for method in full.methods:
+        _check_method(full, method, dataset)
+    for planned in planning.conditions_of(study, dataset):
+        conditions.check_files(planned, dataset.test)
+    if folder is not None:
+        results.check_writable(Path(folder))
+    return dataset
+
+
+def _ids(study: Study) -> list[str]:
+    return [condition.id for condition in study.conditions]
+
+
+def _check_among(field: str, kind: str, given: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise ValueError, which names the field, for ids of networks or conditions that the study does not have."""
+    if absent := [name for name in given if name not in allowed]:
+        raise ValueError(
+            f"{field} must be ids of the study's {kind}, got {absent}; "
+            f"allowed: {', '.join(allowed[:20])}{', ...' if len(allowed) > 20 else ''}."
+        )
+
+
+def _check_labels(study: Study) -> None:
+    """Raise ValueError for methods that are wrong, for labels given twice, and for parents that are none."""
     methods = controls.with_random(study)
     labels = ["dense", *(pruning.label_of(m) for m in methods), *(b.label for b in study.baselines)]
     if repeats := repeated(labels):
@@ -46,8 +88,11 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
             )
         if any(b.label == method.parent and b.epochs == 0 for b in study.baselines):
             raise ValueError(f"methods: `parent` must be a trained network, got {method.parent!r} of 0 epochs.")
-    ids = [condition.id for condition in study.conditions]
-    for kind, values in (("seeds", study.seeds), ("conditions", ids)):
+
+
+def _check_conditions(study: Study) -> None:
+    """Raise ValueError for conditions, seeds, means and measures that are wrong, missing or given twice."""
+    for kind, values in (("seeds", study.seeds), ("conditions", _ids(study))):
         if not values:
             raise ValueError(f"{kind} is empty; at least one is needed.")
         if repeats := repeated(values):
@@ -57,68 +102,58 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         _check_id("conditions", condition.id)
     _check_means(study)
     measures.of_study(study.measures)
+
+
+def _check_diagnostics(study: Study) -> None:
+    """Raise ValueError for diagnostics that are wrong, given twice, or under a condition that the study lacks."""
+    ids = _ids(study)
     for diagnosis in study.diagnostics:
         diagnostics.plan(diagnosis)
         if absent := [c for c in diagnosis.under if c not in ids]:
             raise ValueError(f"diagnostics: {diagnosis.id} is under {absent}, which the study does not have.")
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
         raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
-    if study.umap and importlib.util.find_spec("umap") is None:
-        raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
-    missing = [c for c in study.attribution_conditions if c not in ids]
-    if missing and study.attributions:
-        raise ValueError(
-            f"attribution_conditions must be ids of the study's conditions, got {missing}; "
-            f"allowed: {', '.join(ids[:20])}{', ...' if len(ids) > 20 else ''}."
-        )
-    dataset = planning.load(study.data)
-    if study.attribution_pairs:
-        names = {
-            name for part in planning.tasks(study) for task in part for name in planning.expected(study, dataset, task)
-        }
-        if absent := sorted({name for pair in study.attribution_pairs for name in pair} - names):
-            raise ValueError(
-                f"attribution_pairs must be ids of the study's networks, got {absent}; "
-                f"allowed: {', '.join(sorted(names)[:20])}{', ...' if len(names) > 20 else ''}."
-            )
-    side = min(dataset.image_shape[:2])
-    if study.train.crop >= side:
-        raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
-    _check_sizes(study, dataset)
-    regimes.check(study, dataset)
-    full = planning.completed(study, dataset)
-    _check_names(full)
-    _check_decks(full, dataset)
-    model = full.model
-    variables = models.blank(model)
+
+
+def _check_pairs(study: Study, dataset: data.Dataset) -> None:
+    """Raise ValueError for pairs of networks to explain by maps that the study does not make."""
+    if not study.attribution_pairs:
+        return
+    tasks = [task for part in planning.tasks(study) for task in part]
+    names = {name for task in tasks for name in planning.expected(study, dataset, task)}
+    given = {name for pair in study.attribution_pairs for name in pair}
+    _check_among("attribution_pairs", "networks", sorted(given), sorted(names))
+
+
+def _check_model(study: Study) -> None:
+    """Raise ValueError for the model of a completed study; warn of one that ends in a head of its own."""
+    model = study.model
     for diagnosis in study.diagnostics:
         diagnostics.check_model(diagnosis.id, diagnostics.plan(diagnosis)[0], model)
     if model.variables is not None:
         models.init(model, jax.random.key(0))
-    features, classes = variables["params"]["head"]["kernel"].shape
+    features, classes = models.blank(model)["params"]["head"]["kernel"].shape
     if features == classes and is_outside(model.name):
         warnings.warn(
             f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
             "so it must end before its own.",
-            stacklevel=2,
+            stacklevel=3,
         )
-    for method in full.methods:
-        pruned = planning.parent_model(full, method)
-        variables = models.blank(pruned)
-        pruning.check_network(
-            method,
-            variables["params"],
-            protected=study.protected,
-            functions=pruning.ModelFunctions(**models.model_functions(pruned)),
-            groups=models.groups(pruned) if pruning.recipe_of(method.name).granularity == "channel" else (),
-            state={name: tree for name, tree in variables.items() if name != "params"},
-            batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
-        )
-    for planned in planning.conditions_of(study, dataset):
-        conditions.check_files(planned, dataset.test)
-    if folder is not None:
-        results.check_writable(Path(folder))
-    return dataset
+
+
+def _check_method(study: Study, method: Method, dataset: data.Dataset) -> None:
+    """Raise ValueError where a method cannot prune the network that a completed study gives it."""
+    model = planning.parent_model(study, method)
+    variables = models.blank(model)
+    pruning.check_network(
+        method,
+        variables["params"],
+        protected=study.protected,
+        functions=pruning.ModelFunctions(**models.model_functions(model)),
+        groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
+        state={name: tree for name, tree in variables.items() if name != "params"},
+        batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
+    )
 
 
 def _check_id(field: str, name: str) -> None:
