@@ -109,8 +109,7 @@ def _check_diagnostics(study: Study) -> None:
     ids = _ids(study)
     for diagnosis in study.diagnostics:
         diagnostics.plan(diagnosis)
-        if absent := [c for c in diagnosis.under if c not in ids]:
-            raise ValueError(f"diagnostics: {diagnosis.id} is under {absent}, which the study does not have.")
+        _check_among(f"diagnostics: `under` of {diagnosis.id}", "conditions", diagnosis.under, ids)
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
         raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
 
