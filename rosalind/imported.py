@@ -52,7 +52,7 @@ class Imported:
         sparsity: Removed fraction as it was asked for, in [0, 1]; by default that of the masks, and without those not
             known.
         masks: Of every kernel by path, the head's too: the mask, or the weights themselves, of which those that are 0
-            count as removed.
+            count as removed; without NaN.
         parameters: Number of parameters, biases and norms too.
         fingerprint: Of the weights, so that a later call can tell whether they changed; by default a hash of the head,
             the masks and what the callable gives for clean images.
@@ -92,6 +92,12 @@ def check(network: Imported) -> None:
         if mask.dtype.kind not in "bifu" or not mask.size:
             raise ValueError(
                 f"mask {path!r} of {network.name!r} must be of numbers, got {mask.dtype}{list(mask.shape)}."
+            )
+        # NaN is not 0: it would count as kept (findings/xarray_zarr_zeros_are_nan.sh).
+        if mask.dtype.kind == "f" and (gaps := int(np.isnan(mask).sum())):
+            raise ValueError(
+                f"mask {path!r} of {network.name!r} must hold no NaN, got {gaps} of {mask.size}: "
+                "set removed weights to 0."
             )
     size = sum(mask.size for mask in kept.values())
     if network.parameters is not None and network.parameters < max(size, 1):
@@ -156,7 +162,8 @@ def from_torch(
         masks is masked anew first, as a call of its layer does.
 
     Raises:
-        ValueError: a head that is not there or is no linear layer, a mean without std.
+        ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; a
+            quantised head; another quantised kernel, unless `masks` and `parameters` are given.
     """
     import torch
 
@@ -169,7 +176,13 @@ def from_torch(
     last: Any = named
     if (mean is None) != (std is None):
         raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
-    parameter = next(model.parameters())
+    if "__nncf_hooks" in layers:
+        # They act in a call of the whole model only; its weights have no zeros (findings/nncf_prune_keeps_weights.sh).
+        raise ValueError(
+            f"{name!r} has hooks of NNCF, which its weights know nothing of: give "
+            "`nncf.strip(model, strip_format=nncf.StripFormat.IN_PLACE)`."
+        )
+    parameter = next(parameter for parameter in model.parameters() if parameter.is_floating_point())
     _mask_anew(model)
 
     def inputs(images: np.ndarray) -> "torch.Tensor":
@@ -260,15 +273,23 @@ def from_torch(
         and path.rpartition(".")[2].endswith("weight")
         and not isinstance(layers.get(path.rpartition(".")[0]), no_kernels)
     }
+    # Quantised kernels are tensors of another class, or packed bytes (findings/bitsandbytes_zeros_are_pairs.sh).
+    packed = [path for path, x in kernels.items() if type(x) is not torch.Tensor or not x.is_floating_point()]
+    if f"{head}.weight" in packed or (packed and not {"masks", "parameters"} <= fields.keys()):
+        raise ValueError(
+            f"{name!r} has quantised weights, whose zeros cannot be counted here: {', '.join(packed[:5])}. Give "
+            "`masks` and `parameters` of what they stand for, and leave the head as it is."
+        )
     bias = torch.zeros(last.out_features) if last.bias is None else last.bias
     given: dict[str, Any] = {
         "logits": logits,
         "gradient": gradient,
         "logit_gradient": logit_gradient,
         "recalibrate": recalibrate,
-        "masks": {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()},
-        "parameters": sum(weight.numel() for weight in weights.values()),
     }
+    if not packed:
+        given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
+        given["parameters"] = sum(weight.numel() for weight in weights.values())
     kernel = weights[f"{head}.weight"].float().cpu().numpy().T
     return Imported(name, features, (kernel, bias.detach().float().cpu().numpy()), **{**given, **fields})
 

@@ -237,6 +237,7 @@ WEIGHT = np.eye(16, 10, dtype=np.float32)
         ({"parent": "x"}, "parent of 'x' must be another network"),
         ({"sparsity": 80}, r"sparsity of 'x' must lie in \[0, 1\], got 80"),
         ({"masks": {"w": np.array(["a"])}}, "mask 'w' of 'x' must be of numbers"),
+        ({"masks": {"w": np.where(WEIGHT == 0, np.nan, WEIGHT)}}, "mask 'w' of 'x' must hold no NaN, got 150 of 160"),
         ({"parameters": 9, "masks": {"w": WEIGHT}}, "parameters of 'x' must be at least .* 160, got 9"),
         ({"head": (WEIGHT.T, np.zeros(10))}, r"must be \[d, 10\] and \[10\], got \[10, 16\] and \[10\]. Transpose"),
         ({"head": (WEIGHT[:, :3], np.zeros(3))}, r"must be \[d, 10\]"),

@@ -254,6 +254,20 @@ def test_other_outputs_other_types_and_what_is_refused(small, digits):
         imported.from_torch(small, "x", head="conv")
     with pytest.raises(ValueError, match="mean and std must be given together"):
         imported.from_torch(small, "x", head="classifier.2", mean=MEAN)
+    masked, packed = copy.deepcopy(small), copy.deepcopy(small)
+    masked.add_module("__nncf_hooks", nn.Module())
+    with pytest.raises(ValueError, match="has hooks of NNCF"):
+        small_network(masked)
+    # As 4-bit layers hold it: two codes in a byte, in the first parameter of the model.
+    packed.conv.weight = nn.Parameter(torch.zeros(72, 1, dtype=torch.uint8), requires_grad=False)
+    known = {"masks": {"conv.weight": small.conv.weight.detach().numpy()}, "parameters": 10_000}
+    for layer, fields in ((packed.conv, {}), (packed.conv, {"masks": known["masks"]}), (packed.classifier[2], known)):
+        own, layer.weight = layer.weight, nn.Parameter(packed.conv.weight.clone(), requires_grad=False)
+        with pytest.raises(ValueError, match=r"quantised weights.*: conv.weight"):
+            small_network(packed, **fields)
+        layer.weight = own
+    packed.conv.forward = small.conv.forward
+    np.testing.assert_array_equal(small_network(packed, **known).logits(images), exact)
     twice = copy.deepcopy(small)
     twice.answer = lambda logits: logits + twice.classifier[2](torch.zeros(1, 32))
     with pytest.raises(ValueError, match="called once per batch, it was called 2 times"):
