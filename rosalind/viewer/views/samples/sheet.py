@@ -151,7 +151,7 @@ class Sheet:
             "right": [MARKS[bool(k)] for k in right[1]],
             "left colour": [RIGHT if k else WRONG for k in right[0]],
             "right colour": [RIGHT if k else WRONG for k in right[1]],
-            "text": [cut(f"{t}: {p} | {q}", letters) for t, p, q in zip(true, first, second, strict=True)],
+            "text": [lines_of(t, p, q, letters) for t, p, q in zip(true, first, second, strict=True)],
             "id": store.ids[listed].tolist(),
             "about": [f"true {t}, {a} says {p}, B says {q}" for t, p, q in zip(true, first, second, strict=True)],
             "margins": [f"margin {a} {p:+.2f}, B {q:+.2f}" for p, q in zip(*margins, strict=True)],
@@ -195,6 +195,19 @@ class Sheet:
         clean = [c for c in store.conditions if infos[c].is_clean and infos[c].bn == infos[b[1]].bn][:1]
         shown = dict.fromkeys((*clean, left[1], b[1]))
         return [PICTURE.format(address=picture_of(store, (b[0], c)), words=escape(c)) for c in shown]
+
+
+def lines_of(true: str, first: str, second: str, letters: int) -> str:
+    """The class of a tile and both predictions, which have a line of their own where one does not hold all three.
+
+    >>> lines_of("cat", "cat", "dog", 16), lines_of("aeroplane", "ship", "aeroplane", 12)
+    ('cat: cat | dog', 'aeroplane\\nship | aer…')
+    """
+    line = f"{true}: {first} | {second}"
+    if len(line) <= letters:
+        return line
+    each = max((letters - len(" | ")) // 2, 2)
+    return f"{cut(true, letters)}\n{cut(first, each)} | {cut(second, each)}"
 
 
 def _moved(by: float) -> Any:
