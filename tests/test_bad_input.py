@@ -114,6 +114,11 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
         card: words for card, words in empty.items() if not 0 < len(words.split()) <= LINE and card not in figureless
     }
     assert not long
+    # A tile names the class and both predictions, however long, and is empty without a picture.
+    sheet = session.views["samples"].tiles_sheet
+    assert all(len(re.findall(r"[^:|\s][^:|\n]*", text)) == 3 for text in sheet.tiles.data["text"])
+    has_pictures = case.removed != "images" and case.options.get("thumbnails") != 0
+    assert any(image.any() for image in sheet.image.data["image"]) == has_pictures
     session.change(rule=[{"op": "replace", "ids": [int(session.store.ids[0])]}])
     assert not session.errors.visible
     assert set(session.views) == set(session.panels.classes)

@@ -233,7 +233,7 @@ class Samples:
             return
         # One picture where both are of one condition: twice the same says nothing.
         conditions = dict.fromkeys((left[1], state.b[1]))
-        self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed)[1] for condition in conditions])
+        self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed) for condition in conditions])
         show_rows(self.table, self.rows, frame, listed, left)
 
     def _finding(self, frame: Frame, left: Cell, flips: np.ndarray) -> str:
@@ -241,7 +241,7 @@ class Samples:
         state, pool = frame.state, self._candidates(frame)
         if not self._pictured(frame).any():
             conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
-            return f"No images are stored under {conditions}: run the study with `thumbnails`."
+            return f"No images are stored under {conditions}: `thumbnails` of the study's configuration keeps them."
         if (preset := self._preset(frame)) is not None:
             return escape(sample_presets.finding(*preset))
         right, fixed, broken, _ = np.bincount(flips[pool], minlength=4)

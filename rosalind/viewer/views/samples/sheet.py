@@ -173,17 +173,19 @@ class Sheet:
         most = -(-min(self.most, self._pictured) // self.columns)
         self.root.height = min(WINDOW, round(most * WIDTH / self.columns / (2 if two else 1)) + 10)
 
-    def draw(self, pictures: list[np.ndarray]) -> None:
-        """Put pictures uint8[k, h, w, channels] on the tiles; two lists, left and right, or one where both are alike.
+    def draw(self, pictures: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Put pictures on the tiles: left and right, or one where both are alike; see `contact_sheet.pictures`.
 
-        Those of another shape than most, such as none stored, are left blank.
+        Those that are not stored, or of another shape than most, are left blank.
         """
-        size = max((part.shape[1:] for part in pictures if part.size), default=None)
+        size = max((part.shape[1:] for _, part in pictures if part.size), default=None)
         shape = (self._count, *(size or (8, 8, 1)))
-        parts = [part if part.shape == shape else np.zeros(shape, np.uint8) for part in pictures]
-        tiles = np.stack(parts, 1).reshape(-1, *shape[1:])
+        parts = [part if part.shape == shape else np.zeros(shape, np.uint8) for _, part in pictures]
+        stored = [mask & (part.shape == shape) for mask, part in pictures]
+        tiles, on_tiles = np.stack(parts, 1).reshape(-1, *shape[1:]), np.stack(stored, 1).ravel()
         lines = max(-(-self._count // self.columns), 1)
-        mosaic = contact_sheet.mosaic(tiles, len(parts) * self.columns, lines, gap=max(shape[1] // 20, 1))
+        gap = max(shape[1] // 20, 1)
+        mosaic = contact_sheet.mosaic(tiles, len(parts) * self.columns, lines, gap, on_tiles)
         data: dict[str, list[Any]] = {"image": [], "dw": [], "dh": []}
         self.image.data = {"image": [mosaic], "dw": [self.columns], "dh": [lines]} if self._count else data
 
