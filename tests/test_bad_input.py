@@ -52,7 +52,7 @@ CASES = {
         {"networks": 1, "seeds": 1, "samples": 2, "classes": 2, "thumbnails": 0, "conditions": CLEAN},
         "attribution",
         {"class_names": ["a" * 200, "b" * 200], "dataset": "d" * 200},
-        {**ALONE, "attribution": "Click a sample", "severities": "fewer than two severities"},
+        {**ALONE, "attribution": "Click a sample", "severities": "rosalind run --severities"},
     ),
 }
 

@@ -21,6 +21,7 @@ from rosalind.viewer.views.draw import (
     ZERO,
     caption,
     colour_bar,
+    commands,
     empty,
     fill,
     plot,
@@ -287,9 +288,10 @@ class Redundancy:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
         if len(self.correlations.names) < 2:
-            return "Two corruptions are needed to say the same: measure more, rosalind run --corruptions."
+            line = commands("rosalind run --corruptions")
+            return f"Two corruptions are needed to say the same. Measure more with {line}"
         if curve is None:
-            return "Too few networks or families to say which corruptions predict the others."
+            return "Too few networks or families to say which corruptions predict the others: add methods to the study."
         size = curve.smallest(points)
         within = f"the mean of all within {points:g} point{'s' * (points != 1)}"
         if size is None:

@@ -237,7 +237,4 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
-    return (
-        f"<div>{letter}: {cell_name(cell)}{mean}"
-        f"<div class='guesses'>{shown}<div>{lines}</div></div></div>"
-    )
+    return f"<div>{letter}: {cell_name(cell)}{mean}<div class='guesses'>{shown}<div>{lines}</div></div></div>"
