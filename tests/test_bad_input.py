@@ -114,9 +114,10 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
         card: words for card, words in empty.items() if not 0 < len(words.split()) <= LINE and card not in figureless
     }
     assert not long
-    # A tile names the class and both predictions, however long, and is empty without a picture.
+    # A tile names the class, and every prediction that is another, however long, and is empty without a picture.
     sheet = session.views["samples"].tiles_sheet
-    assert all(len(re.findall(r"[^:|\s][^:|\n]*", text)) == 3 for text in sheet.tiles.data["text"])
+    said = zip(*(sheet.tiles.data[name] for name in ("text", "left", "right")), strict=True)
+    assert all(" | " in text or text.count("\n") == [left, right].count("x") for text, left, right in said)
     has_pictures = case.removed != "images" and case.options.get("thumbnails") != 0
     assert any(image.any() for image in sheet.image.data["image"]) == has_pictures
     session.change(rule=[{"op": "replace", "ids": [int(session.store.ids[0])]}])

@@ -260,7 +260,9 @@ class Samples:
         if left[1] == state.b[1]:
             where = "One picture, as both have one condition."
         corners = f"Corners: {'A' if is_a else 'clean'} left, B right; ● correct, ✕ wrong."
-        return f"Frames: {flip_legend()}. {where} {corners} Text: class, then both predictions."
+        return (
+            f"Frames: {flip_legend()}. {where} {corners} Text: class, then predictions (of long names the wrong ones)."
+        )
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state

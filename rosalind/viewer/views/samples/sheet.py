@@ -139,7 +139,7 @@ class Sheet:
         right = [store.correct(cell)[listed] for cell in (left, state.b)]
         names = lambda classes: [str(name) for name in store.names_of(classes[listed])]
         true, first, second = (names(c) for c in (store.labels, store.predictions(left), store.predictions(state.b)))
-        letters = max(int((WIDTH / self.columns - 12) / 6.2), 3)
+        letters = max(int((WIDTH / self.columns - 12) / 6), 3)
         margins = [store.values(cell, "margin", state.raw)[listed] for cell in (left, state.b)]
         a = "A" if left == state.a else "clean"
         self.tiles.data = {
@@ -151,7 +151,7 @@ class Sheet:
             "right": [MARKS[bool(k)] for k in right[1]],
             "left colour": [RIGHT if k else WRONG for k in right[0]],
             "right colour": [RIGHT if k else WRONG for k in right[1]],
-            "text": [lines_of(t, p, q, letters) for t, p, q in zip(true, first, second, strict=True)],
+            "text": [lines_of(t, (a, p), ("B", q), letters) for t, p, q in zip(true, first, second, strict=True)],
             "id": store.ids[listed].tolist(),
             "about": [f"true {t}, {a} says {p}, B says {q}" for t, p, q in zip(true, first, second, strict=True)],
             "margins": [f"margin {a} {p:+.2f}, B {q:+.2f}" for p, q in zip(*margins, strict=True)],
@@ -199,17 +199,19 @@ class Sheet:
         return [PICTURE.format(address=picture_of(store, (b[0], c)), words=escape(c)) for c in shown]
 
 
-def lines_of(true: str, first: str, second: str, letters: int) -> str:
-    """The class of a tile and both predictions, which have a line of their own where one does not hold all three.
+def lines_of(true: str, left: tuple[str, str], right: tuple[str, str], letters: int) -> str:
+    """The class of a tile and what the sides, each with its name, say; of long names only what is wrong, on own lines.
 
-    >>> lines_of("cat", "cat", "dog", 16), lines_of("aeroplane", "ship", "aeroplane", 12)
-    ('cat: cat | dog', 'aeroplane\\nship | aer…')
+    >>> lines_of("cat", ("A", "cat"), ("B", "dog"), 16)
+    'cat: cat | dog'
+    >>> lines_of("aeroplane", ("A", "aeroplane"), ("B", "automobile"), 12)
+    'aeroplane\\nB automobile'
     """
-    line = f"{true}: {first} | {second}"
+    line = f"{true}: {left[1]} | {right[1]}"
     if len(line) <= letters:
         return line
-    each = max((letters - len(" | ")) // 2, 2)
-    return f"{cut(true, letters)}\n{cut(first, each)} | {cut(second, each)}"
+    wrong = [cut(f"{side} {says}", letters) for side, says in (left, right) if says != true]
+    return "\n".join([cut(true, letters), *wrong])
 
 
 def _moved(by: float) -> Any:
