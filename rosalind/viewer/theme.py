@@ -118,10 +118,11 @@ p { margin: 0 0 3px; }
 /* A name that does not fit ends in an ellipsis, and what is beside it stays where it is. */
 .guesses { display: flex; gap: 10px; align-items: start; margin: 2px 0; }
 .guesses > :first-child { flex: none; }
-.guesses > div:last-child { display: grid; grid-template-columns: minmax(0, max-content) 36px max-content; gap: 1px 6px;
+.guesses > table { display: grid; grid-template-columns: minmax(0, max-content) 36px max-content; gap: 1px 6px;
   align-items: center; min-width: 0; white-space: nowrap; }
-.guesses span { display: flex; gap: 4px; }
-.guesses span:nth-child(3n) { justify-content: end; }
+.guesses :is(tbody, tr) { display: contents; }
+.guesses td { display: flex; gap: 4px; min-width: 0; padding: 0; }
+.guesses td:last-child { justify-content: end; }
 .guesses :is(i, b):first-child { overflow: hidden; text-overflow: ellipsis; font-style: normal; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .chip { display: inline-flex; align-items: center; gap: 5px; max-width: 340px; height: 24px; padding: 0 7px;

@@ -231,10 +231,10 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
         if np.isfinite(probability):
             width, words = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
-            f"<span>{f'<b>{name}</b><b>(true)</b>' if true else f'<i>{name}</i>'}</span>"
-            f"<span style='width:{width}px;height:9px;"
-            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></span><span>{words}</span>"
+            f"<tr><td>{f'<b>{name}</b><b>(true)</b>' if true else f'<i>{name}</i>'}</td>"
+            f"<td><span style='width:{width}px;height:9px;"
+            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></span></td><td>{words}</td></tr>"
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
-    return f"<div>{letter}: {cell_name(cell)}{mean}<div class='guesses'>{shown}<div>{lines}</div></div></div>"
+    return f"<div>{letter}: {cell_name(cell)}{mean}<div class='guesses'>{shown}<table>{lines}</table></div></div>"

@@ -258,11 +258,9 @@ class Samples:
         is_a = left == state.a
         where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
         if left[1] == state.b[1]:
-            where = "One picture, as both have one condition."
+            where = "One picture: one condition."
         corners = f"Corners: {'A' if is_a else 'clean'} left, B right; ● correct, ✕ wrong."
-        return (
-            f"Frames: {flip_legend()}. {where} {corners} Text: class, then predictions (of long names the wrong ones)."
-        )
+        return f"Frames: {flip_legend()}. {where} {corners} Text: class, predictions (long names: if wrong)."
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state
