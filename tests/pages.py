@@ -58,8 +58,8 @@ def says(html: str, *values: float) -> bool:
 
 
 def told(view: Any) -> str:
-    """All that a view says: its finding, which stands over its figures, and its caption."""
-    return f"{getattr(view, 'finding', '')} {view.caption.text}"
+    """All that a view says: its finding, over its figures, and its caption; the words of commands are not marked."""
+    return re.sub("</?span>", "", f"{getattr(view, 'finding', '')} {view.caption.text}")
 
 
 class Page:

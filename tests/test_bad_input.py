@@ -52,7 +52,7 @@ CASES = {
         {"networks": 1, "seeds": 1, "samples": 2, "classes": 2, "thumbnails": 0, "conditions": CLEAN},
         "attribution",
         {"class_names": ["a" * 200, "b" * 200], "dataset": "d" * 200},
-        {**ALONE, "attribution": "Click a sample", "severities": "fewer than two severities"},
+        {**ALONE, "attribution": "Click a sample", "severities": "rosalind run --severities"},
     ),
 }
 
@@ -114,6 +114,12 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
         card: words for card, words in empty.items() if not 0 < len(words.split()) <= LINE and card not in figureless
     }
     assert not long
+    # A tile names the class, and every prediction that is another, however long, and is empty without a picture.
+    sheet = session.views["samples"].tiles_sheet
+    said = zip(*(sheet.tiles.data[name] for name in ("text", "left", "right")), strict=True)
+    assert all(" | " in text or text.count("\n") == [left, right].count("x") for text, left, right in said)
+    has_pictures = case.removed != "images" and case.options.get("thumbnails") != 0
+    assert any(image.any() for image in sheet.image.data["image"]) == has_pictures
     session.change(rule=[{"op": "replace", "ids": [int(session.store.ids[0])]}])
     assert not session.errors.visible
     assert set(session.views) == set(session.panels.classes)

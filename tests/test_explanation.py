@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import NORM_MLP
-from pages import Page, says
+from pages import Page, says, told
 
 from rosalind import cli, conditions, config, measuring, models, results, study
 from rosalind.analysis import explanation, robustness
@@ -496,7 +496,7 @@ class TestView:
     def test_the_command_stands_where_there_is_none(self, folder):
         page = Page(Store(folder), Explained, a=("mlp-dense-seed0", "clean"), b=("lth 0.9 over seeds", "clean"))
         assert not page.view.figure.visible
-        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in page.view.finding
+        assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in told(page.view)
         page.change(b=("mlp-dense-seed0", "clean"))
         assert "must differ" in page.view.finding
 

@@ -151,6 +151,9 @@ class TestJobs:
         (copy / "networks" / f"{A}.npz").unlink()
         assert not map_jobs.can_make(store, [(A, "clean")])
         assert map_jobs.can_make(store, [(B, "clean")])
+        with monkeypatch.context() as read_only:
+            read_only.setattr(map_jobs.os, "access", lambda path, mode: False)
+            assert not map_jobs.can_make(store, [(B, "clean")])
         monkeypatch.setattr(map_jobs.importlib.util, "find_spec", lambda name: None)
         assert not map_jobs.can_make(store, [(B, "clean")])
 

@@ -256,7 +256,12 @@ def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     kernel, bias = np.array([[1.0, -1.0]], np.float32), np.zeros(2, np.float32)
     reference = geometry.Reference(np.zeros(1, np.float32), np.zeros((2, 1), np.float32), 1.0)
     weight = np.random.default_rng(0).normal(size=digits.test.images[0].size).astype(np.float32)
-    flat = lambda x: np.asarray(x, np.float32).reshape(len(x), -1) @ weight[:, None] / 100
+    sizes = set()
+
+    def flat(x):
+        sizes.add(len(x))
+        return np.asarray(x, np.float32).reshape(len(x), -1) @ weight[:, None] / 100
+
     linear = Network("linear", reference, features=flat, kernel=kernel, bias=bias)
     maps = occlusion.occlusion(linear, split, patch=4, stride=4)
     margin = occlusion.MAPPED.index("margin")
@@ -270,6 +275,10 @@ def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
     assert (maps["deletion"][:, 1, 1:-1] > maps["deletion"][:, 0, 1:-1]).all()
     again = occlusion.occlusion(linear, split, patch=4, stride=4)
     np.testing.assert_array_equal(again["deletion"], maps["deletion"])
+    # Every shape that a network is given is compiled for: one, however many samples.
+    one = occlusion.occlusion(linear, split.take(np.array([1])), patch=4, stride=4)
+    np.testing.assert_array_equal(one["map"][0], maps["map"][1])
+    assert len(sizes) == 1
 
 
 def test_corruption_names_are_conditions():

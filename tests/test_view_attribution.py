@@ -272,7 +272,7 @@ def test_maps_without_deletion_curves_are_shown_and_the_command_makes_them(folde
     assert len(view.tiles.maps["angle"].data["image"]) > 2
     assert not view.deletion.figure.visible
     assert says(view.missing.text, 2, 2)
-    assert "--ids 3" in view.missing.text
+    assert "--ids</span> 3" in view.missing.text
 
 
 def test_what_is_stored_is_listed_where_a_sample_has_none(folder):

@@ -64,6 +64,9 @@ class TestSheet:
         assert np.count_nonzero(mosaic) == 5 * 3 * 4
         black = contact_sheet.mosaic(np.zeros((1, 3, 4, channels), np.uint8), 1, 1, gap=1)
         assert np.count_nonzero(black) == 12
+        # What is not stored is empty too, not black.
+        dark, stored = np.zeros((2, 3, 4, channels), np.uint8), np.array([False, True])
+        assert np.count_nonzero(contact_sheet.mosaic(dark, 2, 1, 1, stored)) == 12
 
     def test_one_row_is_read_as_the_whole_array_has_it(self, store, tmp_path):
         path = store.results.geometry_file("mlp-dense-seed0", "clean")

@@ -289,7 +289,7 @@ class TestDocument:
         assert view.missing.text == ""
         other = next(int(i) for i in store.ids if i not in stored)
         session.change(primary=other)
-        assert f"--ids {other}" in view.missing.text
+        assert f"--ids</span> {other}" in view.missing.text
         assert str(small_folder) in view.missing.text
 
     def test_names_are_escaped(self, small_folder, tmp_path):

@@ -127,17 +127,24 @@ def rank(key: Float[np.ndarray, " n"], candidates: Int[np.ndarray, " m"], place:
 
 
 def mosaic(
-    pictures: UInt8[np.ndarray, "m h w channels"], columns: int, lines: int, gap: int = 2
+    pictures: UInt8[np.ndarray, "m h w channels"],
+    columns: int,
+    lines: int,
+    gap: int = 2,
+    stored: Bool[np.ndarray, " m"] | None = None,
 ) -> UInt8[np.ndarray, "rows columns"] | UInt32[np.ndarray, "rows columns"]:
     """Pictures in reading order as one, row 0 on top: what is no picture is 0, a picture's own black is 1.
 
     Of pictures with 1 or 3 channels, of which at most columns x lines are shown, with `gap` empty pixels right of and
-    below each: [lines (h + gap), columns (w + gap)], uint8 of grey ones; uint32, RGBA, of coloured ones.
+    below each: [lines (h + gap), columns (w + gap)], uint8 of grey ones; uint32, RGBA, of coloured ones. Those that are
+    not `stored`, where it is given, leave their place empty.
     """
     pictures = pictures[: columns * lines]
     count, height, width, channels = pictures.shape
     full = np.zeros((columns * lines, height + gap, width + gap, channels), np.uint8)
     full[:count, :height, :width] = np.maximum(pictures, 1)
+    if stored is not None:
+        full[:count][~stored[:count]] = 0
     flat = full.reshape(lines, columns, *full.shape[1:]).transpose(0, 2, 1, 3, 4)
     flat = flat.reshape(lines * (height + gap), columns * (width + gap), channels)
     if channels == 1:

@@ -16,12 +16,6 @@ SHARES = 12
 ORDERS = 4
 """Random orders that a deletion curve is compared with."""
 
-PIXELS = 2**16
-"""Pixels with hidden patches that are put through a network at once: 64 images of 32 pixels.
-
-A ResNet-20 takes 2.0 ms of a core per such image in batches of 49 and 3.2 in batches of 196, which leave the cache.
-"""
-
 
 def grid(side: int, patch: int | None = None, stride: int | None = None) -> tuple[int, int, np.ndarray]:
     """Patch and stride in pixels (by default a quarter and an eighth of the side) and the offsets.
@@ -48,8 +42,11 @@ def offsets(shape: Sequence[int], patch: int | None = None, stride: int | None =
     return patch, stride, [grid(side, patch, stride)[2] for side in shape[:2]]
 
 
-def _values(network: Network) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """From images and labels to angle, norm and margin, float64[n, 3]; see `occlusion`."""
+def _values(network: Network, most: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """From images and labels to angle, norm and margin, float64[n, 3], of at most `most` images; see `occlusion`.
+
+    Fewer are filled up, so that one program serves any number of samples: compiling another takes 2 s of a core.
+    """
     kernel, bias = measuring.head_of(network)
     reference = network.reference
     if reference is None:
@@ -57,9 +54,11 @@ def _values(network: Network) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     scale = np.array([1, *[reference.feature_scale or np.nan] * 2])
 
     def values(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        features = measuring.features_of(network, Split(images, labels, np.zeros(len(labels), np.int32)))
-        cell = geometry.measure(features, kernel, bias, labels, reference=reference)
-        quantities = np.stack([cell[name] for name in MAPPED], 1) / scale
+        filled = np.minimum(np.arange(most), len(images) - 1)
+        split = Split(images[filled], labels[filled], np.zeros(most, np.int32))
+        features = measuring.features_of(network, split)
+        cell = geometry.measure(features, kernel, bias, split.labels, reference=reference)
+        quantities = (np.stack([cell[name] for name in MAPPED], 1) / scale)[: len(images)]
         return np.where(np.isfinite(quantities), quantities, np.nan)
 
     return values
@@ -93,27 +92,28 @@ def hidden_patches(
         float32[m, 3, rows, columns]: the value with the patch in the image's mean colour minus the value without. NaN
         where a margin is not finite or the unit 0.
     """
-    values = _values(network)
     images = np.asarray(jnp.asarray(split.images))
-    baseline = values(images, split.labels)
     patch, stride, (rows, columns) = offsets(images.shape[1:], patch, stride)
-    places = [[(top, left)] for top in rows for left in columns]
-    # Groups of one size, so that one program serves all, and no larger than needed.
-    groups = -(-len(images) // max(PIXELS // (len(places) * int(np.prod(images.shape[1:3]))), 1))
-    means, size = _means(images), -(-len(images) // max(groups, 1))
+    # An image as it is, and with each patch hidden: a ResNet-20 takes 2.0 ms of a core per image of 32 pixels in
+    # batches of 49, and 3.2 in batches of 196, which leave the cache.
+    places = [[], *([(top, left)] for top in rows for left in columns)]
+    values, means = _values(network, _batch(len(places) - 1)), _means(images)
+    baseline = np.empty((len(split), len(MAPPED)))
     maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
-    for start in range(0, len(images), max(size, 1)):
-        chosen = np.minimum(np.arange(start, start + size), len(images) - 1)
-        repeated = np.repeat(chosen, len(places))
+    for index in range(len(images)):
+        repeated = np.full(len(places), index)
         painted = images[repeated]
-        _hide(painted, means[repeated], places * size, patch)
-        hidden = values(painted, split.labels[repeated]).reshape(size, len(places), len(MAPPED))
-        change = (hidden - baseline[chosen][:, None]).transpose(0, 2, 1)
-        real = len(images[start : start + size])
-        maps[start : start + real] = change.reshape(size, len(MAPPED), len(rows), len(columns))[:real]
+        _hide(painted, means[repeated], places, patch)
+        baseline[index], *hidden = values(painted, split.labels[repeated])
+        maps[index] = (np.array(hidden) - baseline[index]).T.reshape(maps.shape[1:])
         if advance is not None:
-            advance(real)
+            advance(1)
     return baseline, maps
+
+
+def _batch(places: int) -> int:
+    """Images of the one program that makes the maps of so many patches, and the deletion curves."""
+    return max(1 + places, (1 + ORDERS) * SHARES)
 
 
 def _means(images: np.ndarray) -> np.ndarray:
@@ -152,7 +152,7 @@ def occlusion(
         faster is better. NaN where a margin is not finite or the unit 0.
     """
     patch, stride, (rows, columns) = offsets(split.images.shape[1:], patch, stride)
-    values = _values(network)
+    values = _values(network, _batch(len(rows) * len(columns)))
     images = np.asarray(jnp.asarray(split.images))
     baseline, maps = hidden_patches(network, split, patch=patch, stride=stride)
     places, means = [(top, left) for top in rows for left in columns], _means(images)

@@ -59,9 +59,14 @@
   });
 
   // A figure off the screen is painted once it is a quarter of a screen away, or the page is printed: 70 of 190 ms.
+  // Until then its parts keep the places of a window that was wider, which would make the page as wide.
   patch(view("Figure"), ["paint", "remove", "notify_finished"], (figure) => {
     const {paint, remove} = figure, places = new Map();
-    const catchUp = (place) => { if (place.late) { place.late = false; paint.call(place.view); } };
+    const mark = (place, late) => {
+      if (place.late !== late) place.view.el.style.overflow = late ? "clip" : "";
+      place.late = late;
+    };
+    const catchUp = (place) => { if (place.late) { mark(place, false); paint.call(place.view); } };
     const watching = new IntersectionObserver((entries) => {
       for (const {target, isIntersecting} of entries) {
         const place = places.get(target);
@@ -78,7 +83,7 @@
         places.set(this.el, place);
         watching.observe(this.el);
       }
-      place.late = !place.near && this._render_count > 0 && "_needs_notify" in this;
+      mark(place, !place.near && this._render_count > 0 && "_needs_notify" in this);
       if (!place.late) paint.call(this);
       else if (this._needs_notify) {
         this._needs_notify = false;

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -116,8 +117,12 @@ def of(store: Store) -> MapJobs:
 
 
 def can_make(store: Store, cells: Sequence[Cell]) -> bool:
-    """True where jax can be imported on this machine and every cell's network has its weights in the study."""
+    """True where jax can be imported on this machine, the study has the weights of every cell's network, and the reader
+    may write its folder.
+    """
     if any(importlib.util.find_spec(name) is None for name in ("jax", "flax")):
+        return False
+    if not all(os.access(folder, os.W_OK) for folder in store.folders):
         return False
     networks = store.results.networks
     return all(

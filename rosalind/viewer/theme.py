@@ -105,6 +105,7 @@ select:not([multiple]).bk-input { background-image: var(--arrow); }
 .noUi-handle { background: var(--panel); border-color: var(--soft); box-shadow: none; }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
+.slick-cell > * { overflow: hidden; text-overflow: ellipsis; }
 """
 
 TEXT = """
@@ -114,6 +115,15 @@ p { margin: 0 0 3px; }
 .bk-clearfix:has(> .line, > .pins, > .grid) { display: block; width: 100%; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)); gap: 6px 18px;
   margin-top: 3px; overflow-wrap: anywhere; }
+/* A name that does not fit ends in an ellipsis, and what is beside it stays where it is. */
+.guesses { display: flex; gap: 10px; align-items: start; margin: 2px 0; }
+.guesses > :first-child { flex: none; }
+.guesses > table { display: grid; grid-template-columns: minmax(0, max-content) 36px max-content; gap: 1px 6px;
+  align-items: center; min-width: 0; white-space: nowrap; }
+.guesses :is(tbody, tr) { display: contents; }
+.guesses td { display: flex; gap: 4px; min-width: 0; padding: 0; }
+.guesses td:last-child { justify-content: end; }
+.guesses :is(i, b):first-child { overflow: hidden; text-overflow: ellipsis; font-style: normal; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .chip { display: inline-flex; align-items: center; gap: 5px; max-width: 340px; height: 24px; padding: 0 7px;
   vertical-align: middle; border: 1px solid var(--soft); border-radius: 12px; background: var(--page);
@@ -133,6 +143,8 @@ p { margin: 0 0 3px; }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
+/* Else a line ends after a dash, in the middle of an option or a name. */
+code > span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }

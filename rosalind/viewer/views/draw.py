@@ -231,12 +231,13 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def commands(*lines: str) -> str:
-    """Command lines as HTML, each on a line of its own.
+    """Command lines as HTML, each on a line of its own; a word with a dash is broken only where no line holds it.
 
-    >>> commands("rosalind list methods")
-    '<code>rosalind list methods</code>'
+    >>> commands("rosalind list methods", "rosalind view folder --port 80")
+    '<code>rosalind list methods</code><br><code>rosalind view folder <span>--port</span> 80</code>'
     """
-    return "<br>".join(f"<code>{escape(line)}</code>" for line in lines)
+    whole = lambda word: f"<span>{escape(word)}</span>" if "-" in word else escape(word)
+    return "<br>".join(f"<code>{' '.join(map(whole, line.split(' ')))}</code>" for line in lines)
 
 
 def caption(name: str) -> Div:

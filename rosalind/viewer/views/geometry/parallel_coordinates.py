@@ -322,8 +322,8 @@ class ParallelCoordinates:
         )
         samples = "selected samples" if frame.has_selection else "samples"
         return (
-            f"Angle of {samples} to their own class: A {a:.1f}°, B {b:.1f}°; to the others: A {others_a:.1f}°, "
-            f"B {others_b:.1f}°."
+            f"Angle of {samples} to their own class: A\u00a0{a:.1f}°, B\u00a0{b:.1f}°; "
+            f"to the others: A\u00a0{others_a:.1f}°, B\u00a0{others_b:.1f}°."
         )
 
     def _caption(self, frame: Frame, picked: int) -> str:

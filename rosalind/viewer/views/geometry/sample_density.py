@@ -39,7 +39,7 @@ PLACE = ("x", "y", "dw", "dh")
 Window = tuple[tuple[float, float], tuple[float, float]]
 """The ends of the x axis and of the y axis."""
 
-HALF = "1 1 calc((900px - 100%) * 999)"
+HALF = "1 1 clamp(40%, (900px - 100%) * 999, 100%)"
 """Flex of two panels: beside the other two, or on a line of their own where there are under 900 pixels."""
 
 CONTOURS = 10
@@ -83,12 +83,12 @@ class SampleDensity:
         self.caption = draw.caption("local-caption")
         controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
         alone = (self.figures[side] for side in SIDES[:3])
-        self.row = row(*alone, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+        self.row = row(*alone, self.shifts.figure, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])
         ]
-        self.root = draw.stacked(controls, self.row, self.shifts.figure)
+        self.root = draw.stacked(controls, self.row)
 
     def _panel(self, side: str, x_range: Range1d, y_range: Range1d) -> None:
         # Without renderers the box is told to the server, and nothing is selected and repainted in the browser.
@@ -100,7 +100,7 @@ class SampleDensity:
             f"local-{side}",
             f"Samples by two measures, {side}; drag a box to select.",
             height=340,
-            # Room for the counts in a title: on a narrow page the third stands below, no wider than it has bins for.
+            # Room for the counts in a title: on a narrow page the third stands below, beside the shifts of classes.
             styles={"flex": "1 1 240px", "max-width": "max(420px, 50%)"},
             x_range=x_range,
             y_range=y_range,
@@ -241,7 +241,7 @@ class SampleDensity:
         state = frame.state
         # A figure that is merely invisible is still laid out at every brush, 40 ms.
         alone = [self.figures[side] for side in SIDES[:3]]
-        shown = alone if frame.null is None else self.halves
+        shown = [*(alone if frame.null is None else self.halves), self.shifts.figure]
         if self.row.children != shown:
             self.row.update(children=shown)
         for side, figure in self.figures.items():

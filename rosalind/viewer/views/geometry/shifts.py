@@ -16,6 +16,9 @@ LETTERS = 24
 LISTED = 20
 """Largest number of classes in the list."""
 
+BESIDE = "1 1 clamp(50%, (100% - 900px) * 999, 100%)"
+"""Flex of the figure: beside a panel that has no third in its line, below three."""
+
 BELOW = 0.32
 """Distance from a class's line down to that of the null, in lines."""
 
@@ -48,6 +51,7 @@ class ClassShifts:
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
+            styles={"flex": BESIDE},
             x_range=(0, 1),
             y_axis_label="class",
         )
@@ -108,8 +112,7 @@ class ClassShifts:
         figure.height = 90 + 17 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(draw.plain, names)))
-        label = draw.measure_label(store, measure, state.raw)
-        figure.xaxis.axis_label = f"median {label} of each class, from A (circle) to B (diamond)"
+        figure.xaxis.axis_label = f"median {draw.axis_label(store, measure, state.raw)}, A circle, B diamond"
         most = [
             f"{names[k]}: {shifts.distance[self.listed[k]]:.2f}"
             + (f" (null {max(null.distance[self.listed[k]] for null in nulls):.2f})" if nulls else "")

@@ -98,7 +98,7 @@ class Breakdown:
         change = "loses most" if groups.difference[fall] < 0 else "gains least"
         self.finding = (
             f"B {change} on {word} {escape(cut(name, 24))}: {100 * groups.a[fall]:.1f} to {100 * groups.b[fall]:.1f} % "
-            f"right (n = {groups.count[fall]:,})."
+            f"right (n\u00a0=\u00a0{groups.count[fall]:,})."
         )
         if state.a == state.b:
             self.finding = captions.SAME

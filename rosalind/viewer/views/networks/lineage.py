@@ -275,7 +275,9 @@ class Lineage:
             for letter, k in groups.items()
             if k in self.group_means
         ]
-        return f"{'; '.join(parts)}." if parts else "Neither A nor B has this accuracy and a size."
+        if not parts:
+            return "Neither A nor B has both a size and this accuracy; means come at the end of a run."
+        return f"{'; '.join(parts)}."
 
     def _caption(self, accuracy: str, groups: dict[str, int], frame: Frame) -> str:
         store, graph = self.store, self.map

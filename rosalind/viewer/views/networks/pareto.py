@@ -184,7 +184,7 @@ class Pareto:
     def _finding(self, groups: dict[str, int]) -> str:
         """Whether A and B are on the front."""
         if not self.shown:
-            return "No network has both this accuracy and bytes, which are counted of its stored weights."
+            return "No network has bytes, counted of stored weights, and this accuracy; means come at the end of a run."
         front = self.picture.front
         parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
         # The picture shows one of the accuracies: a group that is best in another is on the front too.

@@ -21,9 +21,11 @@ from rosalind.viewer.views.draw import (
     ZERO,
     caption,
     colour_bar,
+    commands,
     empty,
     fill,
     plot,
+    show_between,
     square,
     stacked,
 )
@@ -39,6 +41,9 @@ NAMES = 40
 
 NUMBERS = 20
 """Largest number of rows whose cells have room for a number."""
+
+CELL = 22
+"""Fewest pixels of a cell with a number: in narrower ones they run into each other."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ class Redundancy:
         mapper = LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
         figure.image("image", x=0, y=0, dw="size", dh="size", source=self.matrix, color_mapper=mapper)
         look = {"text_align": "center", "text_baseline": "middle", "text_font_size": "10px"}
-        figure.text("x", "y", text="text", source=self.numbers, text_color="colour", **look)
+        self.texts = figure.text("x", "y", text="text", source=self.numbers, text_color="colour", **look)
         square(figure, "x", "y", self.pair, 26, 2)
         ticker: Any = FixedTicker(ticks=[-1, -0.5, 0, 0.5, 1])
         figure.add_layout(colour_bar(mapper, "correlation over networks", ticker=ticker), "right")
@@ -195,6 +200,7 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        show_between(self.texts, CELL * count, None)
         correlation = self.correlations.correlation
         self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())
         self.figure.visible = self.listed.visible = curve is not None
@@ -282,9 +288,10 @@ class Redundancy:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
         if len(self.correlations.names) < 2:
-            return "Two corruptions are needed to say the same: measure more, rosalind run --corruptions."
+            line = commands("rosalind run --corruptions")
+            return f"Two corruptions are needed to say the same. Measure more with {line}"
         if curve is None:
-            return "Too few networks or families to say which corruptions predict the others."
+            return "Too few networks or families to say which corruptions predict the others: add methods to the study."
         size = curve.smallest(points)
         within = f"the mean of all within {points:g} point{'s' * (points != 1)}"
         if size is None:

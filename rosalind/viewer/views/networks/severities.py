@@ -16,6 +16,7 @@ from rosalind.viewer.views.draw import (
     GREY,
     POINTS,
     caption,
+    commands,
     cut,
     empty,
     fill,
@@ -118,7 +119,14 @@ class Severities:
             for source in (*drawn, self.sliced, self.sliced_grey):
                 fill(source, {name: [] for name in source.data})
             self.figure.visible = self.chooser.visible = False
-            self.finding = f"No curves: the study has fewer than two severities to join to {escape(state.b[1])}."
+            # Of clean these are means, which a run that is still going has not made yet.
+            severities = {info.severity for info in infos.values() if info.is_corruption}
+            self.finding = (
+                f"No curves: means to join to {escape(state.b[1])} come at the end of a run. Click a corrupted cell."
+                if infos[state.b[1]].is_clean and len(severities) > 1
+                else "No curves: the study has fewer than two severities to join. Measure more with "
+                + commands("rosalind run --severities")
+            )
             self.caption.text = ""
         else:
             values = curves.values(accuracy_table.values(self.store, mode))

@@ -73,9 +73,10 @@ class MappedSamples:
             "colour": [FLIP_COLOURS[k] for k in frame.flips[self.listed]],
             "width": np.where(self.store.ids[self.listed] == frame.state.primary, 5, 2).astype(np.uint8),
         }
-        _, pictures = contact_sheet.pictures(self.store, frame.state.b[1], self.listed)
+        stored, pictures = contact_sheet.pictures(self.store, frame.state.b[1], self.listed)
         data: dict[str, list[Any]] = {"image": [], "dw": [], "dh": []}
         if pictures.size:
             gap = max(pictures.shape[1] // 16, 1)
-            data = {"image": [contact_sheet.mosaic(pictures, ACROSS, lines, gap=gap)], "dw": [ACROSS], "dh": [lines]}
+            image = contact_sheet.mosaic(pictures, ACROSS, lines, gap, stored)
+            data = {"image": [image], "dw": [ACROSS], "dh": [lines]}
         self.sheet.data = data

@@ -225,20 +225,16 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     )
     lines = ""
     for k, probability in contact_sheet.top_classes(store, cell, position):
-        name, true = escape(cut(store.class_names[k], 12)), k == int(store.labels[position])
+        name, true = escape(cut(store.class_names[k], 40)), k == int(store.labels[position])
         # Predictions alone may have no probability.
         width, words = 0, "–"
         if np.isfinite(probability):
             width, words = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
-            f"<tr><td style='padding-right:6px;white-space:nowrap'>{f'<b>{name} (true)</b>' if true else name}</td>"
-            f"<td style='padding-right:6px'><div style='width:{width}px;height:9px;"
-            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></div></td>"
-            f"<td style='padding-right:0;white-space:nowrap;text-align:right'>{words}</td></tr>"
+            f"<tr><td>{f'<b>{name}</b><b>(true)</b>' if true else f'<i>{name}</i>'}</td>"
+            f"<td><span style='width:{width}px;height:9px;"
+            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></span></td><td>{words}</td></tr>"
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""
-    return (
-        f"<div>{letter}: {cell_name(cell)}{mean}"
-        f"<table><tr><td>{shown}</td><td style='vertical-align:top'><table>{lines}</table></td></tr></table></div>"
-    )
+    return f"<div>{letter}: {cell_name(cell)}{mean}<div class='guesses'>{shown}<table>{lines}</table></div></div>"

@@ -233,7 +233,7 @@ class Samples:
             return
         # One picture where both are of one condition: twice the same says nothing.
         conditions = dict.fromkeys((left[1], state.b[1]))
-        self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed)[1] for condition in conditions])
+        self.tiles_sheet.draw([contact_sheet.pictures(store, condition, listed) for condition in conditions])
         show_rows(self.table, self.rows, frame, listed, left)
 
     def _finding(self, frame: Frame, left: Cell, flips: np.ndarray) -> str:
@@ -241,7 +241,7 @@ class Samples:
         state, pool = frame.state, self._candidates(frame)
         if not self._pictured(frame).any():
             conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
-            return f"No images are stored under {conditions}: run the study with `thumbnails`."
+            return f"No images are stored under {conditions}: `thumbnails` of the study's configuration keeps them."
         if (preset := self._preset(frame)) is not None:
             return escape(sample_presets.finding(*preset))
         right, fixed, broken, _ = np.bincount(flips[pool], minlength=4)
@@ -258,9 +258,9 @@ class Samples:
         is_a = left == state.a
         where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
         if left[1] == state.b[1]:
-            where = "One picture, as both have one condition."
+            where = "One picture: one condition."
         corners = f"Corners: {'A' if is_a else 'clean'} left, B right; ● correct, ✕ wrong."
-        return f"Frames: {flip_legend()}. {where} {corners} Text: class, then both predictions."
+        return f"Frames: {flip_legend()}. {where} {corners} Text: class, predictions (long names: if wrong)."
 
     def _caption(self, frame: Frame, left: Cell, flips: np.ndarray, undefined: np.ndarray) -> str:
         store, state = frame.store, frame.state

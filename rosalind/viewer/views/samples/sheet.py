@@ -139,7 +139,7 @@ class Sheet:
         right = [store.correct(cell)[listed] for cell in (left, state.b)]
         names = lambda classes: [str(name) for name in store.names_of(classes[listed])]
         true, first, second = (names(c) for c in (store.labels, store.predictions(left), store.predictions(state.b)))
-        letters = max(int((WIDTH / self.columns - 12) / 6.2), 3)
+        letters = max(int((WIDTH / self.columns - 12) / 6), 3)
         margins = [store.values(cell, "margin", state.raw)[listed] for cell in (left, state.b)]
         a = "A" if left == state.a else "clean"
         self.tiles.data = {
@@ -151,7 +151,7 @@ class Sheet:
             "right": [MARKS[bool(k)] for k in right[1]],
             "left colour": [RIGHT if k else WRONG for k in right[0]],
             "right colour": [RIGHT if k else WRONG for k in right[1]],
-            "text": [cut(f"{t}: {p} | {q}", letters) for t, p, q in zip(true, first, second, strict=True)],
+            "text": [lines_of(t, (a, p), ("B", q), letters) for t, p, q in zip(true, first, second, strict=True)],
             "id": store.ids[listed].tolist(),
             "about": [f"true {t}, {a} says {p}, B says {q}" for t, p, q in zip(true, first, second, strict=True)],
             "margins": [f"margin {a} {p:+.2f}, B {q:+.2f}" for p, q in zip(*margins, strict=True)],
@@ -173,17 +173,19 @@ class Sheet:
         most = -(-min(self.most, self._pictured) // self.columns)
         self.root.height = min(WINDOW, round(most * WIDTH / self.columns / (2 if two else 1)) + 10)
 
-    def draw(self, pictures: list[np.ndarray]) -> None:
-        """Put pictures uint8[k, h, w, channels] on the tiles; two lists, left and right, or one where both are alike.
+    def draw(self, pictures: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Put pictures on the tiles: left and right, or one where both are alike; see `contact_sheet.pictures`.
 
-        Those of another shape than most, such as none stored, are left blank.
+        Those that are not stored, or of another shape than most, are left blank.
         """
-        size = max((part.shape[1:] for part in pictures if part.size), default=None)
+        size = max((part.shape[1:] for _, part in pictures if part.size), default=None)
         shape = (self._count, *(size or (8, 8, 1)))
-        parts = [part if part.shape == shape else np.zeros(shape, np.uint8) for part in pictures]
-        tiles = np.stack(parts, 1).reshape(-1, *shape[1:])
+        parts = [part if part.shape == shape else np.zeros(shape, np.uint8) for _, part in pictures]
+        stored = [mask & (part.shape == shape) for mask, part in pictures]
+        tiles, on_tiles = np.stack(parts, 1).reshape(-1, *shape[1:]), np.stack(stored, 1).ravel()
         lines = max(-(-self._count // self.columns), 1)
-        mosaic = contact_sheet.mosaic(tiles, len(parts) * self.columns, lines, gap=max(shape[1] // 20, 1))
+        gap = max(shape[1] // 20, 1)
+        mosaic = contact_sheet.mosaic(tiles, len(parts) * self.columns, lines, gap, on_tiles)
         data: dict[str, list[Any]] = {"image": [], "dw": [], "dh": []}
         self.image.data = {"image": [mosaic], "dw": [self.columns], "dh": [lines]} if self._count else data
 
@@ -195,6 +197,21 @@ class Sheet:
         clean = [c for c in store.conditions if infos[c].is_clean and infos[c].bn == infos[b[1]].bn][:1]
         shown = dict.fromkeys((*clean, left[1], b[1]))
         return [PICTURE.format(address=picture_of(store, (b[0], c)), words=escape(c)) for c in shown]
+
+
+def lines_of(true: str, left: tuple[str, str], right: tuple[str, str], letters: int) -> str:
+    """The class of a tile and what the sides, each with its name, say; of long names only what is wrong, on own lines.
+
+    >>> lines_of("cat", ("A", "cat"), ("B", "dog"), 16)
+    'cat: cat | dog'
+    >>> lines_of("aeroplane", ("A", "aeroplane"), ("B", "automobile"), 12)
+    'aeroplane\\nB automobile'
+    """
+    line = f"{true}: {left[1]} | {right[1]}"
+    if len(line) <= letters:
+        return line
+    wrong = [cut(f"{side} {says}", letters) for side, says in (left, right) if says != true]
+    return "\n".join([cut(true, letters), *wrong])
 
 
 def _moved(by: float) -> Any:
