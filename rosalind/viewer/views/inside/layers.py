@@ -223,7 +223,8 @@ class Layers:
         """The mean over layers of A and of B."""
         shown = table.change if way == CHANGE else table.values
         means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
-        listed = ", ".join(f"{letter} {number(float(mean), signed=way == CHANGE)}" for letter, mean in means.items())
+        of = lambda mean: number(mean, signed=way == CHANGE) if np.isfinite(mean) else "no number"
+        listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         words = escape(_plainly(kind))
         return (
             f"{words[:1].upper()}{words[1:]}, mean over layers: {listed}."

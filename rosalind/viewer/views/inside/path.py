@@ -54,7 +54,7 @@ class Path:
         self.figure = figure = plot(
             "path",
             "Lines over the points of the ways from A to B; the sentence below has their barriers.",
-            height=320,
+            height=370,
             x_range=(-0.08, 1.08),
             # BokehJS warns of a hidden figure whose range follows data that are not there.
             y_range=(0, 1),
@@ -81,7 +81,9 @@ class Path:
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
         figure.add_tools(HoverTool(renderers=[dots, curved, hardened, thin], tooltips=tips, mode="mouse"))
         figure.legend.label_text_font_size = "11px"
-        figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
+        figure.legend.padding, figure.legend.spacing, figure.legend.ncols = 4, 0, 2
+        # Inside, it would cover the hill of two dense networks.
+        figure.add_layout(figure.legend[0], "below")
         self.caption = caption("path-caption")
         self.show = frame.chooser(change, "path-show", "line shows", SHOW)
         self.root = stacked(self.show, figure)
