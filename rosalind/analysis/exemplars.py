@@ -119,11 +119,8 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
         others = common([children[name][0] for name in theirs])[0]
         rates.append([(most != others).mean(), (most != common(theirs)[0]).mean()])
     of_halves, null = np.mean(rates, 0) if rates else (np.nan, np.nan)
-    impact, p = class_impact(
-        *(np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)),
-        labels,
-        len(results.class_names),
-    )
+    right = [np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)]
+    impact, p = class_impact(right[0], right[1], labels, len(results.class_names))
     return Exemplars(
         *(group, tuple(dense), modal_dense != modal_pruned, modal_dense, modal_pruned, tied_dense | tied_pruned),
         agree=(np.stack([predictions[name] for name in pruned]) == modal_pruned).mean(0),

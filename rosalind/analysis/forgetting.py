@@ -62,7 +62,7 @@ def along(
     if margins is not None and centred.any():
         slope = centred @ margins / (centred**2).sum()
         slope = np.where(np.isfinite(margins).all(0), slope, np.nan)
-    return Forgetting((right[:-1] & is_wrong[1:]).sum(0), first, later.any(0), ~right.any(0), slope)
+    return Forgetting((right[:-1] & is_wrong[1:]).sum(0), first, np.any(later, axis=0), np.all(is_wrong, axis=0), slope)
 
 
 @dataclass(frozen=True)
