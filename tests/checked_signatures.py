@@ -8,7 +8,8 @@ from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
     *("accuracy_table", "agreement", "claims", "class_matrices", "class_order", "clean_numbers", "collapse"),
-    *("concordance", "contact_sheet", "deletion_curves", "distributions", "downsampling", "explanation"),
+    *("concordance", "contact_sheet", "deletion_curves", "distributions", "downsampling"),
+    *("exemplars", "explanation", "forgetting"),
     *("fragility", "heat_map", "inside", "label_places", "layer_likeness", "lineage", "map_agreement", "map_measures"),
     *("map_samples", "map_tables", "moved", "occlusion_maps", "pareto", "paths", "polygon", "predictors"),
     *("rasters", "redundancy", "representations", "robustness.cells", "robustness.intervals"),

@@ -224,6 +224,6 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "coherence-samples40/mlp-dense-seed0.npz" in done.stdout
     assert "corrected" in done.stdout
-    done = subprocess.run([*command, "coherence:sample=4"], capture_output=True, text=True, env=os.environ)
+    done = subprocess.run([*command, "sharpness:draws=4,sample=9"], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 1
-    assert done.stderr.startswith("rosalind: coherence: unknown option 'sample'; did you mean 'samples'?")
+    assert done.stderr.startswith("rosalind: sharpness: unknown option 'sample'; did you mean 'samples'?")

@@ -322,19 +322,49 @@ class TestLinearPath:
         assert above_line == 0
 
 
+FEW = {
+    **{"coherence": {"samples": 20}, "bezier": {"epochs": 1}, "integrated_gradients": {"steps": 2}},
+    **{"sharpness": {"draws": 2, "samples": 30}, "kl_mass": {"draws": 3, "samples": 30}},
+}
+
+
 def test_a_network_whose_masks_keep_everything_is_the_dense_one():
-    few = {"coherence": {"samples": 20}, "bezier": {"epochs": 1}, "integrated_gradients": {"steps": 2}}
-    few |= {"sharpness": {"draws": 2, "samples": 30}, "kl_mass": {"draws": 3, "samples": 30}}
     for name, diagnostic in DIAGNOSTICS.items():
         model = SMALL_CNN if diagnostic.asks_dense else NORM_MLP
         kept = network(model)
         kept = dataclasses.replace(kept, reference=measuring.reference(kept, split(), split()))
         bare = dataclasses.replace(kept, masks={})
         other = network(model, 1) if diagnostic.of == "pair" else None
-        options = few.get(name, {})
+        options = FEW.get(name, {})
         ours, theirs = compute(name, kept, other, **options), compute(name, bare, other, **options)
         for key in ours.keys() - {"static", "constant_on", "dynamic"}:
             np.testing.assert_array_equal(ours[key], theirs[key], err_msg=f"{name}: {key}")
+
+
+def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns():
+    gaps = {
+        "compressibility": {"pq_index", "error", "tail_index"},
+        "activation_profile": {"divergence", "place"},
+        "coherence": {"of_layer"},
+        "sharpness": set(DIAGNOSTICS["sharpness"].gives),
+        "linear_path": {"norm", "margin"},
+        "bezier": {"norm", "margin"},
+        "occlusion": {"map", "largest"},
+    }
+    for name, diagnostic in DIAGNOSTICS.items():
+        if name == "generalisation":
+            # Has one of its own.
+            continue
+        model, first = (SMALL_CNN, "conv1") if diagnostic.asks_dense else (NORM_MLP, "dense0")
+        of = network(model)
+        shape = next(mask.shape for path, mask in of.masks.items() if first in path)
+        empty = network(model, **{first: np.zeros(shape, bool)})
+        empty = dataclasses.replace(empty, reference=measuring.reference(empty, split(), split()))
+        arrays = compute(name, empty, network(model, 1) if diagnostic.of == "pair" else None, **FEW.get(name, {}))
+        found = {key for key, x in arrays.items() if x.dtype.kind == "f" and np.isnan(x).any()}
+        assert found == gaps.get(name, set()), name
+        if diagnostic.asks_dense:
+            assert arrays["zero"].all(), name
 
 
 def test_what_is_not_as_declared_is_refused():

@@ -253,8 +253,15 @@ class TestPath:
 def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     write_path(copied, DENSE[0], PRUNED[0], [0.2, 0.25, 0.2, 0.15, 0.1], kind="bezier")
     write_path(copied, DENSE[0], PRUNED[1], [0.2, 0.3, 0.4, 0.3, 0.2], kind="bezier")
+    # One that was trained under attack stands beside it, not for it.
+    plain = write_path(copied, DENSE[0], PRUNED[0], [0.2, 0.22, 0.24, 0.22, 0.1], kind="bezier-attack2")
+    record = results.load_object(plain.with_suffix(".json"))
+    changed = {**record, "name": "bezier", "options": {"attack": 2}}
+    results.save_json(plain.with_suffix(".json"), changed, replace=True)
     found = page(Store(copied), Path)
     view = found.view
+    np.testing.assert_allclose(view.attacked.data["y"], [0.2, 0.22, 0.24, 0.22, 0.1], rtol=1e-6)
+    assert "(bezier-attack2)" in told(view)
     np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
     np.testing.assert_allclose(view.curve.data["y"], [0.2, 0.25, 0.2, 0.15, 0.1], rtol=1e-6)
     assert says(told(view), 30, 30, 7.5, 10, 20, 10, 80, 80)
@@ -265,6 +272,7 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
     (lines,) = (axes.get_lines() for axes in figures.paths_figure(results.load(copied), "bezier").axes)
     assert len(lines) == 1
+    assert f"Stored: {DENSE[0]} to " in told(found.view)
 
 
 def test_without_diagnostics_every_view_names_its_command(small_folder):

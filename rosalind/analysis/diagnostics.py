@@ -46,8 +46,12 @@ class LayerTable:
 
 
 def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = None) -> list[tuple[str, str, str | None]]:
-    """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`."""
-    infos = diagnostics(results)[0] if stored is None else stored
+    """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`.
+
+    Profiles of clean images beside themselves, which are 0, stand last.
+    """
+    infos = list(diagnostics(results)[0] if stored is None else stored)
+    infos.sort(key=lambda info: info.name == "activation_profile" and info.condition == CLEAN)
     listed = [
         (info.id, array, info.condition)
         for info in infos

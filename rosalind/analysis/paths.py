@@ -15,10 +15,15 @@ from rosalind.results import Damaged, DiagnosticInfo
 QUANTITIES = ("error", "angle", "norm", "margin", "loss")
 """Numbers at every point of a path, the one that is shown first in front."""
 
-STRAIGHT, CURVED = "linear_path", "bezier"
-"""Diagnostics that give paths."""
+STRAIGHT, CURVED, ATTACKED = "linear_path", "bezier", "bezier under attack"
+"""Kinds of paths: straight, trained, and trained on attacked images (the option `attack`)."""
 
-KINDS = (STRAIGHT, CURVED)
+KINDS = (STRAIGHT, CURVED, ATTACKED)
+
+
+def kind_of(info: DiagnosticInfo) -> str:
+    """The kind of path that a diagnostic gave, or else its name."""
+    return ATTACKED if info.name == CURVED and info.options.get("attack") else info.name
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Path:
     Attributes:
         first: Network at 0.
         second: Network at 1.
+        diagnosis: Its id, which says how many points there are and how long it was trained.
         condition: Of the images.
         points: float64[points] in [0, 1], from `first` to `second`.
         values: float64[points] by key of `QUANTITIES`: error a share, angle in degrees, norm and margin in units, loss
@@ -38,6 +44,7 @@ class Path:
 
     first: str
     second: str
+    diagnosis: str
     condition: str
     points: Float[np.ndarray, " points"]
     values: Mapping[str, Float[np.ndarray, " points"]]
@@ -90,6 +97,12 @@ def conditions(store: Store, first: str, second: str) -> list[str]:
     return [name for name in store.conditions if any(_info(store, first, second, name, kind) for kind in KINDS)]
 
 
+def stored_pairs(store: Store) -> list[tuple[str, str]]:
+    """The pairs of networks between which a path is stored, those that are in the study."""
+    infos = [info for info in inside.stored(store)[0] if kind_of(info) in KINDS]
+    return list(dict.fromkeys((info.network, info.other) for info in infos if info.other is not None))
+
+
 def null(store: Store, condition: str, but: tuple[str, str] = ("", "")) -> Path | None:
     """The first stored straight path between two dense networks of one model and two seeds, other than between `but`.
 
@@ -124,9 +137,9 @@ def why_none(store: Store, first: str, second: str) -> str:
 
 def _info(store: Store, first: str, second: str, condition: str, kind: str) -> DiagnosticInfo | None:
     def make() -> dict[tuple[str, str | None, str | None, str], DiagnosticInfo]:
-        infos = [info for info in inside.stored(store)[0] if info.name in KINDS]
+        infos = [info for info in inside.stored(store)[0] if kind_of(info) in KINDS]
         # Of several numbers of points the first counts.
-        return {(info.network, info.other, info.condition, info.name): info for info in reversed(infos)}
+        return {(info.network, info.other, info.condition, kind_of(info)): info for info in reversed(infos)}
 
     table = store.cached(("paths",), make)
     return table.get((first, second, condition, kind)) or table.get((second, first, condition, kind))
@@ -145,4 +158,4 @@ def _read(info: DiagnosticInfo, first: str) -> Path:
         points, values = 1 - points[::-1], {name: value[::-1] for name, value in values.items()}
         start, end = end, start
     above_line, above_ends = float(arrays["barrier"]), float(arrays["barrier_of_ends"])
-    return Path(start, end, info.condition or "", points, values, above_line, above_ends)
+    return Path(start, end, info.id, info.condition or "", points, values, above_line, above_ends)

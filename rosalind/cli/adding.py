@@ -46,13 +46,13 @@ def diagnose(
 
     Args:
         folder: The study folder.
-        names: Diagnostics, separated by spaces: NAME, or with options NAME:OPTION=VALUE, such as coherence:samples=256;
-            rosalind list diagnostics has them, and module:NAME is one of your own.
+        names: Diagnostics, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
+            sharpness:draws=5,samples=500; rosalind list diagnostics has them, and module:NAME is one of your own.
         networks: Ids, or A:B for the way from A to B; all of the study if none is given, of pairs each with its parent.
         under: Ids of conditions, for what sees images.
         jobs: Processes on this machine.
     """
-    apart(names=names, networks=networks, under=under)
+    apart([text for text in names if "=" not in text], networks=networks, under=under)
     rosalind.study.use_compilation_cache()
     chosen = []
     for text in names:

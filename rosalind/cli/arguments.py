@@ -67,12 +67,14 @@ def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
-def apart(**names: Sequence[str]) -> None:
-    """Refuse names that are separated by commas, by flag."""
-    for flag, words in names.items():
+def apart(*positional: Sequence[str], **names: Sequence[str]) -> None:
+    """Refuse names that are separated by commas; those that stand behind a flag by their flag."""
+    flags = [("names", "", words) for words in positional]
+    flags += [(flag, f"--{flag} ", words) for flag, words in names.items()]
+    for what, before, words in flags:
         if joined := [word for word in words if "," in word]:
             apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
-            raise ValueError(f"{flag} are separated by spaces, got {joined[0]!r}; write --{flag} {apart}")
+            raise ValueError(f"{what} are separated by spaces, got {joined[0]!r}; write {before}{apart}")
 
 
 def study_of(name: str) -> Study:

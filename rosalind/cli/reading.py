@@ -124,7 +124,7 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
             them, and module:NAME is one of your own. All that are built in if none is given.
     """
     judged = rosalind.analysis.claims
-    apart(claims=[text for text in claims if "=" not in text])
+    apart([text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
     wanted = [name_and_options(text) for text in claims or judged.CLAIMS]
     with Progress("judging", len(wanted), unit="claims") as progress:

@@ -60,7 +60,7 @@ def attributed(subject: Subject, method: Method, *, is_coarse_grid: bool = False
         "map": (maps / scale).astype(np.float16)[place],
         "largest": largest.astype(np.float32)[place],
         "target": targets.astype(np.int16),
-        "zero": (largest == 0)[place],
+        "zero": ~(largest > 0)[place],
         **({} if error is None else {"error": np.asarray(error, np.float32)[place]}),
         "axis/targets": np.array(TARGETS),
         "axis/samples": samples.ids,
@@ -80,7 +80,7 @@ def _gives(about: str, unit: str, error: str = "", low: float = -1) -> dict[str,
         ),
         "largest": Given("largest absolute value of a map", unit, axes, 0),
         "target": Given("class that is asked for", "class", axes, 0),
-        "zero": Given("True where a map is 0 everywhere", axes=axes, low=0, high=1),
+        "zero": Given("True where a map is 0 everywhere, or has no number", axes=axes, low=0, high=1),
     }
     return {**given, "error": Given(error, unit, axes)} if error else given
 

@@ -105,6 +105,7 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
         axes.set_xlabel("on the way from the network to its parent", fontsize=8)
         axes.tick_params(labelsize=7)
         axes.grid(alpha=0.3)
+    figure.suptitle(infos[0].id, fontsize=8)
     figure.axes[0].set_ylabel("error, percent", fontsize=8)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=6)
     return figure

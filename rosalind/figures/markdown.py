@@ -5,7 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rosalind.analysis import claims, diagnostics, explanation, map_tables, pareto, predictors, robustness, shift
+from rosalind.analysis import (
+    claims,
+    diagnostics,
+    exemplars,
+    explanation,
+    forgetting,
+    map_tables,
+    pareto,
+    predictors,
+    robustness,
+    shift,
+)
 from rosalind.analysis.scope import Scope
 from rosalind.results import Results
 
@@ -163,6 +174,8 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     lines += diagnostics.markdown(results)
     lines += map_tables.markdown(results)
     lines += shift.markdown(results)
+    lines += exemplars.markdown(results)
+    lines += forgetting.markdown(results)
     lines += _other_conditions(results)
     infos = results.networks.items()
     collapsed = [f"{name} ({', '.join(info.collapsed)})" for name, info in infos if info.collapsed]

@@ -157,7 +157,9 @@ class Layers:
         if self.changed("cells", (kind, way)):
             self._fill(table, way)
             unit = f" ({table.unit})" if table.unit else ""
-            self.bar.title = f"{'change of ' * (way == CHANGE)}{_plainly(kind)}{unit}"
+            # The list above names the diagnostic and the condition, for which the bar is too short.
+            array = inside.kinds(self.store)[kind][1].replace("_", " ")
+            self.bar.title = f"{'change of ' * (way == CHANGE)}{array}{unit}"
         self._mark(table)
         self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
@@ -169,7 +171,8 @@ class Layers:
         lines, columns = shown.shape
         low, high = heat_map.limits_of(shown, way == CHANGE)
         self.mapper.update(palette=draw.DIVERGING if way == CHANGE else draw.SEQUENTIAL, low=low, high=high)
-        self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12)), 1000)
+        # The name of the bar takes 150 pixels.
+        self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12), 150), 1000)
         self.figure.x_range.update(start=-0.5, end=columns - 0.5)
         self.figure.y_range.update(start=lines - 0.5, end=-0.5)
         across, down = self.figure.xaxis[0], self.figure.yaxis[0]
@@ -220,7 +223,8 @@ class Layers:
         """The mean over layers of A and of B."""
         shown = table.change if way == CHANGE else table.values
         means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
-        listed = ", ".join(f"{letter} {number(float(mean), signed=way == CHANGE)}" for letter, mean in means.items())
+        of = lambda mean: number(mean, signed=way == CHANGE) if np.isfinite(mean) else "no number"
+        listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         words = escape(_plainly(kind))
         return (
             f"{words[:1].upper()}{words[1:]}, mean over layers: {listed}."

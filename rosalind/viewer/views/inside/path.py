@@ -29,9 +29,12 @@ MEANING = (
 )
 """What the way is, where none is drawn."""
 
+LISTED = 3
+"""Largest number of stored pairs that are named where that of A and B is not."""
+
 
 class Path:
-    """A line from A to B, a dashed one for a trained curve, and a thin one between two dense networks."""
+    """A line from A to B, dashed and dotted ones for trained curves, and a thin one between two dense networks."""
 
     page, title = "inside", "Is there a hill between A and B?"
     geometry = True
@@ -46,11 +49,12 @@ class Path:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
         self.points, self.curve, self.null = empty("x", "y"), empty("x", "y"), empty("x", "y")
+        self.attacked = empty("x", "y")
         self.ends, self.sliced = empty("x", "y", "text", "align", "offset"), empty("x", "y")
         self.figure = figure = plot(
             "path",
             "Lines over the points of the ways from A to B; the sentence below has their barriers.",
-            height=320,
+            height=370,
             x_range=(-0.08, 1.08),
             # BokehJS warns of a hidden figure whose range follows data that are not there.
             y_range=(0, 1),
@@ -68,14 +72,18 @@ class Path:
         )
         dashed: dict[str, Any] = {"line_color": "#1c2536", "line_width": 2, "line_dash": "dashed", "name": "ink"}
         curved = figure.line("x", "y", source=self.curve, legend_label="on a trained curve", **dashed)
+        dotted = dashed | {"line_dash": "dotted", "line_width": 3}
+        hardened = figure.line("x", "y", source=self.attacked, legend_label="on one trained under attack", **dotted)
         ring = {"size": 13, "fill_color": None, "line_width": 2.5, "line_color": "#1c2536", "name": "ink"}
         figure.scatter("x", "y", source=self.sliced, **ring)
         text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
-        figure.add_tools(HoverTool(renderers=[dots, curved, thin], tooltips=tips, mode="mouse"))
+        figure.add_tools(HoverTool(renderers=[dots, curved, hardened, thin], tooltips=tips, mode="mouse"))
         figure.legend.label_text_font_size = "11px"
-        figure.legend.padding, figure.legend.spacing, figure.legend.background_fill_alpha = 4, 0, 0.7
+        figure.legend.padding, figure.legend.spacing, figure.legend.ncols = 4, 0, 2
+        # Inside, it would cover the hill of two dense networks.
+        figure.add_layout(figure.legend[0], "below")
         self.caption = caption("path-caption")
         self.show = frame.chooser(change, "path-show", "line shows", SHOW)
         self.root = stacked(self.show, figure)
@@ -87,9 +95,7 @@ class Path:
             return
         pairs = self.store.sides.pairs(state.a, state.b)
         at: list[Cell] = []
-        path: paths.Path | None = None
-        curve: paths.Path | None = None
-        null: paths.Path | None = None
+        path = curve = attacked = null = None
         words = "A and B share no seed: there is no pair of networks with a way between them."
         if pairs:
             (first, _), (second, condition) = pairs[0]
@@ -99,37 +105,40 @@ class Path:
             try:
                 path = paths.path(self.store, first, second, under)
                 curve = paths.path(self.store, first, second, under, paths.CURVED)
-                null = paths.null(self.store, under, (first, second)) if path or curve else None
-                words = _words(path, curve, null, len(pairs))
+                attacked = paths.path(self.store, first, second, under, paths.ATTACKED)
+                drawn = path or curve or attacked
+                null = paths.null(self.store, under, (first, second)) if drawn else None
+                words = _words(path, curve, attacked, null, len(pairs))
                 if under != condition or path is None:
                     words += _missing(self.store, first, second, condition)
             except (Damaged, OSError) as error:
-                path, curve, null, words = None, None, None, escape(str(error))
-        self.figure.visible = self.show.visible = path is not None or curve is not None
-        for source, shown in ((self.points, path), (self.curve, curve), (self.null, null)):
+                path, curve, attacked, null, words = None, None, None, None, escape(str(error))
+        way = path or curve or attacked
+        self.figure.visible = self.show.visible = way is not None
+        sources = {"points": path, "curve": curve, "attacked": attacked, "null": null}
+        for source, shown in ((getattr(self, name), shown) for name, shown in sources.items()):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
         asked = tuple(at) if frame.has_selection else ()
         values = paths.ends_of_slice(self.store, frame.selected, asked, show)
         rings = values if self.figure.visible else values[:0]
         fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
-        drawn = np.concatenate([source.data["y"] for source in (self.points, self.curve, self.null, self.sliced)])
-        if len(drawn := drawn[np.isfinite(drawn)]):
-            low, high = float(drawn.min()), float(drawn.max())
+        lines = (self.points, self.curve, self.attacked, self.null, self.sliced)
+        values_drawn = np.concatenate([source.data["y"] for source in lines])
+        if len(values_drawn := values_drawn[np.isfinite(values_drawn)]):
+            low, high = float(values_drawn.min()), float(values_drawn.max())
             margin = 0.08 * (high - low) or 0.5
             self.figure.y_range.update(start=low - margin, end=high + margin)
-        y = self.points.data["y"] if path else self.curve.data["y"]
-        ends = [float(y[0]), float(y[-1])] if len(y) else []
+        ends = [] if way is None else [float(way.values[show][k]) for k in (0, -1)]
         sides = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-8, 8]} if ends else {}
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
         fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
         self.figure.yaxis.axis_label = SHOW[show]
-        if path is None and curve is None:
+        if way is None:
             self.finding, words = words, MEANING
         else:
-            shown, name = (path, "straight line") if path is not None else (curve, "trained curve")
-            assert shown is not None
-            self.finding = f"On the {name} from A to B the error rises by up to {100 * shown.barrier:.1f} points."
+            name = "straight line" if path is not None else "trained curve"
+            self.finding = f"On the {name} from A to B the error rises by up to {100 * way.barrier:.1f} points."
         of_slice = ""
         if len(values):
             ends = " and ".join(f"{value:.3g}" if np.isfinite(value) else "unknown" for value in values)
@@ -143,21 +152,34 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
-    return f"The way from A to B under {escape(condition)} is not stored. Make it with<br>{commands(line)}"
+    stored = [f"{a} to {b}" for a, b in paths.stored_pairs(store)]
+    more = f" and {len(stored) - LISTED} more" if len(stored) > LISTED else ""
+    others = f" Stored: {escape(', '.join(stored[:LISTED]))}{more}." if stored else ""
+    return f"The way from A to B under {escape(condition)} is not stored.{others} Make it with<br>{commands(line)}"
 
 
-def _words(path: paths.Path | None, curve: paths.Path | None, null: paths.Path | None, pairs: int) -> str:
+def _words(
+    path: paths.Path | None,
+    curve: paths.Path | None,
+    attacked: paths.Path | None,
+    null: paths.Path | None,
+    pairs: int,
+) -> str:
     """The barriers of the paths that there are, and of the null; empty without a path."""
     points = lambda share: f"{100 * share:.1f}"
-    way = path or curve
+    way = path or curve or attacked
     if way is None:
         return ""
     words = ""
-    for shown, name in ((path, "the line between A and B"), (curve, "that line on a curve trained to avoid it")):
+    for shown, name in (
+        (path, "the line between A and B"),
+        (curve, "that line on a curve trained to avoid it"),
+        (attacked, "it on a curve trained on attacked images"),
+    ):
         if shown is not None:
             words += (
                 f"<b>The error rises {points(shown.barrier)} points above {name}</b> and "
-                f"{points(shown.barrier_of_ends)} above the mean of the two. "
+                f"{points(shown.barrier_of_ends)} above the mean of the two ({escape(shown.diagnosis)}). "
             )
     errors = way.values["error"]
     words += (

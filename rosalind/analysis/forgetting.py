@@ -1,0 +1,203 @@
+"""Forgetting: samples that were right and become wrong on the way to more pruning or more corruption.
+
+After arXiv 1812.05159, where the way is that of training; here it is that of sparsity, or of severity.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from rosalind.analysis.robustness import cells
+from rosalind.analysis.robustness.groups import SeedGroup, groups, main_mean
+from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.robustness.summary import parent_of
+from rosalind.measures import COORDINATES
+from rosalind.results import Results
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """What happens to every sample along a way of steps.
+
+    Attributes:
+        events: int[n], how often it is right at a step and wrong at the next.
+        first_wrong: int[n], index of the first step at which it is wrong; -1 where it never is.
+        recovers: bool[n], True where it is right again after a step at which it was wrong.
+        never_right: bool[n].
+        slope: float[n], change of its margin per unit of the way, by least squares; NaN without margins, and where one
+            is not finite or all steps are at one place.
+    """
+
+    events: np.ndarray
+    first_wrong: np.ndarray
+    recovers: np.ndarray
+    never_right: np.ndarray
+    slope: np.ndarray
+
+
+def along(
+    right: Bool[np.ndarray, "k n"],
+    at: Float[np.ndarray, " k"] | None = None,
+    margins: Float[np.ndarray, "k n"] | None = None,
+) -> Forgetting:
+    """What happens to samples along steps.
+
+    Args:
+        right: whether each is right, step by step; one step or more.
+        at: places of the steps on the way, increasing; None for 0, 1, ...
+        margins: of the samples, for `slope`.
+
+    >>> way = along(np.array([[True, True], [False, True], [True, True]]))
+    >>> way.events.tolist(), way.first_wrong.tolist(), way.recovers.tolist()
+    ([1, 0], [1, -1], [True, False])
+    """
+    is_wrong = ~right
+    place = (np.arange(len(right)) if at is None else at).astype(np.float64)
+    first = np.where(is_wrong.any(0), is_wrong.argmax(0), -1)
+    later = right & (np.arange(len(right))[:, None] > first) & (first >= 0)
+    slope = np.full(right.shape[1], np.nan)
+    centred = place - place.mean()
+    if margins is not None and centred.any():
+        slope = centred @ margins / (centred**2).sum()
+        slope = np.where(np.isfinite(margins).all(0), slope, np.nan)
+    return Forgetting((right[:-1] & is_wrong[1:]).sum(0), first, np.any(later, axis=0), np.all(is_wrong, axis=0), slope)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A study with the cells that have predictions, and those that have margins too."""
+
+    results: Results
+    stored: cells.Cells
+    predicted: frozenset[cells.Cell]
+    complete: frozenset[cells.Cell]
+
+    def along(self, chain: Sequence[cells.Cell], place: Sequence[float]) -> Forgetting:
+        predictions = np.stack([self.stored.prediction_of(*cell) for cell in chain])
+        margins, axis = None, COORDINATES.index("margin")
+        if self.complete.issuperset(chain):
+            margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in chain]).astype(np.float64)
+        return along(predictions == self.results.labels, np.array(place, np.float64), margins)
+
+
+def _measured(results: Results) -> _Measured:
+    predicted, complete = frozenset(results.cells(predictions=True)), frozenset(results.cells())
+    return _Measured(results, cells.load(results), predicted, complete)
+
+
+def over_sparsity(results: Results, label: str, seed: int | None, condition: str) -> tuple[list[str], Forgetting]:
+    """The dense parent and the networks of a label and a seed by sparsity, and what happens along them.
+
+    Raises:
+        ValueError: none of them measured under the condition, or several of one sparsity.
+    """
+    return _over_sparsity(_measured(results), label, seed, condition)
+
+
+def _over_sparsity(of: _Measured, label: str, seed: int | None, condition: str) -> tuple[list[str], Forgetting]:
+    infos = of.results.networks
+    pruned = [
+        (info.sparsity, name)
+        for name, info in infos.items()
+        if (info.label, info.seed, info.is_dense) == (label, seed, False)
+        and (name, condition) in of.predicted
+        and np.isfinite(info.sparsity)
+    ]
+    places = {sparsity: name for sparsity, name in sorted(pruned)}
+    if not pruned or len(places) < len(pruned):
+        raise ValueError(
+            f"label and seed must name pruned networks of different sparsities that are measured under {condition!r}, "
+            f"got {label!r} and {seed} with {[name for _, name in pruned]}."
+        )
+    start: str | None = pruned[0][1]
+    while start is not None and not infos[start].is_dense:
+        start = parent_of(of.results, start)
+    if start is not None and (start, condition) in of.predicted:
+        places = {0.0: start, **places}
+    return list(places.values()), of.along([(name, condition) for name in places.values()], list(places))
+
+
+def over_severity(results: Results, network: str, corruption: str, bn: str = "train") -> tuple[list[str], Forgetting]:
+    """The clean condition and a corruption's first draw by severity, and what happens along them.
+
+    Raises:
+        ValueError: a network or corruption that is not measured.
+    """
+    return _over_severity(_measured(results), network, corruption, bn)
+
+
+def _over_severity(of: _Measured, network: str, corruption: str, bn: str) -> tuple[list[str], Forgetting]:
+    severities = {
+        float(info.severity): name
+        for name, info in reversed(of.results.conditions.items())
+        if (info.name, info.bn) == (corruption, bn) and info.is_corruption and (network, name) in of.predicted
+    }
+    if not severities:
+        raise ValueError(f"network and corruption must be measured together, got {network!r} and {corruption!r}.")
+    clean = clean_of(of.results, bn)
+    if clean is not None and (network, clean) in of.predicted:
+        severities[0.0] = clean
+    places = dict(sorted(severities.items()))
+    return list(places.values()), of.along([(network, name) for name in places.values()], list(places))
+
+
+def _share(values: Sequence[np.ndarray]) -> str:
+    return f"{100 * np.mean([part.mean() for part in values]):.1f}"
+
+
+def _cells_of(ways: Sequence[Forgetting]) -> str:
+    started = [way.first_wrong == 0 for way in ways]
+    columns = (
+        [way.events > 0 for way in ways],
+        [way.first_wrong < 0 for way in ways],
+        [wrong & ~way.never_right for wrong, way in zip(started, ways, strict=True)],
+        [way.never_right for way in ways],
+        [way.recovers for way in ways],
+    )
+    return " | ".join(_share(column) for column in columns)
+
+
+def _ways(of: _Measured, group: SeedGroup, corruptions: Sequence[str]) -> list[Forgetting]:
+    ways = []
+    for network in group.networks:
+        for corruption in corruptions:
+            try:
+                ways.append(_over_severity(of, network, corruption, "train")[1])
+            except ValueError:
+                continue
+    return ways
+
+
+def markdown(results: Results) -> list[str]:
+    """Lines of Markdown: along sparsities on clean images by method, and along severities by group of seeds."""
+    clean, main, of = clean_of(results, "train"), main_mean(results), _measured(results)
+    rows = []
+    labels = dict.fromkeys((i.label, i.seed) for i in results.networks.values() if not i.is_dense)
+    by_label: dict[str, list[Forgetting]] = {}
+    for label, seed in labels:
+        try:
+            chain, way = _over_sparsity(of, label, seed, str(clean))
+        except ValueError:
+            continue
+        if len(chain) > 1:
+            by_label.setdefault(label, []).append(way)
+    rows += [f"| sparsity | {label} | {len(ways)} | {_cells_of(ways)} |" for label, ways in by_label.items()]
+    corruptions = list(dict.fromkeys(results.conditions[c].name for c in main.conditions)) if main else []
+    for group in groups(results):
+        if ways := _ways(of, group, corruptions):
+            rows.append(f"| severity | {group.name} | {len(ways)} | {_cells_of(ways)} |")
+    if not rows:
+        return []
+    return [
+        *("", "## Which samples are forgotten on the way?", ""),
+        "Percent of samples, mean over ways (after arXiv 1812.05159, whose way is that of training): of sparsity from "
+        "the dense parent on, on clean images, or of severity from clean images on, over the corruptions of the main "
+        "mean. Forgotten: right at a step and wrong at the next. Never wrong, wrong at first but not always, and never "
+        "right count all steps. Recovering: right again after being wrong.",
+        "",
+        "| along | network | ways | forgotten | never wrong | wrong at first | never right | recovering |",
+        "|---" * 8 + "|",
+        *rows,
+    ]
