@@ -109,7 +109,9 @@ def _initialise_lazily() -> Callable[..., None] | None:
     def needed_of(model: HasProps) -> list[PropertyDescriptor]:
         kind = type(model)
         if kind not in needed:
-            unstable = [d for name in kind.properties(_with_props=True) if (d := kind.lookup(name)).has_unstable_default(model)]
+            # Not a set, so that models get their ids in one order.
+            descriptors = [kind.lookup(name) for name in kind.properties(_with_props=True)]
+            unstable = [d for d in descriptors if d.has_unstable_default(model)]
             needed[kind] = [d for d in unstable if not isinstance(d.class_default(kind), PropertyValueContainer)]
         return needed[kind]
 
