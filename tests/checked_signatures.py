@@ -12,7 +12,7 @@ ANALYSIS = (
     *("exemplars", "explanation", "forgetting"),
     *("fragility", "heat_map", "inside", "label_places", "layer_likeness", "lineage", "map_agreement", "map_measures"),
     *("map_samples", "map_tables", "moved", "occlusion_maps", "pareto", "paths", "polygon", "predictors"),
-    *("rasters", "redundancy", "representations", "robustness.cells", "robustness.intervals"),
+    *("ordered", "rasters", "redundancy", "representations", "robustness.cells", "robustness.intervals"),
     *("sample_columns", "sample_margins", "sample_presets", "scope", "selection", "selection_steps"),
     *("severity_curves", "shift", "similarity", "slice_accuracy", "subset_fits"),
     *("store", "zoo"),

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, Integer, Real, UInt8
 
 from rosalind.analysis import rasters
+from rosalind.analysis.ordered import Ordered, ordered
 
 BINS = (16, 64)
 """Fewest and most bins of a histogram."""
@@ -35,9 +36,44 @@ def _places(values: np.ndarray, limits: tuple[float, float], bins: int) -> np.nd
     return np.clip((values - low) * (bins / (high - low)), 0, bins - 1).astype(np.int32)
 
 
-def histogram(values: Float[np.ndarray, "..."], limits: tuple[float, float], bins: int) -> Int64[np.ndarray, " {bins}"]:
+def ends(*sides: Float[np.ndarray, "..."] | Ordered, share: float = 0.002) -> tuple[float, float]:
+    """Quantiles `share` (0 to 0.5) and 1 - `share` of the finite values of all sides; NaN, NaN where there is none.
+
+    >>> ends(np.arange(6.0), np.arange(6.0, 11.0), share=0.25)
+    (2.5, 7.5)
+    """
+    values = [ordered(side).values for side in sides]
+    last = sum(side.size for side in values) - 1
+    if last < 0:
+        return float("nan"), float("nan")
+    place = share * last
+    k = int(place)
+    # No more than these of a side can be among the lowest, or the highest, of all.
+    lowest = np.sort(np.concatenate([side[: k + 2] for side in values]))
+    highest = np.sort(np.concatenate([side[-k - 2 :] for side in values]))[::-1]
+    next_one = min(k + 1, last)
+    low, high = (float(e[k]) + (place - k) * (float(e[next_one]) - float(e[k])) for e in (lowest, highest))
+    return low, high
+
+
+def limits(*sides: Float[np.ndarray, "..."] | Ordered) -> tuple[float, float]:
+    """`rasters.limits` of some sides, whose order is used where they have one."""
+    return rasters.around(*ends(*sides))
+
+
+def histogram(
+    values: Float[np.ndarray, "..."] | Ordered, limits: tuple[float, float], bins: int
+) -> Int64[np.ndarray, " {bins}"]:
     """Counts of the finite values, those beyond the limits in the bins at the ends."""
-    return np.bincount(_places(values[np.isfinite(values)], limits, bins), minlength=bins)
+    return np.diff(_below(ordered(values), limits, bins), prepend=0)
+
+
+def _below(side: Ordered, limits: tuple[float, float], bins: int) -> np.ndarray:
+    """int64[bins]: values below the high end of every bin; of the last, all."""
+    high_ends = np.linspace(*limits, bins + 1)[1:].astype(side.values.dtype)
+    below = np.searchsorted(side.values, high_ends)
+    below[-1] = side.values.size
+    return below
 
 
 def outline(counts: Real[np.ndarray, " bins"]) -> Float32[np.ndarray, " 2*bins+2"]:
@@ -54,57 +90,56 @@ def corners(limits: tuple[float, float], bins: int) -> Float32[np.ndarray, " 2*{
     return np.repeat(np.linspace(*limits, bins + 1), 2).astype(np.float32)
 
 
-def cumulative(values: Float[np.ndarray, "..."], points: Float[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+def cumulative(
+    values: Float[np.ndarray, "..."] | Ordered, points: Float[np.ndarray, "*shape"]
+) -> Float32[np.ndarray, "*shape"]:
     """The share of finite values at or below each; NaN of nothing.
 
     >>> cumulative(np.array([1.0, 2.0, 4.0, 5.0, np.nan]), np.array([0.0, 2.0, 9.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    finite = np.sort(values[np.isfinite(values)])
+    finite = ordered(values).values
     if not finite.size:
         return np.full(points.shape, np.nan, np.float32)
     return (np.searchsorted(finite, points, "right") / finite.size).astype(np.float32)
 
 
-def median(values: Float[np.ndarray, "..."]) -> float:
+def median(values: Float[np.ndarray, "..."] | Ordered) -> float:
     """The median of the finite values; NaN of none."""
-    finite = values[np.isfinite(values)]
+    finite = ordered(values).values
     if not finite.size:
         return float("nan")
-    # Half of numpy.median's time, which looks for NaN once more.
     half = finite.size // 2
-    halves = np.partition(finite, half)
-    return float(halves[half] if finite.size % 2 else (halves[half] + halves[:half].max()) / 2)
+    return float(finite[half] if finite.size % 2 else (finite[half] + finite[half - 1]) / 2)
 
 
-def errors(margins: Float[np.ndarray, "..."]) -> float:
+def errors(margins: Float[np.ndarray, "..."] | Ordered) -> float:
     """Percent of the finite margins that lie below 0, beyond the boundary; NaN of none.
 
     >>> errors(np.array([-1.0, 0.0, 2.0, np.nan, 1.0]))
     25.0
     """
-    finite = margins[np.isfinite(margins)]
-    return 100 * float((finite < 0).mean()) if finite.size else float("nan")
+    finite = ordered(margins).values
+    return 100 * float(np.searchsorted(finite, 0) / finite.size) if finite.size else float("nan")
 
 
-def largest_gap(a: Float[np.ndarray, "..."], b: Float[np.ndarray, "..."]) -> float:
+def largest_gap(a: Float[np.ndarray, "..."] | Ordered, b: Float[np.ndarray, "..."] | Ordered) -> float:
     """The Kolmogorov-Smirnov (KS) statistic of two samples: the largest gap of their cumulative distributions.
 
     In [0, 1]; 0 where the distributions are equal, 1 where their ranges do not overlap. Binned (`FINE`) over all
-    but 0.2 % of both at either end, so that nothing is sorted and a few far values do not coarsen the bins. NaN
-    where one side has no finite value.
+    but 0.2 % of both at either end, so that a few far values do not coarsen the bins. NaN where one side has no finite
+    value.
 
     >>> largest_gap(np.arange(4.0), np.arange(4.0) + 2)
     0.5
     """
-    a, b = a[np.isfinite(a)], b[np.isfinite(b)]
-    if not a.size or not b.size:
+    sides = ordered(a), ordered(b)
+    if not all(side.values.size for side in sides):
         return float("nan")
-    # Of at most 16,384 of each, evenly apart: they place the bins, and no more.
-    limits = rasters.ends(np.concatenate([side[:: -(-side.size // 2**14)] for side in (a, b)]))
-    if limits[0] == limits[1]:
-        limits = rasters.limits(a, b)
-    below = [np.cumsum(histogram(side, limits, FINE)) / side.size for side in (a, b)]
+    within = ends(*sides)
+    if within[0] == within[1]:
+        within = rasters.around(*within)
+    below = [_below(side, within, FINE) / side.values.size for side in sides]
     return float(np.abs(below[0] - below[1]).max())
 
 
@@ -229,8 +264,7 @@ def class_shifts(
     of_class = labels[paired]
     count = np.bincount(of_class, minlength=classes)
     ends = np.concatenate([[0], np.cumsum(count)])
-    first = a[paired][np.lexsort((a[paired], of_class))].astype(np.float64)
-    second = b[paired][np.lexsort((b[paired], of_class))].astype(np.float64)
+    first, second = (_within_classes(side[paired], of_class) for side in (a, b))
     present = np.flatnonzero(count)
     before, after, distance = (np.full(classes, np.nan) for _ in range(3))
     if present.size:
@@ -239,6 +273,16 @@ def class_shifts(
             low, high = ends[present] + (count[present] - 1) // 2, ends[present] + count[present] // 2
             medians[present] = (values[low] + values[high]) / 2
     return Shifts(count, before, after, distance)
+
+
+def _within_classes(values: np.ndarray, of_class: np.ndarray) -> np.ndarray:
+    """float64: finite values in ascending order within their classes, 10 ms for 200,000; numpy.lexsort takes 60."""
+    ascending = ordered(values)
+    assert ascending.rows is not None
+    classes = of_class[ascending.rows]
+    # Of 16 bits equal ones keep their order in a tenth of the time.
+    small = classes.astype(np.uint16) if of_class.max(initial=0) < 2**16 else classes
+    return ascending.values[np.argsort(small, kind="stable")].astype(np.float64)
 
 
 def ellipse(

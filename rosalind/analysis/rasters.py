@@ -21,7 +21,11 @@ def limits(*arrays: np.ndarray, share: float = 0.002) -> tuple[float, float]:
 
     Degenerate input gives a range of width 1 around it, none (0, 1).
     """
-    low, high = ends(np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0), share)
+    return around(*ends(np.concatenate([np.ravel(a) for a in arrays]) if arrays else np.empty(0), share))
+
+
+def around(low: float, high: float) -> tuple[float, float]:
+    """The range from a low to a high end with a margin of 4 %; of width 1 where they are equal, (0, 1) of NaN."""
     if np.isnan(low):
         return 0.0, 1.0
     if high <= low:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from typing import Any
 
@@ -10,6 +10,8 @@ import numpy as np
 from bokeh.models import Select, Slider
 
 from rosalind.analysis import distributions, selection, selection_steps, slice_accuracy
+from rosalind.analysis.class_matrices import ClassSums, class_sums
+from rosalind.analysis.ordered import Ordered, of_side
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import Choices, State
@@ -80,14 +82,28 @@ class Frame:
         return np.flatnonzero(self.focus)
 
     @cached_property
-    def _medians(self) -> dict[tuple[Cell, str], float]:
+    def _made(self) -> dict[tuple, Any]:
         return {}
 
+    def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """`make()`, once for all views of this frame."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def ordered(self, cell: Cell, measure: str, *, other: Cell | None = None, shown: bool = False) -> Ordered:
+        """A measure, or its change from a cell to another, in ascending order: over `focus`, or all that are shown.
+
+        Of all shown it is made once for all readers, of a selection once for all views.
+        """
+        of = partial(of_side, self.store, cell, measure, other=other, raw=self.state.raw)
+        if shown or not self.has_selection:
+            return of(true_class=self.state.true_class)
+        return self._once(("ordered", cell, measure, other), lambda: of().pick(self.selected))
+
     def median(self, cell: Cell, measure: str) -> float:
-        """The median of a measure over `focus`, made once for all views; NaN where no value is finite."""
-        if (cell, measure) not in self._medians:
-            self._medians[cell, measure] = distributions.median(self.values(cell, measure)[self.rows])
-        return self._medians[cell, measure]
+        """The median of a measure over `focus`; NaN where no value is finite."""
+        return distributions.median(self.ordered(cell, measure))
 
     @cached_property
     def slice_summary(self) -> dict[Cell, dict[str, float]] | None:
@@ -127,10 +143,32 @@ class Frame:
         """The class filter after a click on a class: that class, or None where it was the filter already."""
         return None if self.state.true_class == true_class else true_class
 
-    def per_class(self, mask: np.ndarray) -> np.ndarray:
-        """int64[c]: the number of samples of every class in a mask bool[n]; unknown classes (-1) are not counted."""
-        labels = self.store.labels
-        return np.bincount(labels[np.flatnonzero(mask & (labels >= 0))], minlength=len(self.store.class_names))
+    def per_class(self, mask: np.ndarray | None = None) -> np.ndarray:
+        """int64[c]: the number of samples of every class in a mask bool[n], of all without; unknown ones (-1) nowhere.
+
+        Of the selected samples it is counted once for all views.
+        """
+        labels, classes = self.store.labels, len(self.store.class_names)
+        count = lambda rows: np.bincount(labels[rows] + 1, minlength=classes + 1)[1:]
+        if mask is None:
+            return self.store.cached(("classes", "samples"), lambda: count(slice(None)))
+        if mask is self.selected:
+            return self._once(("samples",), lambda: count(np.flatnonzero(mask)))
+        return count(np.flatnonzero(mask))
+
+    def class_sums(self, cell: Cell, numbers: tuple[int, ...]) -> ClassSums:
+        """Sums of the angles of `focus` to the directions of some classes, by class.
+
+        Of all shown they are made once for all readers, of a selection once for all views.
+        """
+
+        def make() -> ClassSums:
+            angles = self.store.class_angles(cell, numbers)[1]
+            return class_sums(angles, self.store.labels, np.array(numbers), self.rows)
+
+        if self.has_selection:
+            return self._once(("sums", cell, numbers), make)
+        return self.store.cached(("classes", "sums", cell, numbers, self.state.true_class), make)
 
     def choice(self, name: str) -> str:
         """The chosen value, or the first allowed one."""

@@ -6,7 +6,8 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import Line, Range1d, Segment, Span, VArea
 
-from rosalind.analysis import distributions, rasters
+from rosalind.analysis import distributions
+from rosalind.analysis.ordered import Ordered
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views import draw, pinned
@@ -107,8 +108,6 @@ class Distributions:
         state = frame.state
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null, state.pins)
         if anew := self.changed("all", where):
-            of = lambda part: [frame.values(cell, self._measure(frame, part)) for cell in (state.a, state.b)]
-            self.values = {part: of(part) for part in PARTS}
             self._all(frame)
         if self.changed("selection", (where, state.rule)) or anew:
             self._selection(frame)
@@ -128,11 +127,11 @@ class Distributions:
         self.limits: dict[str, tuple[float, float]] = {}
         self.peaks: dict[str, float] = {}
         self.bins = distributions.bins_for(float(frame.shown.sum()))
-        for part, sides in self.values.items():
-            shown = [side[frame.shown] for side in sides]
+        for part in PARTS:
             measure = self._measure(frame, part)
-            pins = [frame.values(cell, measure)[frame.shown] for cell in frame.state.pins]
-            limits = self.limits[part] = rasters.limits(*shown, *pins)
+            of = lambda cells, measure=measure: [frame.ordered(cell, measure, shown=True) for cell in cells]
+            shown = of((frame.state.a, frame.state.b))
+            limits = self.limits[part] = distributions.limits(*shown, *of(frame.state.pins))
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
             figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
@@ -149,12 +148,12 @@ class Distributions:
         null: dict[str, np.ndarray] = {name: np.empty(0, np.float32) for name in data}
         if frame.null is not None:
             null = {}
-            for part in self.values:
+            for part in PARTS:
                 measure = self._measure(frame, part)
-                null |= self._curves(part, [frame.values(cell, measure)[frame.shown] for cell in frame.null])
+                null |= self._curves(part, [frame.ordered(cell, measure, shown=True) for cell in frame.null])
         draw.fill(self.null, null)
 
-    def _curves(self, part: str, sides: list[np.ndarray]) -> dict[str, np.ndarray]:
+    def _curves(self, part: str, sides: list[Ordered]) -> dict[str, np.ndarray]:
         """The columns of one figure, in per cent."""
         limits = self.limits[part]
         at = distributions.corners(limits, self.bins)
@@ -174,8 +173,9 @@ class Distributions:
                 self.picked.data = {name: [] for name in self.picked.data}
             return
         data: dict[str, np.ndarray] = {}
-        for part, sides in self.values.items():
-            curves = self._curves(part, [side[frame.rows] for side in sides])
+        for part in PARTS:
+            measure = self._measure(frame, part)
+            curves = self._curves(part, [frame.ordered(cell, measure) for cell in (frame.state.a, frame.state.b)])
             if part != "margin":
                 highest = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
                 for side in "ab":
@@ -187,14 +187,13 @@ class Distributions:
         """Medians, largest gaps and errors of the selected samples, of all that are shown where none are."""
         state, parts = frame.state, []
         apart: dict[str, float] = {}
-        shown = lambda cell, measure: frame.values(cell, measure)[frame.rows]
         for measure in dict.fromkeys((state.x, state.y, "margin")):
-            a, b = shown(state.a, measure), shown(state.b, measure)
+            a, b = (frame.ordered(cell, measure) for cell in (state.a, state.b))
             middles = [frame.median(cell, measure) for cell in (state.a, state.b)]
             text = f"{draw.short(measure)} {middles[0]:.2f} and {middles[1]:.2f}"
             apart[measure] = distributions.largest_gap(a, b)
             text += f", gap {apart[measure]:.2f}"
-            pairs = [[shown(cell, measure) for cell in null] for null in frame.nulls]
+            pairs = [[frame.ordered(cell, measure) for cell in null] for null in frame.nulls]
             gaps = [distributions.largest_gap(*pair) for pair in pairs]
             if np.isfinite(gaps).any():
                 text += f" (null {np.nanmax(gaps):.2f})"
@@ -208,7 +207,7 @@ class Distributions:
         )
         if state.a == state.b:
             self.finding = captions.SAME
-        errors = [distributions.errors(side[frame.rows]) for side in self.values["margin"]]
+        errors = [distributions.errors(frame.ordered(cell, "margin")) for cell in (state.a, state.b)]
         text = (
             f"{count:,} {kind}, A solid and B dashed. Medians (dotted) and the largest gap between "
             f"the cumulative curves (Kolmogorov-Smirnov, 0 alike, 1 apart): {'; '.join(parts)}; two draws of so many "

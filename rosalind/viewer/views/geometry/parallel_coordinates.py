@@ -315,10 +315,10 @@ class ParallelCoordinates:
         numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
         if not numbers:
             return "Choose a true class to see the angles to the classes around it."
-        samples_of = class_matrices.own_and_others
+        # In order, as the matrices ask for the same.
+        of = tuple(sorted(numbers))
         (a, others_a), (b, others_b) = (
-            samples_of(frame.store.class_angles(cell, numbers)[1], frame.store.labels, np.array(numbers), frame.focus)
-            for cell in (frame.state.a, frame.state.b)
+            frame.class_sums(cell, of).own_and_others for cell in (frame.state.a, frame.state.b)
         )
         samples = "selected samples" if frame.has_selection else "samples"
         return (

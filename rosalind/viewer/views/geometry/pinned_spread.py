@@ -8,6 +8,7 @@ from bokeh.layouts import row
 from bokeh.models import Span
 
 from rosalind.analysis import distributions
+from rosalind.analysis.ordered import Ordered
 from rosalind.viewer.views import draw, pinned
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -78,14 +79,14 @@ class PinnedSpread:
             for part, measure in measures.items():
                 self._selection(frame, part, measure, limits[part])
 
-    def _heights(self, values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    def _heights(self, values: Ordered, limits: tuple[float, float]) -> np.ndarray:
         return distributions.outline(distributions.histogram(values, limits, self.bins))
 
     def _all(self, frame: Frame, part: str, measure: str, limits: tuple[float, float]) -> float:
         """Histograms of all samples shown, all on one scale of heights; the highest bin."""
         at = distributions.corners(limits, self.bins)
-        own = [self._heights(frame.values(pin.cell, measure)[frame.shown], limits) for pin in self.pins]
-        of_a = self._heights(frame.values(frame.state.a, measure)[frame.shown], limits)
+        own = [self._heights(frame.ordered(pin.cell, measure, shown=True), limits) for pin in self.pins]
+        of_a = self._heights(frame.ordered(frame.state.a, measure, shown=True), limits)
         peak = max(float(heights.max()) for heights in (of_a, *own)) or 1.0
         figure = self.figures[part]
         pinned.fit(figure, len(self.pins), ROW, AROUND)
@@ -107,7 +108,7 @@ class PinnedSpread:
 
     def _selection(self, frame: Frame, part: str, measure: str, limits: tuple[float, float]) -> None:
         """Numbers of the selected samples, of all that are shown where none are; the curve of the selection."""
-        values = [frame.values(pin.cell, measure)[frame.rows] for pin in self.pins]
+        values = [frame.ordered(pin.cell, measure) for pin in self.pins]
         bases = np.array([pin.base for pin in self.pins], np.float32)
         middles = [distributions.median(side) for side in values]
         if part == "margin":

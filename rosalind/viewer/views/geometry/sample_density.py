@@ -23,6 +23,7 @@ from bokeh.models import (
 )
 
 from rosalind.analysis import distributions, polygon, rasters, selection, selection_steps
+from rosalind.analysis.ordered import Ordered
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
@@ -198,18 +199,17 @@ class SampleDensity:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         self.frame, self.placed = frame, self._placed(frame)
-        state, shown = frame.state, frame.shown
+        state = frame.state
         listed = frame.choice("local-shift")
         where = (state.a, state.b, state.x, state.y, state.raw, state.true_class, state.null, listed)
         anew = self.changed("where", where)
         if anew:
             self.where = where
-            self._ranges(shown)
+            self._ranges(frame)
             self._titles(frame)
             self.outside = self._outside()
             # NaN of none, which no glyph draws.
-            middle = lambda placed: tuple(distributions.median(values[shown]) for values in placed)
-            self.middles = {side: middle(placed) for side, placed in self.placed.items()}
+            self.middles = {side: tuple(map(distributions.median, self._ordered(frame, side))) for side in self.placed}
             self.shifts.update(frame)
         self.shifts.count(frame)
         self._densities(tuple(self.placed))
@@ -229,11 +229,21 @@ class SampleDensity:
         self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
-    def _ranges(self, shown: np.ndarray) -> None:
+    @staticmethod
+    def _ordered(frame: Frame, side: str) -> tuple[Ordered, Ordered]:
+        """Both measures of a panel over all samples shown."""
+        state = frame.state
+        pairs = {"a": (state.a, None), "b": (state.b, None), "difference": (state.a, state.b), "null": frame.null}
+        pair = pairs[side]
+        assert pair is not None
+        x, y = (frame.ordered(pair[0], axis, other=pair[1], shown=True) for axis in (state.x, state.y))
+        return x, y
+
+    def _ranges(self, frame: Frame) -> None:
         for sides in (("a", "b"), tuple(side for side in SIDES[2:] if side in self.placed)):
-            figure = self.figures[sides[0]]
+            figure, placed = self.figures[sides[0]], [self._ordered(frame, side) for side in sides]
             for k, axis in enumerate((figure.x_range, figure.y_range)):
-                low, high = rasters.limits(*(self.placed[side][k][shown] for side in sides))
+                low, high = distributions.limits(*(values[k] for values in placed))
                 # The reset tool goes back to the last two.
                 axis.update(start=low, end=high, reset_start=low, reset_end=high)
 

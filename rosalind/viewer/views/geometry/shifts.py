@@ -95,7 +95,7 @@ class ClassShifts:
         nulls = [shifts_of(frame, measure, null) for null in frame.nulls]
         self.order = shifts.order
         self.listed = self.order[:LISTED]
-        self.totals = frame.per_class(np.ones(len(store.labels), bool))[self.listed]
+        self.totals = frame.per_class()[self.listed]
         count = len(self.listed)
         self.lines.data = self._line(0, shifts.before, shifts.after)
         # As far as medians of sides lie apart that do not differ, to either side of A's.
