@@ -12,6 +12,7 @@ Commands (about four, three and two minutes on two cores; `--images 1000` and `2
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
     python experiments/benchmarks.py pruning
     python experiments/benchmarks.py diagnostics     # needs torch and captum, see attribution_speed.py
+    python experiments/benchmarks.py large     # 224-pixel images, see large_images.py
     python experiments/benchmarks.py tables --against 21f71c7     # of a finished study, see table_speed.py
     python experiments/benchmarks.py growth     # likewise, of generated studies
     python experiments/benchmarks.py compilations     # see compilations.py
@@ -62,10 +63,10 @@ from rosalind.pruning import ranking
 class Options:
     """What the command line sets."""
 
-    kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics"], tyro.conf.Positional] = "study"
+    kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics", "large"], tyro.conf.Positional] = "study"
     """What to measure."""
     images: int | None = None
-    """32-pixel images: 10,000 for measuring, 1,000 for corruptions, 50 for diagnostics."""
+    """32-pixel images: 10,000 for measuring, 1,000 for corruptions, 50 for diagnostics; 64 of 224 pixels."""
     rounds: int = 5
     frost_textures: str | None = None
     """Folder of frost's pictures; without it the installed package imagecorruptions."""
@@ -73,7 +74,8 @@ class Options:
 
 def images_of(options: Options) -> int:
     """How many images to use."""
-    return options.images or {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50}[options.kind]
+    counts = {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50, "large": 64}
+    return options.images or counts[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -380,6 +382,12 @@ def main() -> None:
         import attribution_speed
 
         attribution_speed.run(images_of(options), options.rounds, compare)
+        return
+    if options.kind == "large":
+        # Imported here, because its network is needed for nothing else.
+        import large_images
+
+        large_images.run(images_of(options), options.rounds)
         return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (
