@@ -10,7 +10,6 @@ else. Processor time, in turns; the ratio is the median of the rounds'.
 """
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -52,15 +51,8 @@ class ResNet18(nn.Module):
         return x.mean((1, 2))
 
 
-def processor_seconds(function: Callable[[], object]) -> float:
-    """Of this process, over all its threads."""
-    began = time.process_time()
-    jax.block_until_ready(function())
-    return time.process_time() - began
-
-
-def run(count: int, rounds: int) -> None:
-    """Print seconds of both sides for every corruption."""
+def run(count: int, rounds: int, seconds: Callable[[Callable[[], object]], float]) -> None:
+    """Print seconds of both sides for every corruption; `seconds` measures one call."""
     model = Model("large_images:ResNet18", None, (224, 224, 3), 1000, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     variables = models.init(model, jax.random.key(0))
     images = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3)).astype(np.uint8)
@@ -88,7 +80,7 @@ def run(count: int, rounds: int) -> None:
         sides = measured, plain, corrupted
         for side in sides:
             side()
-        turns = [[processor_seconds(side) for side in sides] for _ in range(rounds)]
+        turns = [[seconds(side) for side in sides] for _ in range(rounds)]
         medians = " | ".join(f"{statistics.median(times):.2f}" for times in zip(*turns, strict=True))
         ratio = statistics.median(ours / theirs for ours, theirs, _ in turns)
         print(f"| {name} | {medians} | {ratio:.2f} |", flush=True)
