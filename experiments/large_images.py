@@ -6,7 +6,7 @@ Command (`benchmarks.py large` gives the same; five minutes of one core):
 
 Random images under a few corruptions of severity 3, in a ResNet-18 with ImageNet's stem and 1,000 classes. One side
 is `measuring.measure` with all geometry; the other corrupts the same images and runs the network on them, and nothing
-else. Processor time, in turns; the ratio is the median of the rounds'.
+else. Processor time, in turns; the ratio is the median of the rounds'. Expected, of 32 images: 1.15 to 1.20.
 """
 
 import statistics

@@ -6,7 +6,7 @@ severity, so that the severity can be traced and borders cost nothing.
 
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -316,17 +316,17 @@ def _zooms(step: float, last: float) -> int:
     return round((last - 1) / step) + 1
 
 
-def zoom_factors(constants: Iterable[tuple[float, float]]) -> list[Float64[np.ndarray, " zooms"]]:
-    """The factors of every severity, from steps and last factors; the first is 1."""
+def zoom_factors(step: float, last: float) -> Float64[np.ndarray, " zooms"]:
+    """The factors from 1 to `last` in steps of `step`."""
     # The floating step is (1 + step) - 1, as in the reference's arange: at 32 pixels a factor of 1.25
     # and not 1.2500000000000002 would stretch to 32 instead of 33 pixels (33 % of pixels differ).
-    return [1 + ((1 + step) - 1) * np.arange(_zooms(step, last)) for step, last in constants]
+    return 1 + ((1 + step) - 1) * np.arange(_zooms(step, last))
 
 
 @functools.cache
 def _all_zoom_taps(constants: tuple[tuple[float, float], ...], length: int) -> tuple[np.ndarray, np.ndarray]:
     """`_zoom_taps` of all factors: int32[5, zooms, 2, length] and float32[5, zooms, length, 1]."""
-    lists = zoom_factors(constants)
+    lists = [zoom_factors(*row) for row in constants]
     longest = max(map(len, lists))
     rows, parts = np.zeros((len(lists), longest, 2, length), np.int32), np.zeros((len(lists), longest, length, 1))
     for row, part, factors in zip(rows, parts, lists, strict=True):
@@ -363,7 +363,7 @@ def _zoom_windows(constants: tuple[tuple[float, float], ...], length: int) -> tu
 
     There are matrices of zeros up to the longest list of factors.
     """
-    lists = zoom_factors(constants)
+    lists = [zoom_factors(*row) for row in constants]
     stack = np.zeros((len(lists), max(map(len, lists)), length, length), np.float32)
     for row, factors in zip(stack, lists, strict=True):
         row[: len(factors)] = [zoom_matrix(length, factor) for factor in factors]
