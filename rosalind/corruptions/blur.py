@@ -370,7 +370,7 @@ def _zoom_windows(constants: tuple[tuple[float, float], ...], length: int) -> tu
     blocks = -(-length // BLOCK)
     stack = np.pad(stack, ((0, 0), (0, 0), (0, blocks * BLOCK - length), (0, 0)))
     stack = stack.reshape(*stack.shape[:2], blocks, BLOCK, length)
-    used = stack.any((0, 1, 3))
+    used = np.asarray(stack.any((0, 1, 3)))
     first, past = used.argmax(1), length - used[:, ::-1].argmax(1)
     size = int((past - first).max())
     starts = np.minimum(first, length - size)

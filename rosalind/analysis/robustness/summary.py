@@ -147,8 +147,9 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
             row |= _corruption_errors(results, network, parent, mean, accuracies)
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
-    accuracy_ends = intervals.accuracy_ends(*np.array([moments for _, moments in spread]).reshape(-1, 4).T)
-    for (row, _), low, high in zip(spread, *(ends.tolist() for ends in accuracy_ends), strict=True):
+    count, total, squares, trials = np.array([moments for _, moments in spread], float).reshape(-1, 4).T
+    lows, highs = intervals.accuracy_ends(count, total, squares, trials)
+    for (row, _), low, high in zip(spread, lows.tolist(), highs.tolist(), strict=True):
         row["accuracy_low"], row["accuracy_high"] = low, high
     for (row, _), ends in zip(compared, intervals.change_ends([sums for _, sums in compared]).tolist(), strict=True):
         row["change_low"], row["change_high"] = ends
