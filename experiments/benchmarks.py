@@ -6,20 +6,21 @@ does the geometry kernel compare with plain NumPy, and how long does a study tak
 imagecorruptions where it still runs? And how long does it take to find the largest scores of a ResNet-18?
 How long a reader of the viewer waits is the question of `viewer_benchmark.py`, which `viewer` starts.
 
-Commands (about four, three and two minutes on two cores; `--images 1000` and `200` for a quick look):
+Commands (about four, two and two minutes on two cores; `--images 1000` and `200` for a quick look):
 
     python experiments/benchmarks.py
     python experiments/benchmarks.py corruptions --frost-textures DIR     # needs the extra `benchmark`
     python experiments/benchmarks.py pruning
     python experiments/benchmarks.py diagnostics     # needs torch and captum, see attribution_speed.py
+    python experiments/benchmarks.py large     # 224-pixel images, see large_images.py
     python experiments/benchmarks.py tables --against 21f71c7     # of a finished study, see table_speed.py
     python experiments/benchmarks.py growth     # likewise, of generated studies
     python experiments/benchmarks.py compilations     # see compilations.py
     python experiments/benchmarks.py viewer     # half an hour; its options are those of viewer_benchmark.py
 
 Every ratio is the median over rounds in which both sides run one after the other, so that a busy machine
-slows both. Expected result on two CPU cores: the tables in the README; the original generator of CIFAR-10-C
-needs 99 s of one core for 1,000 images x 95 cells.
+slows both; corruptions and large images are in processor time. Expected result on two CPU cores: the tables in
+the README; the original generator of CIFAR-10-C needs 99 s of one core for 1,000 images x 95 cells.
 """
 
 import functools
@@ -62,10 +63,10 @@ from rosalind.pruning import ranking
 class Options:
     """What the command line sets."""
 
-    kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics"], tyro.conf.Positional] = "study"
+    kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics", "large"], tyro.conf.Positional] = "study"
     """What to measure."""
     images: int | None = None
-    """32-pixel images: 10,000 for measuring, 1,000 for corruptions, 50 for diagnostics."""
+    """32-pixel images: 10,000 for measuring, 1,000 for corruptions, 50 for diagnostics; 64 of 224 pixels."""
     rounds: int = 5
     frost_textures: str | None = None
     """Folder of frost's pictures; without it the installed package imagecorruptions."""
@@ -73,7 +74,8 @@ class Options:
 
 def images_of(options: Options) -> int:
     """How many images to use."""
-    return options.images or {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50}[options.kind]
+    counts = {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50, "large": 64}
+    return options.images or counts[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -81,6 +83,13 @@ def seconds(function: Callable[[], object]) -> float:
     began = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - began
+
+
+def processor_seconds(function: Callable[[], object]) -> float:
+    """How long the cores were busy with one call, its results waited for: another program does not count."""
+    began = time.process_time()
+    jax.block_until_ready(function())
+    return time.process_time() - began
 
 
 def compare(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> tuple[float, float, float]:
@@ -241,13 +250,10 @@ def photographs(count: int) -> np.ndarray:
 
 
 def per_image(function: Callable[[np.ndarray, int], object], images: np.ndarray) -> float:
-    """Milliseconds per image and severity of a function of one image and a severity."""
+    """Processor milliseconds per image and severity of a function of one image and a severity."""
     function(images[0], 1)
-    began = time.perf_counter()
-    for severity in range(1, 6):
-        for image in images:
-            function(image, severity)
-    return 1000 * (time.perf_counter() - began) / (5 * len(images))
+    every = lambda: [function(image, severity) for severity in range(1, 6) for image in images]
+    return 1000 * processor_seconds(every) / (5 * len(images))
 
 
 def packaged(name: str) -> Callable[[np.ndarray, int], object]:
@@ -258,7 +264,7 @@ def packaged(name: str) -> Callable[[np.ndarray, int], object]:
 
 
 def corruption_speed(options: Options) -> None:
-    """Print milliseconds per image and cell of every corruption, and how many times faster rosalind is."""
+    """Print processor milliseconds per image and cell of every corruption, and how many times faster rosalind is."""
     from plain.corruptions import PLAIN
 
     pictures = photographs(images_of(options))
@@ -282,7 +288,8 @@ def corruption_speed(options: Options) -> None:
             return plain(image, rows[severity - 1], generator)
 
         seconds(ours)
-        pairs = [(1000 * seconds(ours) / (5 * len(images)), per_image(theirs, some)) for _ in range(options.rounds)]
+        each = 1000 / (5 * len(images))
+        pairs = [(each * processor_seconds(ours), per_image(theirs, some)) for _ in range(options.rounds)]
         mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
         ratio = statistics.median(b / a for a, b in pairs)
         totals += [5 * mine, 5 * other]
@@ -380,6 +387,12 @@ def main() -> None:
         import attribution_speed
 
         attribution_speed.run(images_of(options), options.rounds, compare)
+        return
+    if options.kind == "large":
+        # Imported here, because its network is needed for nothing else.
+        import large_images
+
+        large_images.run(images_of(options), options.rounds, processor_seconds)
         return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (

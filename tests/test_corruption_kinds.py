@@ -148,19 +148,27 @@ class TestBlur:
         ],
     )
     def test_zooms_are_the_published_ranges(self, table, ranges):
-        stack = blur._zoom_matrices(tuple(map(tuple, corruptions.CORRUPTIONS["zoom_blur"].rows(table).tolist())), 32)
-        for zooms, (step, end) in zip(stack, ranges, strict=True):
-            published = np.arange(1, end, step)
-            assert zooms.any((1, 2)).sum() == len(published)
-            for matrix, factor in zip(zooms, published, strict=False):
-                np.testing.assert_allclose(matrix, blur.zoom_matrix(32, factor), atol=1e-7)
+        for row, (step, end) in zip(corruptions.CORRUPTIONS["zoom_blur"].rows(table).tolist(), ranges, strict=True):
+            for factor, published in zip(blur.zoom_factors(*row), np.arange(1, end, step), strict=True):
+                np.testing.assert_array_equal(blur.zoom_matrix(32, factor), blur.zoom_matrix(32, published))
 
     def test_the_last_cifar_zoom_has_the_references_floating_step(self):
         # 1.2500000000000002 stretches 26 pixels to 33, 1.25 to 32.
         last = 1 + ((1 + 0.01) - 1) * 25
         assert (blur.zoom_matrix(32, last) != blur.zoom_matrix(32, 1.25)).any()
-        matrices = blur._zoom_matrices(((0.01, 1.25),), 32)
-        np.testing.assert_allclose(matrices[0, 25], blur.zoom_matrix(32, last), atol=1e-7)
+        assert blur.zoom_factors(0.01, 1.25)[25] == last
+
+    @pytest.mark.parametrize("shape", [(32, 20, 3), (40, 33, 1)], ids=str)
+    def test_zooms_in_parts_are_the_products_with_their_matrices(self, shape):
+        # Small images are made block by block, large ones row by row.
+        image = photographs(1, shape)
+        for severity, row in enumerate(corruptions.CORRUPTIONS["zoom_blur"].rows("cifar").tolist(), 1):
+            factors = blur.zoom_factors(*row)
+            zooms = [[blur.zoom_matrix(length, factor) for length in shape[:2]] for factor in factors]
+            mean = sum(np.einsum("ih,hwc,jw->ijc", down, image[0], across) for down, across in zooms) + image[0]
+            mean /= len(factors) + 1
+            values = np.asarray(corruptions.apply("zoom_blur", image, {}, severity, table="cifar"))[0]
+            assert (np.abs(values + 0.5 - mean) < 0.501).all()
 
 
 class TestWeather:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from corrupted import corrupt, drawn, photographs, severity_of, table_of
+from corrupted import corrupt, draw_all, drawn, photographs, severity_of, table_of
 
 from rosalind import corruptions
 
@@ -115,6 +115,19 @@ def test_images_in_memory_are_corrupted_without_a_study(name):
     spread = lambda table: corruptions.corrupt(np.full((64, 64), 128, np.uint8), name, 3, table=table).std() / 255
     if name == "gaussian_noise":
         assert (spread("cifar"), spread("imagenet")) == (pytest.approx(0.08, rel=0.1), pytest.approx(0.18, rel=0.1))
+
+
+def test_many_images_are_corrupted_like_a_few():
+    # On a CPU 25 images of 64 pixels are two pieces, one of them filled up.
+    images = photographs(25, (64, 64, 3))
+    draws = draw_all("gaussian_noise", images, 3)
+    few = {name: values[20:] for name, values in draws.items()}
+    whole, part = (
+        np.asarray(corruptions.apply("gaussian_noise", pictures, numbers, 3, table="cifar"))
+        for pictures, numbers in ((images, draws), (images[20:], few))
+    )
+    assert whole.shape == images.shape
+    np.testing.assert_array_equal(whole[20:], part)
 
 
 @pytest.mark.parametrize(

@@ -267,11 +267,29 @@ def _traced(name: str) -> Iterator[None]:
         ) from error
 
 
+PIECE = 50 * 32 * 32
+"""Pixels that a CPU corrupts at a time, so that what lies between two steps stays in its cache."""
+
+
 @functools.partial(jax.jit, static_argnames=("corruption", "table"))
 def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, table: str) -> Array:
     rows = corruption.rows(table)
-    changed = jax.vmap(lambda image, drawn: corruption.apply(image, drawn, rows, index))(images, draws)
-    return jnp.clip(changed, 0, 255).astype(jnp.uint8)
+
+    @jax.vmap
+    def changed(image: Array, drawn: Draws) -> Array:
+        return jnp.clip(corruption.apply(image, drawn, rows, index), 0, 255).astype(jnp.uint8)
+
+    count = len(images)
+    pieces = -(-count * images.shape[1] * images.shape[2] // PIECE)
+    if jax.default_backend() != "cpu" or pieces < 2:
+        return changed(images, draws)
+    length = -(-count // pieces)
+    pieces = -(-count // length)
+    # Filled up with the last image, so that all pieces are one loop.
+    filled = lambda array: jnp.concatenate([array, jnp.repeat(array[-1:], pieces * length - count, 0)])
+    cut = lambda array: filled(array).reshape(pieces, length, *array.shape[1:])
+    parts = jax.lax.map(lambda piece: changed(*piece), jax.tree.map(cut, (images, draws)))
+    return parts.reshape(-1, *images.shape[1:])[:count]
 
 
 def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, table: str) -> UInt8[Array, "n h w c"]:

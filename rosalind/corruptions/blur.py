@@ -151,23 +151,27 @@ def defocus_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels
     # the whole part is exact and the rest is small enough to be precise.
     coarse = jnp.round(kernel * 2**15) / 2**15
     height, width, channels = image.shape
+    # A convolution of one channel runs at a tenth of the speed of shifted sums on a CPU, and those are faster along
+    # rows whose channels are joined.
+    lines = padded.reshape(padded.shape[0], -1)
+
+    def add(row, sums):
+        whole, rest = sums
+        line = jax.lax.dynamic_slice_in_dim(lines, row, height)
+        for column in range(size):
+            shifted = line[:, channels * column : channels * (column + width)]
+            whole += coarse[row, column] * shifted
+            rest += (kernel - coarse)[row, column] * shifted
+        return whole, rest
+
+    sums = (jnp.zeros((height, width * channels)),) * 2
     if size > 7:
-        planes = jnp.moveaxis(padded, -1, 0)[:, None]
-        taps = jnp.stack([coarse, kernel - coarse])[:, None]
-        whole, rest = jnp.moveaxis(jax.lax.conv(planes, taps, (1, 1), "VALID", precision=EXACT), 1, 0)
-        whole, rest = jnp.moveaxis(whole, 0, -1), jnp.moveaxis(rest, 0, -1)
+        # A large kernel at once is hundreds of sums to compile.
+        sums = jax.lax.fori_loop(0, size, add, sums)
     else:
-        # A convolution of one channel runs at a tenth of the speed of shifted sums on a CPU, and those
-        # are faster along rows whose channels are joined.
-        lines = padded.reshape(padded.shape[0], -1)
-        whole = rest = jnp.zeros((height, width * channels))
         for row in range(size):
-            for column in range(size):
-                start = channels * column
-                shifted = lines[row : row + height, start : start + width * channels]
-                whole += coarse[row, column] * shifted
-                rest += (kernel - coarse)[row, column] * shifted
-        whole, rest = whole.reshape(image.shape), rest.reshape(image.shape)
+            sums = add(row, sums)
+    whole, rest = (part.reshape(image.shape) for part in sums)
     floor = jnp.floor(whole)
     return floor + jnp.floor((whole - floor) + rest)
 
@@ -284,22 +288,27 @@ def motion_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     return motion(image, radius, sigma, drawn["angle"], int(2 * rows[:, 0].max() + 1))
 
 
-def zoom_matrix(length: int, factor: float) -> Float64[np.ndarray, "{length} {length}"]:
-    """Centre crop of ceil(length / factor), stretched back with aligned corners.
-
-    This is SciPy's `zoom` of order 1 followed by a centre trim; the half-pixel convention of
-    `jax.image.resize` gives other pixels.
-    """
+def _zoom_taps(length: int, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """int[length] twice, float64[length]: the two rows that each row of `zoom_matrix` reads, the second's weight."""
     crop = math.ceil(length / factor)
     top = (length - crop) // 2
     stretched = round(crop * factor)
     trim = (stretched - length) // 2
     positions = (np.arange(length) + trim) * (crop - 1) / max(stretched - 1, 1)
     low = np.minimum(positions.astype(int), crop - 1)
-    high = np.minimum(low + 1, crop - 1)
+    return top + low, top + np.minimum(low + 1, crop - 1), positions - low
+
+
+def zoom_matrix(length: int, factor: float) -> Float64[np.ndarray, "{length} {length}"]:
+    """Centre crop of ceil(length / factor), stretched back with aligned corners.
+
+    This is SciPy's `zoom` of order 1 followed by a centre trim; the half-pixel convention of
+    `jax.image.resize` gives other pixels.
+    """
+    low, high, part = _zoom_taps(length, factor)
     matrix = np.zeros((length, length))
-    np.add.at(matrix, (np.arange(length), top + low), 1 - (positions - low))
-    np.add.at(matrix, (np.arange(length), top + high), positions - low)
+    np.add.at(matrix, (np.arange(length), low), 1 - part)
+    np.add.at(matrix, (np.arange(length), high), part)
     return matrix
 
 
@@ -307,35 +316,94 @@ def _zooms(step: float, last: float) -> int:
     return round((last - 1) / step) + 1
 
 
-@functools.cache
-def _zoom_matrices(constants: tuple[tuple[float, float], ...], length: int) -> np.ndarray:
-    """float32[5, zooms, length, length], padded with zero matrices to the longest list of factors."""
+def zoom_factors(step: float, last: float) -> Float64[np.ndarray, " zooms"]:
+    """The factors from 1 to `last` in steps of `step`."""
     # The floating step is (1 + step) - 1, as in the reference's arange: at 32 pixels a factor of 1.25
     # and not 1.2500000000000002 would stretch to 32 instead of 33 pixels (33 % of pixels differ).
-    lists = [1 + ((1 + step) - 1) * np.arange(_zooms(step, last)) for step, last in constants]
+    return 1 + ((1 + step) - 1) * np.arange(_zooms(step, last))
+
+
+@functools.cache
+def _all_zoom_taps(constants: tuple[tuple[float, float], ...], length: int) -> tuple[np.ndarray, np.ndarray]:
+    """`_zoom_taps` of all factors: int32[5, zooms, 2, length] and float32[5, zooms, length, 1]."""
+    lists = [zoom_factors(*row) for row in constants]
+    longest = max(map(len, lists))
+    rows, parts = np.zeros((len(lists), longest, 2, length), np.int32), np.zeros((len(lists), longest, length, 1))
+    for row, part, factors in zip(rows, parts, lists, strict=True):
+        for k, factor in enumerate(factors):
+            row[k, 0], row[k, 1], part[k, :, 0] = _zoom_taps(length, factor)
+    return rows, parts.astype(np.float32)
+
+
+def _zoomed_rows(pixels: Pixels, constants: tuple[tuple[float, float], ...], index: Index, count: Index) -> Pixels:
+    """The sum of the first `count` zooms of an image: rows between rows, and of those columns between columns."""
+    height, width, channels = pixels.shape
+    taps = [[jnp.asarray(part)[index] for part in _all_zoom_taps(constants, length)] for length in (height, width)]
+    lines = pixels.reshape(height, width * channels)
+
+    def between(lines, places, part):
+        return lines[places[0]] * (1 - part) + lines[places[1]] * part
+
+    def add(zoom, total):
+        tall, wide = ([part[zoom] for part in parts] for parts in taps)
+        turned = between(lines, *tall).reshape(height, width, channels).swapaxes(0, 1)
+        return total + between(turned.reshape(width, height * channels), *wide)
+
+    total = jax.lax.fori_loop(0, count, add, jnp.zeros((width, height * channels)))
+    return total.reshape(width, height, channels).swapaxes(0, 1)
+
+
+BLOCK = 8
+"""Side of the square that `zoom_blur` computes at once in a small image."""
+
+
+@functools.cache
+def _zoom_windows(constants: tuple[tuple[float, float], ...], length: int) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Zoom matrices by blocks of rows: float32[5, zooms, blocks, BLOCK, k], and where each block's k inputs start.
+
+    There are matrices of zeros up to the longest list of factors.
+    """
+    lists = [zoom_factors(*row) for row in constants]
     stack = np.zeros((len(lists), max(map(len, lists)), length, length), np.float32)
-    for row, factors in enumerate(lists):
-        for column, factor in enumerate(factors):
-            stack[row, column] = zoom_matrix(length, factor)
-    return stack
+    for row, factors in zip(stack, lists, strict=True):
+        row[: len(factors)] = [zoom_matrix(length, factor) for factor in factors]
+    blocks = -(-length // BLOCK)
+    stack = np.pad(stack, ((0, 0), (0, 0), (0, blocks * BLOCK - length), (0, 0)))
+    stack = stack.reshape(*stack.shape[:2], blocks, BLOCK, length)
+    used = np.asarray(stack.any((0, 1, 3)))
+    first, past = used.argmax(1), length - used[:, ::-1].argmax(1)
+    size = int((past - first).max())
+    starts = np.minimum(first, length - size)
+    windows = [stack[:, :, k, :, start : start + size] for k, start in enumerate(starts)]
+    return np.stack(windows, 2), tuple(starts.tolist())
+
+
+def _zoomed_blocks(pixels: Pixels, constants: tuple[tuple[float, float], ...], index: Index) -> Pixels:
+    """The sum of all zooms of a small image: each block of it is one product with the window that it reads."""
+    height, width, channels = pixels.shape
+    (down, tops), (across, lefts) = _zoom_windows(constants, height), _zoom_windows(constants, width)
+    tall, wide = down.shape[-1], across.shape[-1]
+    rows = jnp.stack([pixels[top : top + tall] for top in tops])
+    windows = jnp.stack([rows[:, :, left : left + wide] for left in lefts], 1)
+    windows = windows.reshape(len(tops), len(lefts), tall * wide, channels)
+    # The same matrices for all images.
+    matrices = jnp.einsum("zbih,zdjw->bdijhw", jnp.asarray(down)[index], jnp.asarray(across)[index], precision=EXACT)
+    matrices = matrices.reshape(len(tops), len(lefts), BLOCK**2, tall * wide)
+    blocks = jnp.einsum("bdnm,bdmc->bdnc", matrices, windows, precision=EXACT)
+    blocks = blocks.reshape(len(tops), len(lefts), BLOCK, BLOCK, channels).swapaxes(1, 2)
+    return blocks.reshape(len(tops) * BLOCK, len(lefts) * BLOCK, channels)[:height, :width]
 
 
 def zoom_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels:
     """Mean of the image and all its zooms up to a last factor."""
     constants = tuple((float(step), float(last)) for step, last in rows)
-    down, across = per_axis(functools.partial(_zoom_matrices, constants), image)
-    counts = jnp.asarray([_zooms(step, last) for step, last in constants])
+    count = jnp.asarray([_zooms(step, last) for step, last in constants])[index]
     pixels = image.astype(jnp.float32)
-    height, width, channels = image.shape
-    if height * width <= 32 * 32:
-        # All zooms of a small image are one matrix, the same for all images: 0.06 ms instead of 0.46.
-        whole = jnp.einsum("zih,zjw->ijhw", down[index], across[index], precision=EXACT)
-        flat = whole.reshape(height * width, height * width)
-        zoomed = jnp.matmul(flat, pixels.reshape(-1, channels), precision=EXACT).reshape(image.shape)
+    if image.shape[0] * image.shape[1] <= 32 * 32:
+        zoomed = _zoomed_blocks(pixels, constants, index)
     else:
-        stretched = jnp.einsum("zih,hwc->zwic", down[index], pixels, precision=EXACT)
-        zoomed = jnp.einsum("zwic,zjw->ijc", stretched, across[index], precision=EXACT)
-    return (pixels + zoomed) / (counts[index] + 1)
+        zoomed = _zoomed_rows(pixels, constants, index, count)
+    return (pixels + zoomed) / (count + 1)
 
 
 # Rows: radius and alias sigma, pixels.

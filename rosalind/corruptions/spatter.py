@@ -111,25 +111,30 @@ def chamfer(edges: Bool[Array, "h w"]) -> Int32[Array, "h w"]:
     """
     one, diagonal, knight = 65536, round(1.4 * 65536), round(2.1969 * 65536)
     height, width = edges.shape
-
-    def widen(_, columns):
-        for step in (1, 2):
-            near = jnp.minimum(_moved(columns, 0, -step, FAR), _moved(columns, 0, step, FAR))
-            columns = jnp.minimum(columns, near + step)
-        return columns
-
-    # Each turn reaches three columns further; a loop's result is computed once, see above.
-    start = jnp.where(edges, 0, FAR).astype(jnp.int32)
-    columns = jax.lax.fori_loop(0, -(-min(FAR, width) // 3), widen, start)
-    distance = jnp.full(edges.shape, FAR * one, jnp.int32)
-    for rows in range(-min(FAR, height) + 1, min(FAR, height)):
-        across = _moved(columns, rows, 0, FAR)
-        long, short = jnp.maximum(across, abs(rows)), jnp.minimum(across, abs(rows))
-        # A path takes steps in the two nearest of the directions straight, knight's move and diagonal.
-        flat = (long - 2 * short) * one + short * knight
-        steep = (2 * short - long) * diagonal + (long - short) * knight
-        distance = jnp.minimum(distance, jnp.where(long > 2 * short, flat, steep))
-    return distance
+    # Whole numbers below 2^24 are exact in float32. Without the barriers XLA would make each padded array again for
+    # every neighbour that is read of it.
+    columns = jnp.where(edges, 0.0, FAR)
+    for step in (1, 2, 4, 8, 5):
+        padded = jax.lax.optimization_barrier(jnp.pad(columns, ((0, 0), (step, step)), constant_values=FAR))
+        near = jnp.minimum(padded[:, :width], padded[:, 2 * step :])
+        columns = jnp.minimum(columns, near + step)
+    reach = min(FAR, height) - 1
+    padded = jax.lax.optimization_barrier(jnp.pad(columns, ((reach, reach), (0, 0)), constant_values=FAR))
+    distance = jnp.full(edges.shape, float(FAR * one))
+    for down in range(reach + 1):
+        above, below = (padded[start : start + height] for start in (reach - down, reach + down))
+        across = jnp.minimum(above, below)
+        # A path takes steps in the two nearest of the directions straight, knight's move and diagonal; other pairs
+        # of neighbouring directions would give less.
+        path = across * one + down * (knight - 2 * one)
+        for along, aside in (
+            (knight - diagonal, 2 * diagonal - knight),
+            (2 * diagonal - knight, knight - diagonal),
+            (knight - 2 * one, one),
+        ):
+            path = jnp.maximum(path, across * along + down * aside)
+        distance = jnp.minimum(distance, path)
+    return distance.astype(jnp.int32)
 
 
 def _equalised(plane, values: int):

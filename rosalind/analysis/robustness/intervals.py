@@ -52,7 +52,7 @@ def accuracy_ends(
     count: np.ndarray | float,
     total: np.ndarray | float,
     squares: np.ndarray | float,
-    trials: int = 1,
+    trials: np.ndarray | int = 1,
     level: float = LEVEL,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of `accuracy_interval` of many sets of samples, float64[...] each, from what they follow from.
@@ -72,8 +72,8 @@ def accuracy_ends(
     return np.clip(low, 0, mean), np.clip(high, mean, 1)
 
 
-def _low_end(count: np.ndarray, total: np.ndarray, squares: np.ndarray, trials: int, level: float) -> np.ndarray:
-    """The low end of a mean; that of the share of wrong ones is the other end."""
+def _low_end(count: np.ndarray, total: np.ndarray, squares: np.ndarray, trials: np.ndarray | int, level: float):
+    """float64[...]: the low end of a mean; that of the share of wrong ones is the other end."""
     mean = total / count
 
     def effective(zeros: float = 0, ones: float = 0) -> np.ndarray:

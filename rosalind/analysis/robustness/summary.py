@@ -118,6 +118,8 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     packed_hits: dict[str, dict[str, np.ndarray]] = {}
     finished: list[dict[str, Any]] = []
     compared: list[tuple[dict[str, Any], Sums]] = []
+    # Intervals of all rows are found at once, as one by one they would take ten times as long.
+    spread: list[tuple[dict[str, Any], tuple[float, ...]]] = []
     parents = {parent_of(results, name) for name in cells}
     for network in _parents_first(results, cells):
         read, hits = {}, {}
@@ -135,15 +137,20 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
             if name in hits
         }
         cell_rows = [_cell_row(c, read[c], hits, parent_hits, compared) for c in cells[network]]
+        spread += [(row, _moments(hits[str(row["condition"])], 1)) for row in cell_rows]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in cell_rows}
         complete = [mean for mean in means(results) if set(mean.conditions) <= set(hits)]
-        averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits, compared) for m in complete]
+        averaged = [_mean_row(results, network, m, cell_rows, hits, parent_hits, compared, spread) for m in complete]
         accuracies |= {(network, str(row["condition"])): float(row["accuracy"]) for row in averaged}
         _compare_with_clean(results, network, parent, [*cell_rows, *averaged], accuracies)
         for row, mean in zip(averaged, complete, strict=True):
             row |= _corruption_errors(results, network, parent, mean, accuracies)
         finished += [*cell_rows, *averaged]
     _effective(results, finished, accuracies)
+    count, total, squares, trials = np.array([moments for _, moments in spread], float).reshape(-1, 4).T
+    lows, highs = intervals.accuracy_ends(count, total, squares, trials)
+    for (row, _), low, high in zip(spread, lows.tolist(), highs.tolist(), strict=True):
+        row["accuracy_low"], row["accuracy_high"] = low, high
     for (row, _), ends in zip(compared, intervals.change_ends([sums for _, sums in compared]).tolist(), strict=True):
         row["change_low"], row["change_high"] = ends
     for row, p in zip(finished, holm(np.array([row["mcnemar_p"] for row in finished])), strict=True):
@@ -171,10 +178,14 @@ def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
     return sorted(networks, key=depth)
 
 
+def _moments(values: np.ndarray, trials: int) -> tuple[float, ...]:
+    """What `intervals.accuracy_ends` needs of samples' values, each a mean of some trials."""
+    return len(values), float(values.sum()), float((values * 1.0 * values).sum()), trials
+
+
 def _cell_row(condition: str, row: dict[str, Any], hits, parent_hits, compared) -> dict[str, Any]:
-    """The row of one cell with its interval, and what it says against the parent's cell."""
+    """The row of one cell, and what it says against the parent's cell."""
     comparable = condition in parent_hits and len(parent_hits[condition])
-    row["accuracy_low"], row["accuracy_high"] = intervals.accuracy_interval(hits[condition])
     if comparable:
         _change(row, hits[condition] - 1.0 * parent_hits[condition], compared)
         flips = metrics.flips(parent_hits[condition], hits[condition])
@@ -189,10 +200,13 @@ def _change(row: dict[str, Any], change: np.ndarray, compared: list[tuple[dict[s
     compared.append((row, sums))
 
 
-def _mean_row(results: Results, network: str, mean: Mean, cell_rows, hits, parent_hits, compared) -> dict[str, Any]:
-    """The row of one mean: averages of cells, intervals of every sample's mean over conditions."""
+def _mean_row(
+    results: Results, network: str, mean: Mean, cell_rows, hits, parent_hits, compared, spread
+) -> dict[str, Any]:
+    """The row of one mean: averages of cells, and every sample's mean over conditions for its interval."""
     row_of = {str(row["condition"]): row for row in cell_rows}
     each = np.mean([hits[c] for c in mean.conditions], 0)
+    averages = np.mean([[row_of[c][name] for c in mean.conditions] for name in _AVERAGED], 1)
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS, float("nan")),
         **_provenance(results, network),
@@ -204,10 +218,10 @@ def _mean_row(results: Results, network: str, mean: Mean, cell_rows, hits, paren
         "samples": len(each),
         "conditions": len(mean.conditions),
         "accuracy": float(each.mean()),
-        **{name: float(np.mean([row_of[c][name] for c in mean.conditions])) for name in _AVERAGED},
+        **dict(zip(_AVERAGED, averages.tolist(), strict=True)),
     }
     comparable = set(mean.conditions) <= set(parent_hits)
-    row["accuracy_low"], row["accuracy_high"] = intervals.accuracy_interval(each, row["conditions"])
+    spread.append((row, _moments(each, len(mean.conditions))))
     if comparable:
         _change(row, each - np.mean([parent_hits[c] for c in mean.conditions], 0), compared)
         row["relative_robustness"] = row["change_to_parent"]
