@@ -53,16 +53,22 @@
   // As the server writes it: an address may leave out, or misspell, what it shows.
   if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
-  let silent = false;
-  window.rosalindAddress = (query) => {
+  // The state that the browser went to and the server has not shown yet: addresses on the way there are of the past.
+  let awaited = null;
+  window.rosalindAddress = (query, isLast = false) => {
+    if (awaited !== null) query = Bokeh.documents[0].get_model_by_name("address").text;
+    const text = bare(query);
+    if (awaited !== null && text !== awaited && !isLast) return;
+    awaited = null;
     const asked = new URLSearchParams(location.search);
     const kept = ["view", "token"].filter((name) => asked.has(name)).map((name) => `&${name}=${encodeURIComponent(asked.get(name))}`);
-    const path = `${location.pathname}?${query}${kept.join("")}`, text = bare(query);
+    const path = `${location.pathname}?${query}${kept.join("")}`;
     if (text === trail[at]) return;
-    if (text === trail[at - 1] || text === trail[at + 1]) {
+    const step = text === trail[at - 1] ? -1 : text === trail[at + 1] ? 1 : 0;
+    if (step) {
       // Undone or redone with a button: the browser goes the same way.
-      silent = true;
-      history.go(text === trail[at - 1] ? -1 : 1);
+      at += step;
+      history.go(step);
       return;
     }
     trail = [...trail.slice(0, at + 1), text].slice(-200);
@@ -71,10 +77,10 @@
     keep();
   };
   window.addEventListener("popstate", (event) => {
-    if (event.state?.at === undefined) return;
+    if (event.state?.at === undefined || event.state.at === at) return;
     at = event.state.at;
-    if (silent) silent = false;
-    else send(`go:${bare(location.search)}`);
+    awaited = bare(location.search);
+    send(`go:${awaited}`);
   });
   // The server draws first what is on the screen, or comes onto it within a quarter of one.
   const near = new Set();
@@ -151,7 +157,12 @@
   let waiting = 0, resized = 0;
   window.rosalindAnswered = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { name(); fit(); }, 250);
+    waiting = setTimeout(() => {
+      name();
+      fit();
+      // Where the server could not show what the browser went to.
+      if (awaited !== null && !document.body.hasAttribute("data-busy")) window.rosalindAddress("", true);
+    }, 250);
   };
   window.addEventListener("resize", () => {
     clearTimeout(resized);
