@@ -241,13 +241,7 @@ class ClassMatrices:
         samples = frame.per_class(self.mask)
         ones = np.ones(self.count)
         weights = {class_matrices.ANGLES: samples, class_matrices.BETWEEN: ones}.get(show)
-        chosen = tuple((name, frame.choice(name)) for name in frame.choices if name.startswith("global-"))
-
-        def read(cell: Cell) -> np.ndarray:
-            make = lambda: class_order.gathered(self._table(cell, show), self.rows, weights)
-            # Of all samples once for all readers: 6 ms for 1,000 classes.
-            return make() if self.mask is not None else store.cached(("classes", "rows", cell, chosen), make)
-
+        read = lambda cell: class_order.gathered(self._table(cell, show), self.rows, weights)
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:
