@@ -268,7 +268,7 @@ class TestExplain:
         gain = rows[PRUNED].corrupted - rows[DENSE].corrupted
         assert explained.total.mean[0] == pytest.approx(gain.mean(), abs=1e-12)
         np.testing.assert_allclose(explained.shares.mean.sum(-1), explained.total.mean, atol=1e-12)
-        half = seed_interval(gain)[1]
+        half = seed_interval(gain, step=1 / explained.samples)[1]
         assert explained.total.high[0] - explained.total.mean[0] == pytest.approx(half)
         assert explained.columns == ("overall", "noise", "digital")
         assert explained.parts == ("mask", "body", "direction", "scale")

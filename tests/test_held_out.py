@@ -160,7 +160,7 @@ class TestStudy:
         lucky, steady = stored
         assert (lucky["method"], lucky["corrupted_rank"], lucky["held_out_rank"]) == ("lucky", 1, 2)
         assert (lucky["swaps_with"], steady["swaps_with"], lucky["verdict"]) == ("steady", "lucky", "does not hold")
-        mean, half, _ = seed_interval(np.array([0.7, 0.72, 0.72, 0.74]))
+        mean, half, _ = seed_interval(np.array([0.7, 0.72, 0.72, 0.74]), step=1 / 100)
         assert [lucky[f"corrupted{end}"] for end in ("_low", "", "_high")] == pytest.approx(
             [float(mean - half), float(mean), float(mean + half)]
         )

@@ -1,4 +1,4 @@
-"""Intervals over images hold the truth as often as they say, also near a ceiling."""
+"""Intervals over images and over seeds hold the truth as often as they say, also near a ceiling."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from scipy.stats import beta, betabinom, binom, multinomial
 
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness.intervals import accuracy_ends, change_ends, sums_of
+from rosalind.analysis.robustness.power import seed_interval
 
 
 def attainable(samples: int, accuracy: float) -> np.ndarray:
@@ -195,3 +196,34 @@ def test_changes_are_paired_by_sample():
     assert low == -high
     assert 0.002 < high < 0.004
     assert np.isnan(robustness.change_interval(np.empty(0))).all()
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("images", [100, 600, 10_000])
+def test_accuracies_over_seeds_are_covered(seeds, images):
+    generator = np.random.default_rng(0)
+    for accuracy in (0.5, 0.9, 0.98, 0.99, 0.995, 0.998, 0.999):
+        # Images are equally hard, or all but a tenth are right for every seed.
+        for part in (images, images // 10):
+            share = max(1 - (1 - accuracy) * images / part, 0)
+            counts = images - part + generator.binomial(part, share, (12_000, seeds))
+            mean, half, _ = seed_interval(counts / images, step=1 / images)
+            covered = np.mean(np.abs(mean - 1 + part * (1 - share) / images) <= half + 1e-12)
+            # Without a step 0.25 to 0.95 near the ceiling.
+            assert covered > 0.93
+            # Where fewer errors are expected, or all of a tenth are wrong for every seed, up to 100 %.
+            if seeds * part * (1 - share) >= 15 and share > 0.01:
+                assert covered < 0.98
+
+
+def test_seeds_that_agree_leave_an_interval_and_a_p():
+    # No error in S seeds of n images has a chance of 5 % where 3 / S of an image is wrong: the rule of three.
+    mean, half, _ = seed_interval(np.ones((2, 5)), step=1 / 600)
+    assert half == pytest.approx(-np.log(0.05) / (5 * 600))
+    # In points it is the same.
+    assert seed_interval(np.full(5, 100.0), step=100 / 600)[1] == pytest.approx(100 * half[0])
+    assert np.isnan(seed_interval(np.ones(1), step=0.01)[1])
+    for values in ([0.02, 0.02, 0.02], [0.01, 0.0, 0.01], [0.03, 0.02, 0.02, 0.03], [0.0, 0.0]):
+        mean, half, _ = seed_interval(np.array(values), step=0.01)
+        assert (robustness.paired_test(np.array(values), 0.01) < 0.05) == (abs(mean) > half)
+    assert 0.01 < robustness.paired_test(np.full(3, 0.02), 0.01) < 0.02

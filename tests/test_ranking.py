@@ -26,8 +26,8 @@ class TestRanking:
         assert ranking.names == ("even", "good", "bad")
         np.testing.assert_allclose(ranking.mean, [2764 / 3000, 0.92, 2133 / 3000])
         assert ranking.seeds.tolist() == [3, 3, 3]
-        # Differences of even and good are .002, .001 and .001: t = 4.
-        raw = [robustness.paired_test(np.array(d)) for d in ([2, 1, 1], [212, 209, 210], [210, 208, 209])]
+        # Differences of even and good are 2, 1 and 1 of 1000 images: t = 4 without a step.
+        raw = [robustness.paired_test(np.array(d), 1) for d in ([2, 1, 1], [212, 209, 210], [210, 208, 209])]
         np.testing.assert_allclose(ranking.p[[0, 0, 1], [1, 2, 2]], robustness.holm(raw), rtol=1e-9)
         assert ranking.letters == ("a", "a", "b")
         assert np.isnan(np.diag(ranking.p)).all()

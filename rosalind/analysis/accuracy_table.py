@@ -8,6 +8,7 @@ from jaxtyping import Float, Float32, Float64
 
 from rosalind.analysis import distributions, robustness
 from rosalind.analysis.robustness import SeedGroup
+from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.config import SYNTHETIC
@@ -222,6 +223,22 @@ def values(store: Store, mode: str, summary: Summary | None = None) -> Float32[n
         return scaled
 
     return store.cached(("grid", "mode", mode), make) if summary is None else make()
+
+
+def step(store: Store, mode: str, summary: Summary | None = None) -> float:
+    """What one sample adds to `values` of a mode, the `step` of `seed_interval`; 0 where they count no samples.
+
+    Args:
+        store: of the study.
+        mode: in `CELL_METRICS`.
+        summary: of a slice, as in `values`.
+    """
+    metric = CELL_METRICS[mode]
+    if metric.column not in ("accuracy", "change_to_parent"):
+        return 0.0
+    if summary is None:
+        return metric.factor * step_of(store.results)
+    return metric.factor / max((row["samples"] for row in summary.values()), default=1)
 
 
 def is_defined(store: Store, mode: str) -> bool:

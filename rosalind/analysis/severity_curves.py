@@ -30,12 +30,12 @@ class Curves:
     ticks: tuple[str, ...]
 
     def values(
-        self, table: Float[np.ndarray, "groups columns seeds"]
+        self, table: Float[np.ndarray, "groups columns seeds"], step: float = 0.0
     ) -> tuple[Float[np.ndarray, "lines points"], Float[np.ndarray, "lines points"], Int[np.ndarray, "lines points"]]:
-        """`seed_interval` of every point, in the values of a table."""
+        """`seed_interval` of every point, in the values of a table; `step` as there."""
         points = np.asarray(table, float)[self.rows[:, None], np.maximum(self.columns, 0)]
         points[self.columns < 0] = np.nan
-        return seed_interval(points)
+        return seed_interval(points, step=step)
 
 
 Infos = Mapping[str, ConditionInfo]

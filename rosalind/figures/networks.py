@@ -49,7 +49,9 @@ def severity_figure(
     curves = severity_curves.of_methods(names, store.columns, store.results.conditions, condition)
     if curves is None:
         return None
-    mean, half, count = curves.values(accuracy_table.values(store, "accuracy", summary))
+    mean, half, count = curves.values(
+        accuracy_table.values(store, "accuracy", summary), accuracy_table.step(store, "accuracy", summary)
+    )
     drawn_as, points = looks.of_families(store.results.networks.values()), np.arange(mean.shape[1])
     figure = Figure(figsize=(7.2, 4.2), layout="constrained")
     axes = figure.subplots()

@@ -7,6 +7,7 @@ import numpy as np
 
 from rosalind.analysis import accuracy_table, moved
 from rosalind.analysis.robustness import mean_and_deviation
+from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples, seed_interval
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -56,7 +57,7 @@ def accuracy_difference(store: Store, a: Cell, b: Cell) -> str:
     )
     changes = 100 * accuracy_table.between_methods(store, a, b)
     if len(changes) > 1 and (store.sides.group(a[0]), a[1]) != (store.sides.group(b[0]), b[1]):
-        mean, half, count = seed_interval(changes)
+        mean, half, count = seed_interval(changes, step=100 * step_of(store.results))
         low, high = mean - half, mean + half
         text += "" if len(pairs) > 1 else f"; of their methods {mean:+.1f}"
         text += f". <b>95 % over {count} pairs of seeds: {low:+.1f} to {high:+.1f}</b>, "

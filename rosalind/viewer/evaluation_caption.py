@@ -6,6 +6,7 @@ import numpy as np
 
 from rosalind.analysis import accuracy_table, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED, SLICED
+from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
@@ -43,7 +44,7 @@ def finding(frame: Frame, name: str) -> str:
     mean = float(changes.mean())
     verdict = "one seed cannot say more"
     if len(changes) > 1:
-        _, half, _ = seed_interval(changes)
+        _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
         verdict = "no more than seeds do" if abs(mean) <= half else "more than seeds do"
     if a[1] == b[1]:
         return escape(f"Under {b[1]} B, {names[1]}, is {mean:+.1f} points from A, {names[0]}: {verdict}.")

@@ -27,7 +27,7 @@ def fewest(tests: int = 1, level: float = LEVEL) -> int:
 def part_of(alternative: str, name: str, effect: Effect) -> Part:
     """The summary of one effect; without a value everything is NaN, and p is 1."""
     values = effect.values[np.isfinite(effect.values)]
-    mean, half, count = (float(number) for number in seed_interval(values))
+    mean, half, count = (float(number) for number in seed_interval(values, step=effect.step))
     return Part(
         alternative,
         name,

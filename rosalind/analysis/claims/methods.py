@@ -8,6 +8,7 @@ import numpy as np
 from rosalind.analysis import redundancy, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.config import CLEAN
 from rosalind.results import Results
@@ -49,6 +50,7 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     points = lambda group, accuracies: {
         seed: 100 * accuracies[name] for seed, name in arms.by_seed(results, group).items()
     }
+    step = 100 * step_of(results)
     dense = {group.label: group for group in arms.dense_groups(results)}
     lacking, fixed = [], {}
     for label, addition in (("dense_extended", "dense_extended"), ("dense_narrow", "dense_narrow")):
@@ -64,13 +66,15 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
         rivals = {**fixed, **({narrow.name: narrow} if narrow else {})}
         own = points(group, reached)
         parts = {
-            f"corrupted above {name}": Effect(arms.difference(own, points(rival, reached), seeds), options["least"])
+            f"corrupted above {name}": Effect(
+                arms.difference(own, points(rival, reached), seeds), options["least"], step
+            )
             for name, rival in rivals.items()
         }
         if "dense" in dense:
             cost = arms.difference(points(group, unharmed), points(dense["dense"], unharmed), seeds)
             # By how much the clean accuracy lies above what may be lost; a loss of all of it is no longer little.
-            parts["clean above what may be lost"] = Effect(cost + options["points"], options["least"])
+            parts["clean above what may be lost"] = Effect(cost + options["points"], options["least"], step)
         if parts and np.isfinite(arms.over_seeds(seeds, own)).any():
             effects[group.name] = parts
     if not effects:

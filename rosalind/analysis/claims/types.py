@@ -19,10 +19,12 @@ class Effect:
     Attributes:
         values: One per replicate; NaN where a replicate lacks it.
         least: The smallest mean that would matter: below it with confidence, the claim does not hold.
+        step: What one image adds to a value that is counted in images, see `power.seed_interval`; 0 where it is not.
     """
 
     values: Float64[np.ndarray, " n"]
     least: float
+    step: float = 0.0
 
 
 @dataclass(frozen=True)

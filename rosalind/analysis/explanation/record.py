@@ -38,9 +38,9 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-def interval(values: np.ndarray) -> Interval:
-    """`seed_interval` over the first axis."""
-    mean, half, _ = seed_interval(np.moveaxis(np.asarray(values, float), 0, -1))
+def interval(values: np.ndarray, step: float = 0.0) -> Interval:
+    """`seed_interval` over the first axis; `step` as there."""
+    mean, half, _ = seed_interval(np.moveaxis(np.asarray(values, float), 0, -1), step=step)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -115,6 +115,11 @@ class Explanation:
         """`OVERALL`, then the groups of corruptions if there are several."""
         return (OVERALL, *(self.groups if len(self.groups) > 1 else ()))
 
+    @property
+    def step(self) -> float:
+        """What one sample adds to an accuracy."""
+        return 1 / max(self.samples, 1)
+
     @cached_property
     def values(self) -> Float64[np.ndarray, "pairs columns coalitions"]:
         """Accuracy of every hybrid, overall and per group; NaN where it does not exist."""
@@ -125,22 +130,22 @@ class Explanation:
     @property
     def shares(self) -> Interval:
         """float64[columns, parts]: Shapley values of the parts, in accuracy; they sum to `total`."""
-        return interval(shapley(self.values))
+        return interval(shapley(self.values), self.step)
 
     @property
     def total(self) -> Interval:
         """float64[columns]: the gain in accuracy, B minus A."""
-        return interval(self.values[..., -1] - self.values[..., 0])
+        return interval(self.values[..., -1] - self.values[..., 0], self.step)
 
     @property
     def drawn(self) -> Interval:
         """float64[]: what another seed does to A: 0 over all seeds, and the interval around it; NaN with one seed."""
-        return interval(self.seed_draw) if len(self.seed_draw) else Interval(*np.full(3, np.nan))
+        return interval(self.seed_draw, self.step) if len(self.seed_draw) else Interval(*np.full(3, np.nan))
 
     @property
     def geometry(self) -> Interval:
         """float64[len(MATCHED), 2]: the gain that comes with the samples' places, and the rest; see `cells.MATCHED`."""
-        return interval(self.matched)
+        return interval(self.matched, self.step)
 
     @cached_property
     def carried(self) -> Carried:

@@ -120,7 +120,7 @@ def cost_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     for k, title in enumerate(COSTS.values()):
         sides = [percent(costs[:, side, k].mean()) for side in (0, 1)]
         lines.append([title, *sides, points(change.mean[k]), ends(change.low[k], change.high[k])])
-    flips = interval(explained.flips)
+    flips = interval(explained.flips, explained.step)
     for k, title in enumerate(FLIPS):
         low, high = max(flips.low[k], 0.0), flips.high[k]
         span = f"{100 * low:.1f} to {100 * high:.1f}" if np.isfinite(flips.low[k]) else "-"

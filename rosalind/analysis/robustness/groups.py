@@ -73,6 +73,11 @@ def main_mean(results: Results, bn: str = "train") -> Mean | None:
     return next((by_group[name] for name in order if name in by_group), None)
 
 
+def step_of(results: Results) -> float:
+    """What one image adds to an accuracy in [0, 1]: 1 / n of n labelled samples, the `step` of `seed_interval`."""
+    return 1 / max(int((results.labels >= 0).sum()), 1)
+
+
 def table(
     results: Results, mean: Mean | None = None, bn: str = "train", *, accuracies: np.ndarray | None = None
 ) -> list[Row]:

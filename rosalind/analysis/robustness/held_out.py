@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from rosalind.analysis.concordance import kendall
-from rosalind.analysis.robustness.groups import main_mean, table
+from rosalind.analysis.robustness.groups import main_mean, step_of, table
 from rosalind.analysis.robustness.means import HELD_OUT, Mean, described, means
 from rosalind.analysis.robustness.metrics import LEVEL
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval
@@ -76,7 +76,7 @@ class Transfer:
         return "holds" if self.low > 0 and self.kept else "cannot tell"
 
 
-def ranking_transfer(names: Sequence[str], first: np.ndarray, second: np.ndarray) -> Transfer:
+def ranking_transfer(names: Sequence[str], first: np.ndarray, second: np.ndarray, step: float = 0.0) -> Transfer:
     """Compare two rankings of the same networks, paired by seed.
 
     Two accuracies of one network share its luck, so that within a seed they agree more than rankings of methods do;
@@ -86,6 +86,7 @@ def ranking_transfer(names: Sequence[str], first: np.ndarray, second: np.ndarray
         names: of the methods.
         first: float[methods, seeds], higher is better; NaN where a method lacks a seed.
         second: of the same shape.
+        step: what one image adds to an accuracy, see `power.seed_interval`.
 
     Raises:
         ValueError: arrays of other shapes.
@@ -107,7 +108,7 @@ def ranking_transfer(names: Sequence[str], first: np.ndarray, second: np.ndarray
     between = [_tau(first[:, a], first[:, b]) for a, b in combinations(range(first.shape[1]), 2)]
     pairs = list(combinations(range(len(first)), 2))
     p, swapped = np.full((len(first),) * 2, np.nan), np.zeros((len(first),) * 2, bool)
-    values = holm(np.array([_both_differ(first[i] - first[j], second[i] - second[j]) for i, j in pairs]))
+    values = holm(np.array([_both_differ(first[i] - first[j], second[i] - second[j], step) for i, j in pairs]))
     for (i, j), value in zip(pairs, values, strict=True):
         p[i, j] = p[j, i] = value
         if np.isfinite(value):
@@ -123,10 +124,10 @@ def _tau(x: np.ndarray, y: np.ndarray) -> float:
     return kendall(x[both], y[both])
 
 
-def _both_differ(first: np.ndarray, second: np.ndarray) -> float:
+def _both_differ(first: np.ndarray, second: np.ndarray, step: float) -> float:
     """The larger p of two paired t-tests: both differences are real only if each is."""
     shared = np.isfinite(first)
-    values = [paired_test(differences[shared]) for differences in (first, second)]
+    values = [paired_test(differences[shared], step) for differences in (first, second)]
     return max(values) if np.isfinite(values).all() else float("nan")
 
 
@@ -153,7 +154,8 @@ def held_out_ranking(results: Results) -> Transfer | None:
             values.append(accuracies)
     if len(shown) < 2:
         return None
-    return ranking_transfer(shown, *np.array(values).swapaxes(0, 1))
+    first_accuracies, second_accuracies = np.array(values).swapaxes(0, 1)
+    return ranking_transfer(shown, first_accuracies, second_accuracies, step_of(results))
 
 
 def _two_means(results: Results) -> tuple[Mean, Mean] | None:
@@ -221,7 +223,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
     transfer = held_out_ranking(results)
     if transfer is None:
         return []
-    intervals = [seed_interval(values) for values in (transfer.first, transfer.second)]
+    intervals = [seed_interval(values, step=step_of(results)) for values in (transfer.first, transfer.second)]
     lines = []
     for k in np.argsort(-intervals[0][0], kind="stable").tolist():
         name = transfer.names[k]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.robustness import held_out, potential
-from rosalind.analysis.robustness.groups import groups, mean_and_deviation, table
+from rosalind.analysis.robustness.groups import groups, mean_and_deviation, step_of, table
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
 from rosalind.analysis.robustness.ranking import ranked
 from rosalind.analysis.robustness.summary import parent_of
@@ -124,12 +124,12 @@ def paired_tests(results: Results, lines: Sequence[Mapping[str, Any]] | None = N
                 # The control's own difference is 0 for every seed, and no test.
                 if not values.any():
                     continue
-                mean, half, count = seed_interval(values)
+                mean, half, count = seed_interval(values, step=step_of(results))
                 family.append(
                     {
                         **{"method": group.name, "against": against, "accuracy": accuracy, "seeds": int(count)},
                         **{"difference": float(mean), "low": float(mean - half), "high": float(mean + half)},
-                        **{"p": paired_test(values), "p_sign_flip": sign_flip_test(values)},
+                        **{"p": paired_test(values, step_of(results)), "p_sign_flip": sign_flip_test(values)},
                     }
                 )
             corrected = holm(np.array([row["p"] for row in family]))

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from rosalind.analysis.robustness.groups import Row, main_mean, table
+from rosalind.analysis.robustness.groups import Row, main_mean, step_of, table
 from rosalind.analysis.robustness.metrics import LEVEL
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval
 from rosalind.results import Results
@@ -68,7 +68,7 @@ def rank(results: Results) -> Ranking:
     rows = [row for row in table(results, main_mean(results)) if np.isfinite(row.corrupted).any()]
     if not rows:
         return Ranking((), np.empty(0), np.empty(0), np.empty(0, int), np.empty((0, 0)))
-    mean, half, seeds = seed_interval(np.array(_padded([row.corrupted for row in rows])))
+    mean, half, seeds = seed_interval(np.array(_padded([row.corrupted for row in rows])), step=step_of(results))
     order = np.argsort(-mean, kind="stable")
     pairs = list(combinations(range(len(rows)), 2))
     values = holm(np.array([_p_of(results, rows[order[i]], rows[order[j]]) for i, j in pairs]))
@@ -90,7 +90,7 @@ def _p_of(results: Results, first: Row, second: Row) -> float:
         for row in (first, second)
     ]
     shared = sorted(seed for seed in by_seed[0].keys() & by_seed[1].keys() if seed is not None)
-    return paired_test(np.array([by_seed[0][seed] - by_seed[1][seed] for seed in shared]))
+    return paired_test(np.array([by_seed[0][seed] - by_seed[1][seed] for seed in shared]), step_of(results))
 
 
 def ranked(results: Results) -> tuple[list[str], list[list[str]], str]:

@@ -129,7 +129,7 @@ class Severities:
             )
             self.caption.text = ""
         else:
-            values = curves.values(accuracy_table.values(self.store, mode))
+            values = curves.values(accuracy_table.values(self.store, mode), accuracy_table.step(self.store, mode))
             sliced = None
             if is_sliced:
                 sliced = curves.values(accuracy_table.values(self.store, mode, frame.slice_summary))[0]
@@ -164,12 +164,13 @@ class Severities:
         if pins and self.pinned is not None:
             table = accuracy_table.values(self.store, mode)
             of_slice = accuracy_table.values(self.store, mode, frame.slice_summary) if is_sliced else None
-            panels = [self._panel(frame, pin, table, of_slice, lines) for pin in pins]
+            step = accuracy_table.step(self.store, mode)
+            panels = [self._panel(frame, pin, table, step, of_slice, lines) for pin in pins]
             words = CELL_METRICS[mode].words
             self.pinned.render(panels, words if len(words) <= LONGEST // 2 else mode)
 
     def _panel(
-        self, frame: Frame, pin: pinned.Pin, table: np.ndarray, of_slice: np.ndarray | None, lines: str
+        self, frame: Frame, pin: pinned.Pin, table: np.ndarray, step: float, of_slice: np.ndarray | None, lines: str
     ) -> Panel:
         """The curves of one pin.
 
@@ -193,7 +194,7 @@ class Severities:
             sides, title = {}, infos[condition].name if own >= 0 else "all corruptions"
         if curves is None:
             return Panel(pin, title, (), np.zeros((0, 0)), np.zeros(0), -1, {}, None)
-        mean, half, _ = curves.values(table)
+        mean, half, _ = curves.values(table, step)
         sliced = None if of_slice is None or own < 0 else curves.values(of_slice)[0][own]
         of_own = half[own] if own >= 0 else np.full(mean.shape[1], np.nan)
         return Panel(pin, title, curves.ticks, mean, of_own, own, sides, sliced)
