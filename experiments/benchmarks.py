@@ -392,7 +392,7 @@ def main() -> None:
         # Imported here, because its network is needed for nothing else.
         import large_images
 
-        large_images.run(images_of(options), options.rounds, processor_seconds)
+        large_images.run(images_of(options), options.rounds)
         return
     lines = ["| measured | rosalind | other side | ratio |", "|---|---|---|---|"]
     for title, function in (

@@ -1,8 +1,8 @@
 """What does corrupting and measuring 224-pixel images cost beyond the corruption and a forward pass of a ResNet-18?
 
-Command (`benchmarks.py large` gives the same; five minutes of one core):
+Command (five minutes of one core; also as `python experiments/benchmarks.py large`):
 
-    python experiments/benchmarks.py large --images 64 --rounds 3
+    python experiments/large_images.py --count 64 --rounds 3
 
 Random images under a few corruptions of severity 3, in a ResNet-18 with ImageNet's stem and 1,000 classes. One side
 is `measuring.measure` with all geometry; the other corrupts the same images and runs the network on them, and nothing
@@ -10,11 +10,12 @@ else. Processor time, in turns; the ratio is the median of the rounds'. Expected
 """
 
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 
 import jax
 import numpy as np
+import tyro
+from benchmarks import processor_seconds
 from flax import linen as nn
 
 from rosalind import conditions, measuring, models
@@ -51,8 +52,13 @@ class ResNet18(nn.Module):
         return x.mean((1, 2))
 
 
-def run(count: int, rounds: int, seconds: Callable[[Callable[[], object]], float]) -> None:
-    """Print seconds of both sides for every corruption; `seconds` measures one call."""
+def run(count: int = 64, rounds: int = 3) -> None:
+    """Print processor seconds of both sides for every corruption.
+
+    Args:
+        count: Images.
+        rounds: Turns of both sides.
+    """
     model = Model("large_images:ResNet18", None, (224, 224, 3), 1000, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     variables = models.init(model, jax.random.key(0))
     images = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3)).astype(np.uint8)
@@ -80,7 +86,11 @@ def run(count: int, rounds: int, seconds: Callable[[Callable[[], object]], float
         sides = measured, plain, corrupted
         for side in sides:
             side()
-        turns = [[seconds(side) for side in sides] for _ in range(rounds)]
+        turns = [[processor_seconds(side) for side in sides] for _ in range(rounds)]
         medians = " | ".join(f"{statistics.median(times):.2f}" for times in zip(*turns, strict=True))
         ratio = statistics.median(ours / theirs for ours, theirs, _ in turns)
         print(f"| {name} | {medians} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    tyro.cli(run)
