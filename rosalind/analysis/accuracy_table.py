@@ -238,7 +238,7 @@ def step(store: Store, mode: str, summary: Summary | None = None) -> float:
         return 0.0
     if summary is None:
         return metric.factor * step_of(store.results)
-    return metric.factor / max((row["samples"] for row in summary.values()), default=1)
+    return metric.factor / max([1.0, *(row["samples"] for row in summary.values())])
 
 
 def is_defined(store: Store, mode: str) -> bool:

@@ -137,6 +137,8 @@ def signs(
 def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, float]]:
     """`COLUMNS` of `summary.csv` on the samples of a mask, by network and condition, and by network and mean.
 
+    Beside them `samples`, how many of the mask have a label.
+
     A mean is over the conditions' numbers; a network without one of them has none. Shifts have other samples and are
     left out; where no sample of the mask is labelled all is NaN. With all samples these are the table's numbers.
 
@@ -169,8 +171,9 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
             reference = np.where(table[:, [clean], 0] > 0, table[:, [clean], 0], np.nan)
             table[:, of_mode, COLUMNS.index("retention")] = table[:, of_mode, 0] / reference
     numbers, networks = table.tolist(), store.networks
+    labelled = float((store.results.labels[mask] >= 0).sum()) or np.nan
     return {
-        (networks[i], columns[j]): dict(zip(COLUMNS, numbers[i][j], strict=True))
+        (networks[i], columns[j]): {**dict(zip(COLUMNS, numbers[i][j], strict=True)), "samples": labelled}
         for i, j in np.argwhere(there).tolist()
     }
 
