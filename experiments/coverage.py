@@ -9,10 +9,10 @@ Question: coverage of every interval, also near a ceiling, where figures of robu
   and the least that any interval can have (`least_of_changes`).
 - mean of 4, 15, 75: `accuracy_interval` of a mean over conditions that agree little, much or in all samples.
 - change of a mean: `change_interval` where each condition changes by itself, and where few samples hold the changes.
-- seeds: `robustness.power.seed_interval`, the t-interval, widened by what one image is for what is counted, of all that
-  is averaged over seeds: rankings, methods and claims (of differences, and differences of differences), Shapley values
-  (weighted sums of accuracies), severities, prune potentials, tau of rankings, means over seeds of medians of margins
-  (each by itself has no interval), ECE, loss.
+- seeds: `robustness.power.seed_interval`, the t-interval, widened by the rule of three for what is counted in images,
+  of all that is averaged over seeds: rankings, methods and claims (of differences, and differences of differences),
+  Shapley values (weighted sums of accuracies), severities, prune potentials, tau of rankings, means over seeds of
+  medians of margins (each by itself has no interval), ECE, loss.
 - No coverage is defined for the 5th to 95th percentile of random subsets (redundancy: all that is drawn, not an
   estimate), percentiles among a zoo's peers, the discs of one standard error in the plane of similarity, the power of
   claims (no interval), and samples picked by their gain (reported on seeds that did not pick them).
@@ -48,8 +48,9 @@ accuracies from 0.5 to 0.999:
   the nearer to 100: seeds that agree since they must are not told from seeds that agree by chance). The t-interval
   alone has 24.9 to 93 in 88 of them, since seeds that agree by chance leave it no width. Of other candidates, in the
   same families: the rule of three as a floor of the t-interval has 91.3 or more; a rounding error of 1 / 12 (Sheppard)
-  90.4 or more; Wilson's interval at the effective number of images and seeds (Kish) with t's quantile, 98 or more even
-  at .5 where at most all n S count, and down to 76 without that limit; Korn and Graubard's 98 or more.
+  90.4 or more; Wilson's interval at the effective number of images and seeds (Kish) with t's quantile, 98 or more
+  wherever seeds are equally good if at most all n S count, and down to 76 without that limit; Korn and Graubard's 98 or
+  more there.
 """
 
 import functools
