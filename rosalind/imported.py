@@ -290,7 +290,8 @@ def from_torch(
     if not packed:
         given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
         given["parameters"] = sum(weight.numel() for weight in weights.values())
-    kernel = weights[f"{head}.weight"].float().cpu().numpy().T
+    # Not of the weights by path: one that is another layer's too has the other's path alone.
+    kernel = last.weight.detach().float().cpu().numpy().T
     return Imported(name, features, (kernel, bias.detach().float().cpu().numpy()), **{**given, **fields})
 
 

@@ -172,6 +172,25 @@ class Masked(nn.Module):
         return weight * self.mask
 
 
+def test_a_head_may_share_its_weight():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Linear(12, 12), nn.Linear(12, 12)
+            self.head.weight = self.body.weight
+
+        def forward(self, images):
+            return self.head(self.body(images.flatten(1)).relu())
+
+    model, images = Tied(), np.random.default_rng(0).integers(0, 256, (5, 2, 2, 3)).astype(np.uint8)
+    network = imported.from_torch(model, "tied", head="head")
+    kernel, bias = network.head
+    np.testing.assert_allclose(network.features(images) @ kernel + bias, network.logits(images), atol=1e-5)
+    # Its parameters are there once.
+    assert network.parameters == 144 + 12 + 12
+    assert list(network.masks) == ["body.weight"]
+
+
 def test_embeddings_and_norms_are_no_kernels():
     model = nn.Sequential()
     model.table = nn.Embedding(5, 4)
