@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage, stats
 
 from rosalind import corruptions
-from rosalind.corruptions import blur, digital, noise, weather
+from rosalind.corruptions import digital, noise, weather, zoom
 
 GREY = np.full((1, 64, 64, 3), 100, np.uint8)
 
@@ -134,7 +134,7 @@ class TestBlur:
         whole = ndimage.zoom(image[top : top + crop, top : top + crop], factor, order=1)
         trim = (len(whole) - length) // 2
         exact = whole[trim : trim + length, trim : trim + length]
-        matrix = blur.zoom_matrix(length, factor)
+        matrix = zoom.zoom_matrix(length, factor)
         np.testing.assert_allclose(matrix @ image @ matrix.T, exact, atol=1e-9)
 
     @pytest.mark.parametrize(
@@ -149,22 +149,22 @@ class TestBlur:
     )
     def test_zooms_are_the_published_ranges(self, table, ranges):
         for row, (step, end) in zip(corruptions.CORRUPTIONS["zoom_blur"].rows(table).tolist(), ranges, strict=True):
-            for factor, published in zip(blur.zoom_factors(*row), np.arange(1, end, step), strict=True):
-                np.testing.assert_array_equal(blur.zoom_matrix(32, factor), blur.zoom_matrix(32, published))
+            for factor, published in zip(zoom.zoom_factors(*row), np.arange(1, end, step), strict=True):
+                np.testing.assert_array_equal(zoom.zoom_matrix(32, factor), zoom.zoom_matrix(32, published))
 
     def test_the_last_cifar_zoom_has_the_references_floating_step(self):
         # 1.2500000000000002 stretches 26 pixels to 33, 1.25 to 32.
         last = 1 + ((1 + 0.01) - 1) * 25
-        assert (blur.zoom_matrix(32, last) != blur.zoom_matrix(32, 1.25)).any()
-        assert blur.zoom_factors(0.01, 1.25)[25] == last
+        assert (zoom.zoom_matrix(32, last) != zoom.zoom_matrix(32, 1.25)).any()
+        assert zoom.zoom_factors(0.01, 1.25)[25] == last
 
     @pytest.mark.parametrize("shape", [(32, 20, 3), (40, 33, 1)], ids=str)
     def test_zooms_in_parts_are_the_products_with_their_matrices(self, shape):
         # Small images are made block by block, large ones row by row.
         image = photographs(1, shape)
         for severity, row in enumerate(corruptions.CORRUPTIONS["zoom_blur"].rows("cifar").tolist(), 1):
-            factors = blur.zoom_factors(*row)
-            zooms = [[blur.zoom_matrix(length, factor) for length in shape[:2]] for factor in factors]
+            factors = zoom.zoom_factors(*row)
+            zooms = [[zoom.zoom_matrix(length, factor) for length in shape[:2]] for factor in factors]
             mean = sum(np.einsum("ih,hwc,jw->ijc", down, image[0], across) for down, across in zooms) + image[0]
             mean /= len(factors) + 1
             values = np.asarray(corruptions.apply("zoom_blur", image, {}, severity, table="cifar"))[0]

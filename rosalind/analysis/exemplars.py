@@ -12,7 +12,7 @@ from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.groups import SeedGroup, groups
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.robustness.power import holm
-from rosalind.analysis.robustness.summary import parent_of
+from rosalind.analysis.robustness.summary import dense_root
 from rosalind.results import Results, log_softmax
 
 SPLITS = 20
@@ -92,7 +92,7 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
         known = ", ".join(list(results.conditions)[:20])
         raise ValueError(f"condition must be one of the study with its own samples, got {condition!r}; {known}.")
     measured = {network for network, of in results.cells(predictions=True) if of == condition}
-    parents = {name: _dense(results, name) for name in group.networks if name in measured}
+    parents = {name: dense_root(results, name) for name in group.networks if name in measured}
     pruned = [name for name, parent in parents.items() if parent in measured and parent != name]
     dense = list(dict.fromkeys(str(parents[name]) for name in pruned))
     if not pruned:
@@ -122,18 +122,19 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
     right = [np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)]
     impact, p = class_impact(right[0], right[1], labels, len(results.class_names))
     return Exemplars(
-        *(group, tuple(dense), modal_dense != modal_pruned, modal_dense, modal_pruned, tied_dense | tied_pruned),
+        group=group,
+        dense=tuple(dense),
+        flag=modal_dense != modal_pruned,
+        modal_dense=modal_dense,
+        modal_pruned=modal_pruned,
+        tied=tied_dense | tied_pruned,
         agree=(np.stack([predictions[name] for name in pruned]) == modal_pruned).mean(0),
-        **{"size": size, "rate_of_halves": float(of_halves), "null": float(null), "impact": impact, "p": p},
+        size=size,
+        rate_of_halves=float(of_halves),
+        null=float(null),
+        impact=impact,
+        p=p,
     )
-
-
-def _dense(results: Results, network: str) -> str | None:
-    """The first network of a line, if it is dense."""
-    end: str | None = network
-    while end is not None and not results.networks[end].is_dense:
-        end = parent_of(results, end)
-    return end
 
 
 def _probabilities(results: Results, network: str, condition: str, chosen: np.ndarray) -> np.ndarray | None:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.groups import SeedGroup, groups, main_mean
 from rosalind.analysis.robustness.means import clean_of
-from rosalind.analysis.robustness.summary import parent_of
+from rosalind.analysis.robustness.summary import dense_root
 from rosalind.measures import COORDINATES
 from rosalind.results import Results
 
@@ -111,9 +111,7 @@ def _over_sparsity(of: _Measured, label: str, seed: int | None, condition: str) 
             f"label and seed must name pruned networks of different sparsities that are measured under {condition!r}, "
             f"got {label!r} and {seed} with {[name for _, name in pruned]}."
         )
-    start: str | None = pruned[0][1]
-    while start is not None and not infos[start].is_dense:
-        start = parent_of(of.results, start)
+    start = dense_root(of.results, pruned[0][1])
     if start is not None and (start, condition) in of.predicted:
         places = {0.0: start, **places}
     return list(places.values()), of.along([(name, condition) for name in places.values()], list(places))

@@ -30,6 +30,7 @@ from rosalind.corruptions import (
     spatter,
     textures,
     weather,
+    zoom,
 )
 from rosalind.corruptions.textures import Textures
 from rosalind.corruptions.types import TABLES, Corruption, Draws, Rows
@@ -63,7 +64,7 @@ CORRUPTIONS: dict[str, Corruption] = {
     "defocus_blur": blur.DEFOCUS_BLUR,
     "glass_blur": blur.GLASS_BLUR,
     "motion_blur": blur.MOTION_BLUR,
-    "zoom_blur": blur.ZOOM_BLUR,
+    "zoom_blur": zoom.ZOOM_BLUR,
     "snow": weather.SNOW,
     "frost": weather.FROST,
     "fog": weather.FOG,

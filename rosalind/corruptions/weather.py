@@ -7,10 +7,11 @@ from jax import Array
 from jaxtyping import Float32, Int
 
 from rosalind.corruptions import draws
-from rosalind.corruptions.blur import EXACT, motion, per_axis, separable, zoom_matrix
+from rosalind.corruptions.blur import EXACT, motion, per_axis, separable
 from rosalind.corruptions.colour import grey
 from rosalind.corruptions.textures import Textures
 from rosalind.corruptions.types import Corruption, Draws, Image, Index, Pixels, Rows
+from rosalind.corruptions.zoom import zoom_matrix
 
 
 def snow_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:

@@ -9,7 +9,7 @@ import numpy as np
 from rosalind.analysis.robustness.groups import accuracy, main_mean
 from rosalind.analysis.robustness.means import clean_of, means
 from rosalind.analysis.robustness.power import seed_interval
-from rosalind.analysis.robustness.summary import parent_of
+from rosalind.analysis.robustness.summary import dense_root
 from rosalind.results import Results
 
 DELTA = 0.01
@@ -82,10 +82,8 @@ def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
     over |= {m.name: [column[name] for name in m.conditions] for m in means(results) if m.bn == "train"}
     chains: dict[str, dict[int | None, list[tuple[str, str]]]] = {}
     for name, info in results.networks.items():
-        parent = parent_of(results, name)
-        while parent is not None and not results.networks[parent].is_dense:
-            parent = parent_of(results, parent)
-        if not info.is_dense and parent is not None and np.isfinite(info.sparsity):
+        parent = None if info.is_dense else dense_root(results, name)
+        if parent is not None and np.isfinite(info.sparsity):
             chains.setdefault(info.label, {}).setdefault(info.seed, []).append((name, parent))
     measured = []
     for method, seeds in chains.items():

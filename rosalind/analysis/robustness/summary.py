@@ -76,6 +76,14 @@ def parent_of(results: Results, network: str) -> str | None:
     return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
 
+def dense_root(results: Results, network: str) -> str | None:
+    """The dense network that a network descends from, itself if it is dense; None where none is known."""
+    root: str | None = network
+    while root is not None and not results.networks[root].is_dense:
+        root = parent_of(results, root)
+    return root
+
+
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
     """Summary row of one cell; comparative columns are NaN; unlabelled samples count only in `samples`."""
     return _row(results, network, condition, numbers_of(results, network, condition))

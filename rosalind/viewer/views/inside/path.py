@@ -115,16 +115,15 @@ class Path:
                 path, curve, attacked, null, words = None, None, None, None, escape(str(error))
         way = path or curve or attacked
         self.figure.visible = self.show.visible = way is not None
-        sources = {"points": path, "curve": curve, "attacked": attacked, "null": null}
-        for source, shown in ((getattr(self, name), shown) for name, shown in sources.items()):
+        lines = (self.points, self.curve, self.attacked, self.null)
+        for source, shown in zip(lines, (path, curve, attacked, null), strict=True):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
         asked = tuple(at) if frame.has_selection else ()
         values = paths.ends_of_slice(self.store, frame.selected, asked, show)
         rings = values if self.figure.visible else values[:0]
         fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
-        lines = (self.points, self.curve, self.attacked, self.null, self.sliced)
-        values_drawn = np.concatenate([source.data["y"] for source in lines])
+        values_drawn = np.concatenate([source.data["y"] for source in (*lines, self.sliced)])
         if len(values_drawn := values_drawn[np.isfinite(values_drawn)]):
             low, high = float(values_drawn.min()), float(values_drawn.max())
             margin = 0.08 * (high - low) or 0.5
