@@ -149,6 +149,14 @@ def folder(small_folder, tmp_path) -> Path:
     return copied
 
 
+@pytest.fixture(scope="module")
+def store(small_folder):
+    """The store of the small study, one per test file, as it keeps what was read."""
+    from rosalind.analysis.store import Store
+
+    return Store(small_folder)
+
+
 @pytest.fixture(scope="session")
 def many(tmp_path_factory):
     """The store of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""

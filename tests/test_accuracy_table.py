@@ -1,17 +1,9 @@
 """The table of cells: gaps, differences to the dense network of a seed, ranks."""
 
 import numpy as np
-import pytest
 
 from rosalind.analysis import accuracy_table
 from rosalind.analysis.robustness import SeedGroup
-from rosalind.analysis.store import Store
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
 
 GROUPS = (
     SeedGroup("dense", "dense", 0.0, ("d0", "d1")),

@@ -156,7 +156,7 @@ class Own(Attending):
 @pytest.mark.parametrize(("name", "removable"), [("Attending", [3, 2]), ("Normed", [2]), ("Own", [])])
 def test_channels_of_heads_go_where_attention_is_the_default(name, removable):
     """Queries with keys, whose product is over the root of their number, and values with the output."""
-    model = Model(f"test_structured:{name}", 8, (8, 8, 1), 3, (0.5,), (0.25,))
+    model = Model(f"test_channels:{name}", 8, (8, 8, 1), 3, (0.5,), (0.25,))
     groups = models.groups(model)
     assert [group.size for group in groups] == [8] * len(removable)
     variables = models.init(model, jax.random.key(1))
@@ -187,7 +187,7 @@ def test_channels_of_heads_go_where_attention_is_the_default(name, removable):
 
 def test_channels_that_are_shuffled_are_in_no_group():
     # The shuffle leaves the first and the last channel where they are.
-    groups = models.groups(Model("test_structured:Shuffling", 16, (8, 8, 1), 3, (0.5,), (0.25,)))
+    groups = models.groups(Model("test_channels:Shuffling", 16, (8, 8, 1), 3, (0.5,), (0.25,)))
     assert [group.members[0][0] for group in groups] == ["backbone/dense1/kernel"]
 
 

@@ -10,11 +10,6 @@ from rosalind.analysis.store import Store
 SIDE = ("lth 0.9 over seeds", "contrast-5")
 
 
-@pytest.fixture(scope="module")
-def store(small_folder) -> Store:
-    return Store(small_folder)
-
-
 def test_pages_are_a_stable_sort_cut_into_pieces():
     generator = np.random.default_rng(0)
     key = generator.integers(0, 5, 103).astype(float)

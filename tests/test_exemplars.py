@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from given_predictions import fake_results
-from test_ranking import condition_info
+from given_predictions import condition_info, fake_results
 
 from rosalind import figures, results
 from rosalind.analysis import exemplars, forgetting, robustness

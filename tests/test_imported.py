@@ -90,7 +90,7 @@ def test_it_can_be_looked_at(linear_study):
 
 def test_the_gradient_of_the_loss_maps_the_log_probability(linear_study, tmp_path):
     """Gradients of a linear network's log probabilities are known; a logit's are its weights."""
-    from test_view_attribution import made as viewed
+    from attribution_pages import viewed
 
     found, networks = linear_study
     folder = shutil.copytree(found.folder, tmp_path / "study")

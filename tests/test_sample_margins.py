@@ -13,11 +13,6 @@ A = ("dense over seeds", "contrast-5")
 B = ("lth 0.9 over seeds", "contrast-5")
 
 
-@pytest.fixture(scope="module")
-def store(small_folder) -> Store:
-    return Store(small_folder)
-
-
 def test_it_is_the_mean_margin_of_every_group_under_every_condition(store, monkeypatch):
     monkeypatch.setattr(sample_margins, "FEW", 3)
     found = sample_margins.read(Store(store.results.folder), 17, (A, B))

@@ -13,11 +13,6 @@ A = ("dense over seeds", "contrast-5")
 B = ("lth 0.9 over seeds", "contrast-5")
 
 
-@pytest.fixture(scope="module")
-def store(small_folder) -> Store:
-    return Store(small_folder)
-
-
 def test_fragile_samples_are_picked_on_one_half_and_counted_on_the_other(store):
     picked = sample_presets.pick(store, "most fragile to pruning", A, B)
     assert (picked.scope, picked.on, picked.rest) == ("lth 0.9", "seed 0", "seed 1")

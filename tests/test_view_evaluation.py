@@ -11,7 +11,6 @@ from scipy import stats
 from rosalind.analysis import accuracy_table, heat_map, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
-from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.views import choices
 from rosalind.viewer.views.draw import GREY, SEQUENTIAL
@@ -20,11 +19,6 @@ from rosalind.viewer.views.networks.lineage import Lineage
 from rosalind.viewer.views.networks.pareto import Pareto
 from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 def shaded(view) -> np.ndarray:

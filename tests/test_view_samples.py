@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from bokeh.models import ColumnDataSource
 from pages import says
 
@@ -20,11 +19,6 @@ from rosalind.viewer.views.samples.samples import TILES, Samples
 
 A = ("dense over seeds", "contrast-5")
 B = ("lth 0.9 over seeds", "contrast-5")
-
-
-@pytest.fixture(scope="module")
-def store(small_folder) -> Store:
-    return Store(small_folder)
 
 
 def shown(store: Store, state: State, **choices: str) -> Frame:
