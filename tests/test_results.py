@@ -109,7 +109,7 @@ class TestAddNetwork:
         [
             ({"name": "a b"}, "cannot be an id"),
             ({"drop": "mu"}, "lacks .'mu'."),
-            ({"condition": "fog-9"}, "no condition 'fog-9'"),
+            ({"condition": "fog-9"}, "unknown condition 'fog-9'"),
             ({"short": True}, "must have 597 samples"),
             ({"head": np.zeros((16, 3))}, "must be .d, 10."),
         ],

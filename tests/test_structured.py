@@ -54,8 +54,8 @@ class TestScores:
     def test_the_gate_is_the_derivative_by_a_factor_on_the_unit(self):
         for model in (MLP, NORM_MLP):
             params, state = parent_of(model).trained
-            job = scoring_of(params, model=model, state=state, options={"score_batches": 1})
-            found, loss, batch = channel_scores.taylor_gate(job)[0], job.loss, job.batches(job.key, 0)
+            scoring = scoring_of(params, model=model, state=state, options={"score_batches": 1})
+            found, loss, batch = channel_scores.taylor_gate(scoring)[0], scoring.loss, scoring.batches(scoring.key, 0)
             names = {"kernel", "bias"} if model is MLP else {"scale", "bias"}
             place = "dense0" if model is MLP else "norm0"
 
@@ -73,9 +73,9 @@ class TestScores:
     def test_before_batch_statistics_a_filters_sum_is_zero(self):
         # Why the gate is taken behind the norm, and in evaluation mode.
         params, state = parent_of(NORM_MLP).trained
-        job = scoring_of(params, model=NORM_MLP)
-        batch = job.batches(job.key, 0)
-        slope = lambda train: jax.jit(jax.grad(lambda p: job.loss(p, state, batch, train)[0]))(params)
+        scoring = scoring_of(params, model=NORM_MLP)
+        batch = scoring.batches(scoring.key, 0)
+        slope = lambda train: jax.jit(jax.grad(lambda p: scoring.loss(p, state, batch, train)[0]))(params)
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"])
         sums = [
             np.abs((kernel * np.asarray(slope(train)["backbone"]["dense0"]["kernel"])).sum(0)).max()

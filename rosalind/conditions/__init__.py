@@ -113,7 +113,7 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
         allowed = "0 or more" if kind.severities is None else ", ".join(map(str, kind.severities))
         raise ValueError(f"severity of {name} must be {allowed}, got {severity:g}.")
     for key in sorted(condition.options.keys() - kind.options.keys()):
-        raise ValueError(f"{name} has no option {key!r}; it has {', '.join(kind.options) or 'no options'}.")
+        raise ValueError(config.unknown(f"option of {name}", key, kind.options))
     try:
         if kind.check is not None:
             kind.check(condition.options)

@@ -78,9 +78,8 @@ def add_network(
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
     check_head(name, arrays["head/kernel"], arrays["head/bias"], len(study_results.class_names))
     cells, count = cells or {}, len(study_results.labels)
+    study_results.check_ids(conditions=cells)
     for condition, cell in cells.items():
-        if condition not in study_results.conditions:
-            raise ValueError(f"the study has no condition {condition!r}; it has {list(study_results.conditions)}.")
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
                 raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")

@@ -136,9 +136,7 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             raise ValueError(f"{study_results.folder} has not {kind} whose weights are stored.")
     under: list[Planned | None] = [None]
     if diagnostic.under:
-        if missing := [c for c in diagnosis.under if c not in study_results.conditions]:
-            allowed = ", ".join(list(study_results.conditions)[:20])
-            raise ValueError(f"under must be conditions of the study with its own samples, got {missing}; {allowed}.")
+        study_results.check_ids(conditions=diagnosis.under)
         under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
         own = [p.condition.id for p in under if p and not _is_shared(p) and not (diagnostic.attacks and _attacks(p))]
         if own and diagnostic.of == "pair":
@@ -175,10 +173,7 @@ def _check_ends(
     study_results: Results, diagnosis: str, diagnostic: Diagnostic, network: str | Imported, other: str | None
 ) -> None:
     infos, name = study_results.networks, name_of(network)
-    for end in (name, *([other] if other is not None else [])):
-        if end not in infos:
-            words = f"{study_results.folder} has no network {end!r}; it has {', '.join(infos)}."
-            raise ValueError(" ".join([words, *study_results.problems]))
+    study_results.check_ids(networks=[name] if other is None else [name, other])
     if (other is None) == (diagnostic.of == "pair"):
         wanted = "A:B, the way between two networks" if diagnostic.of == "pair" else "one network"
         raise ValueError(f"{diagnosis} is of {wanted}, got {name if other is None else f'{name}:{other}'!r}.")

@@ -37,9 +37,8 @@ def frequency_maps(
     study_results = results.load(folder)
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
-    infos = study_results.networks
     if networks is None:
-        trained = {name: info.seed for name, info in infos.items() if not info.is_imported}
+        trained = {name: info.seed for name, info in study_results.networks.items() if not info.is_imported}
         # A folder that `create` began lists no seeds.
         first = [*study_results.study["seeds"], *trained.values()][:1]
         networks = [name for name, seed in trained.items() if seed in first]
@@ -49,10 +48,7 @@ def frequency_maps(
         )
     given = {network if isinstance(network, str) else network.name: network for network in networks}
     names = list(given)
-    unknown = [name for name in names if name not in infos]
-    if unknown:
-        words = f"{folder} has no network {unknown[0]!r}; it has {', '.join(infos)}."
-        raise ValueError(" ".join([words, *study_results.problems]))
+    study_results.check_ids(networks=names)
     dataset = cells.dataset_of(study_results)
     samples = dataset.test.take(planning.stratified_rows(dataset, images))
     height, width = dataset.image_shape[:2]
