@@ -209,7 +209,7 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
         ("linear_path-points3", "mlp-magnitude-0.5-seed0"),
     ]
     for wrong, words in (
-        (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions, got \['fog-1'\]; allowed: clean"),
+        (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions: unknown condition 'fog-1'.*: clean"),
         (config.Diagnosis("nothing"), "unknown diagnostic"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -193,7 +193,7 @@ def test_predictions_of_a_condition_stay(predicted, tmp_path):
     values = {"id": arrays["clean"]["id"], "prediction": (arrays["clean"]["prediction"] + 1) % 10}
     with pytest.raises(results.Mismatch, match="other predictions of 'npz' under clean"):
         study.add_network(found.folder, "npz", predictions={"clean": values})
-    with pytest.raises(ValueError, match="under a condition of the study, got 'fog-9'"):
+    with pytest.raises(ValueError, match="unknown condition 'fog-9'"):
         study.add_network(found.folder, "npz", predictions={"fog-9": values})
     for name, text, message in (
         ("a.csv", "id\n0\n", "must have id, and prediction or logits"),

@@ -94,7 +94,7 @@ class TestWorker:
         # What fails is said, and does not end it.
         out = io.StringIO()
         map_worker.answer({"cells": [[str(copy), "nothing", "clean"]], "ids": [1]}, out)
-        assert "no network 'nothing'" in json.loads(out.getvalue())["error"]
+        assert "unknown network 'nothing'" in json.loads(out.getvalue())["error"]
 
 
 ECHO = """

@@ -194,8 +194,8 @@ def class_impact(
 def markdown(results: Results) -> list[str]:
     """Lines of Markdown: a row per group of seeds on clean images; none without pruned networks of known parents."""
     clean = clean_of(results, "train")
-    found = [] if clean is None else [of_group(results, group, clean) for group in groups(results)]
-    rows = [exemplars for exemplars in found if exemplars is not None]
+    of_groups = [] if clean is None else [of_group(results, group, clean) for group in groups(results)]
+    rows = [exemplars for exemplars in of_groups if exemplars is not None]
     if not rows:
         return []
     percent = lambda share: "-" if np.isnan(share) else f"{100 * share:.1f}"

@@ -50,8 +50,8 @@ class Data:
     """A data set: a name that `data.load` knows, and the folder of its files.
 
     Attributes:
-        name: `digits`; `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or `parquet`; or any
-            classification set of TFDS.
+        name: `digits`; `sprites` (drawn); `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or
+            `parquet`; or any classification set of TFDS.
         folder: Folder of the files, or of archives already on disk (TFDS).
         size: Side of the square images in pixels; None keeps the data set's own (digits: 16).
         train_limit: Use only the first so many training images, stratified by class; None uses all.

@@ -85,12 +85,12 @@ def waterfall_figure(explained: Explanation) -> Figure:
 def path_figure(explained: Explanation) -> Figure:
     """Mean angle, norm and margin of all samples over severities under A and B, with 95 % intervals over seeds."""
     figure = Figure(figsize=(9, 2.7), layout="constrained")
-    found = interval(explained.path)
+    intervals = interval(explained.path)
     ticks = ["clean" if s == 0 else f"{s:g}" for s in explained.severities]
     places = np.arange(len(ticks))
     for column, (axes, name) in enumerate(zip(figure.subplots(1, len(PATH)), PATH, strict=True)):
         for side, (label, colour) in enumerate(zip((explained.a, explained.b), SIDES, strict=True)):
-            mean, half = found.mean[side, column], np.nan_to_num(found.high - found.mean)[side, column]
+            mean, half = intervals.mean[side, column], np.nan_to_num(intervals.high - intervals.mean)[side, column]
             look = {"color": colour, "marker": "os"[side], "linestyle": ("-", "--")[side]}
             axes.errorbar(
                 places + 0.06 * (side - 0.5),

@@ -22,7 +22,7 @@ def frequency_maps(
         networks: their ids, or of those made elsewhere what was given to `add_network`, as their weights are not
             stored; None takes those of the first seed whose weights are.
         strength: Euclidean length of the noise per channel, pixels in [0, 1].
-        images: how many test images, stratified by class.
+        images: number of test images, stratified by class.
 
     Returns:
         `fourier/<network>-<strength>.npz` of each network, unless it was there: `error` float32[h, w] in [0, 1],
