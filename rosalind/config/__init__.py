@@ -21,7 +21,9 @@ __all__ = [
     "Diagnosis",
     "Method",
     "Model",
+    "Optimizer",
     "Regime",
+    "Schedule",
     "Study",
     "Train",
     "conditions",
@@ -37,6 +39,8 @@ __all__ = [
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]
 Control = Literal["random", "dense_extended", "dense_narrow"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["cosine", "step", "constant", "late_linear"]
 
 CLEAN = "clean"
 """The condition that changes nothing: the reference of all others."""
@@ -129,12 +133,12 @@ class Train:
 
     epochs: float = 15
     batch_size: int = 64
-    optimizer: Literal["sgd", "adamw"] = "adamw"
+    optimizer: Optimizer = "adamw"
     learning_rate: float = 2e-3
     momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup: float = 1.0
-    schedule: Literal["cosine", "step", "constant", "late_linear"] = "cosine"
+    schedule: Schedule = "cosine"
     drops: tuple[float, ...] = (0.5, 0.75)
     label_smoothing: float = 0.0
     crop: int = 0
@@ -193,6 +197,7 @@ class Condition:
 
     @property
     def id(self) -> str:
+        """The name of its files: name, severity or label, options, and draw and BatchNorm mode if not the default."""
         parts = [short_name(self.name)]
         if self.label is not None:
             parts.append(self.label)
@@ -224,6 +229,7 @@ class Diagnosis:
 
     @property
     def id(self) -> str:
+        """The name of its folder: the name and the options that were given."""
         return "-".join([short_name(self.name), *(f"{name}{value:g}" for name, value in sorted(self.options.items()))])
 
 

@@ -16,17 +16,24 @@ LARGE = 2 * 2**30
 
 @dataclass(frozen=True)
 class Rows:
-    """Lazy row selection of an on-disk array; read-only."""
+    """Lazy row selection of an on-disk array; read-only.
+
+    Attributes:
+        images: Anything with shape, dtype and indexing by int[m], [n, ...].
+        rows: int[m]: the rows of `images` that are meant, in this order.
+    """
 
     images: Any
     rows: np.ndarray
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the selection, [m, ...]."""
         return (len(self.rows), *self.images.shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
+        """That of `images`."""
         return self.images.dtype
 
     def __len__(self) -> int:
@@ -52,7 +59,7 @@ class Split:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> "Split":
-        """The rows of this split, in that order, with their ids; images in files stay there."""
+        """The samples at positions int[m], in that order, with their ids; images in files stay there."""
         images = self.images
         if isinstance(images, Rows):
             images = Rows(images.images, images.rows[rows])
@@ -118,7 +125,7 @@ def from_arrays(
     train_limit: int | None = None,
     test_limit: int | None = None,
 ) -> Dataset:
-    """A data set from arrays in memory; see `load` for arguments, result and errors."""
+    """A data set from arrays in memory: images uint8[n, h, w, c], labels int[n]; see `load` for all else."""
     check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
     labels = np.asarray(train_labels)
     # Labels that are none are refused below.

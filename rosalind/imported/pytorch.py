@@ -120,13 +120,14 @@ class _Classifier:
         return getattr(y, "logits", y)
 
     def logits(self, images: Images) -> np.ndarray:
+        """float32[b, classes]."""
         import torch
 
         with torch.no_grad(), _evaluated(self.model):
             return _array(self.outputs(self.inputs(images)))
 
     def features(self, images: Images) -> np.ndarray:
-        """The input of the last layer; ValueError where that is not called once per batch."""
+        """The input of the last layer, float32[b, d]; ValueError where that is not called once per batch."""
         import torch
 
         caught: list[torch.Tensor] = []
@@ -141,12 +142,14 @@ class _Classifier:
         return _array(caught[0])
 
     def gradient(self, images: Images, labels: np.ndarray) -> np.ndarray:
+        """float32[b, h, w, c]: that of the summed cross entropy."""
         import torch
 
         chosen = self._classes(labels)
         return self._derivative(images, lambda y: torch.nn.functional.cross_entropy(y, chosen, reduction="sum"))
 
     def logit_gradient(self, images: Images, classes: np.ndarray) -> np.ndarray:
+        """float32[b, h, w, c]: that of the sum of the samples' logits of their class."""
         chosen = self._classes(classes)
         return self._derivative(images, lambda y: y.gather(1, chosen[:, None]).sum())
 

@@ -117,6 +117,7 @@ class Results:
 
     @property
     def class_names(self) -> list[str]:
+        """Names of the classes, in the order of labels and logits."""
         return self.study["class_names"]
 
     @property

@@ -21,6 +21,11 @@ class Mismatch(ValueError):
 def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndarray]) -> None:
     """Make a study folder, or check that an existing one is of the same data.
 
+    Args:
+        folder: made if missing.
+        study: of `study.json`: `dataset`, `dataset_hash`, `seed` and `table` must be those of an existing one.
+        samples: `id` int32[n], `label` int16[n] and `subset` int32[m] of the test samples.
+
     Raises:
         Mismatch: the folder holds a study of another data set, draw seed or table.
     """
