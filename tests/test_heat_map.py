@@ -1,4 +1,4 @@
-"""The heat map as arrays: orders of rows and columns, shades, numbers and marks."""
+"""The heat map as arrays: orders of rows and columns, shades, numbers, and lines to a slice."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_rows_by_a_column_start_with_the_largest_and_end_with_gaps():
     assert heat_map.arrange_rows(means, "mean", 1).tolist() == [2, 1, 0]
 
 
-def test_shades_marks_and_numbers():
+def test_shades_and_numbers():
     means = np.array([[-2.0, 0.2], [np.nan, 2.0]])
     low, high = heat_map.limits_of(means, True)
     assert (low, high) == (-2, 2)
@@ -52,9 +52,6 @@ def test_shades_marks_and_numbers():
         "0",
         "·",
     ]
-    marks = heat_map.corner_marks(np.array([[False, True], [False, False]]), 4)
-    assert marks.shape == (8, 8)
-    assert np.argwhere(marks).tolist() == [[1, 5]]
 
 
 def test_a_notch_is_all_and_a_line_leads_to_the_slice():
