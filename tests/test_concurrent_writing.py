@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rosalind import results
-from rosalind.results import claims
+from rosalind.results import leases
 
 
 def in_threads(function, count=8):
@@ -65,36 +65,36 @@ def dead_process() -> int:
     return process.pid
 
 
-class TestClaims:
+class TestLeases:
     @pytest.mark.parametrize(
         ("host", "age", "taken"), [("here", 0, True), ("there", 0, False), ("there", 1e4, True), ("", 0, False)]
     )
     def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, host, age, taken):
         path = tmp_path / "claims" / "unit"
         path.parent.mkdir()
-        name = {"here": claims.host(), "there": "0123abcd", "": ""}[host]
+        name = {"here": leases.host(), "there": "0123abcd", "": ""}[host]
         path.write_text(f"{name}-{dead_process()}" if name else "")
         os.utime(path, (time.time() - age,) * 2)
-        with results.claim(tmp_path, "unit") as is_ours:
+        with results.lease(tmp_path, "unit") as is_ours:
             assert is_ours == taken
-            assert (path.read_text() == claims.owner()) == taken
+            assert (path.read_text() == leases.owner()) == taken
         assert path.exists() == (not taken)
 
     def test_live_ones_are_renewed_and_respected(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
+        monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
         path = tmp_path / "claims" / "unit"
-        with results.claim(tmp_path, "unit") as ours:
+        with results.lease(tmp_path, "unit") as ours:
             os.utime(path, (0, 0))
             deadline = time.monotonic() + 5
             while not path.stat().st_mtime and time.monotonic() < deadline:
                 time.sleep(0.01)
-            with results.claim(tmp_path, "unit") as theirs:
+            with results.lease(tmp_path, "unit") as theirs:
                 assert (ours, theirs) == (True, False)
         assert not path.exists()
 
     def test_one_of_many_threads_has_it(self, tmp_path):
         def one(_):
-            with results.claim(tmp_path, "unit") as is_ours:
+            with results.lease(tmp_path, "unit") as is_ours:
                 time.sleep(0.2)
                 return is_ours
 
@@ -103,8 +103,8 @@ class TestClaims:
     def test_temporary_files_of_ended_processes_are_deleted(self, tmp_path):
         (tmp_path / "geometry").mkdir()
         names = {
-            f".a.npz.{claims.host()}-{dead_process()}-{'0' * 16}.tmp": False,
-            f".a.npz.{claims.owner()}-{'0' * 16}.tmp": True,
+            f".a.npz.{leases.host()}-{dead_process()}-{'0' * 16}.tmp": False,
+            f".a.npz.{leases.owner()}-{'0' * 16}.tmp": True,
             f".a.npz.0123abcd-1-{'0' * 16}.tmp": True,
             f".b.npz.0123abcd-1-{'0' * 16}.tmp": False,
             f".b.npz.{'0' * 32}.tmp": False,

@@ -179,7 +179,7 @@ def measure(
 
     False where another process is doing it. RuntimeError names the networks that failed; the others are measured.
     """
-    with results.claim(folder, f"measure.{planned.condition.id}") as is_ours:
+    with results.lease(folder, f"measure.{planned.condition.id}") as is_ours:
         if is_ours:
             _measure(study, folder, planned, names, advance)
     return is_ours

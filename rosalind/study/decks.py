@@ -173,7 +173,7 @@ def of_study(study: Study, folder: Path) -> Iterator[tuple[str, Exception]]:
     """Make the decks of a study; names and errors of those that could not be."""
     for deck in study.decks:
         try:
-            with results.claim(folder, f"deck.{deck.label}") as is_ours:
+            with results.lease(folder, f"deck.{deck.label}") as is_ours:
                 if not is_ours:
                     continue
                 study_results = results.load(folder)

@@ -129,7 +129,7 @@ def _attribute_unit(
     study: Study, folder: Path, network: str, planned: Planned, ids: tuple[int, ...], advance: Advance | None = None
 ) -> bool:
     """`attribute_some`, unless another process is at it: then False."""
-    with results.claim(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
+    with results.lease(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
         if is_ours:
             dataset = planning.load(study.data)
             attribute_some(dataset, folder, network, planned, ids, advance or (lambda amount, note: None))

@@ -100,7 +100,7 @@ def run(
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
 
-    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.claim`.
+    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
     """
     folder = Path(folder)
     if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
@@ -305,7 +305,7 @@ OF_SUMMARY = ("redundancy", "predictors")
 def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     while True:
-        with results.claim(folder, "compare") as is_ours:
+        with results.lease(folder, "compare") as is_ours:
             if is_ours:
                 return _compare(folder, umap, executor)
         time.sleep(units.PAUSE)
