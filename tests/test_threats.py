@@ -194,6 +194,9 @@ def test_frequency_maps(made, tmp_path):
     with pytest.raises(ValueError, match="above 0"):
         study.frequency_maps(folder, strength=0)
     assert "frequencies" in dict(figures.figures(Store(folder)))
+    drawn = lambda group: figures.frequency_figure(results.load(folder), [group])
+    assert drawn("dense") is not None
+    assert drawn("magnitude 0.5") is None
 
 
 @pytest.mark.parametrize(
