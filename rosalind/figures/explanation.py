@@ -141,7 +141,8 @@ def samples_figure(explained: Explanation) -> Figure:
 
 
 def _short(explained: Explanation, number: int) -> str:
-    name = explained.class_names[number]
+    """The name of a class in six letters; -1 is unknown."""
+    name = explained.class_names[number] if number >= 0 else "unknown"
     return name if len(name) <= 6 else f"{name[:5]}…"
 
 
