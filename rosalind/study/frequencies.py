@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rosalind import conditions, measuring, results
+from rosalind.conditions.attacks import frequencies
 from rosalind.config import Condition
 from rosalind.imported import Imported
 from rosalind.progress import Progress
@@ -52,7 +53,7 @@ def frequency_maps(
     dataset = cells.dataset_of(study_results)
     samples = dataset.test.take(planning.stratified_rows(dataset, images))
     height, width = dataset.image_shape[:2]
-    waves = conditions.attacks.frequencies(height, width)
+    waves = frequencies(height, width)
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in names}
     todo = [name for name in names if not results.readable(paths[name], ("error",))]
     key = planning.draw_key(dataset, Condition("fourier", strength))
