@@ -34,6 +34,7 @@ _FRACTION = (0, 1, "a fraction of the run, in [0, 1]")
 RANGES: dict[str, tuple[float, float, str]] = {
     "Data.size": (8, 8192, "8 to 8192 pixels, or None for the data set's own"),
     "Data.train_limit": (1, COUNT, "a whole number, 1 or more, or None for all"),
+    "Data.test_limit": (1, COUNT, "a whole number, 1 or more, or None for all"),
     "Model.width": (1, COUNT, "a whole number, 1 or more, or None for the model's own"),
     "Model.depth": (1, COUNT, "a whole number, 1 or more, or None for the model's own"),
     "Train.epochs": (ABOVE, 1e6, "a number of epochs above 0"),

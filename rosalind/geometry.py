@@ -216,7 +216,13 @@ def _scale_of(reference: Reference) -> Array:
 
 
 def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike) -> dict[str, Any]:
-    """Class statistics and shares of a cell from the added sums of its batches; see `measure`."""
+    """Class statistics and shares of a cell; their names, shapes and degenerate values are those of `measure`.
+
+    Args:
+        sums: the second result of `measure_batch`, each array added over the batches.
+        reference: of the network.
+        bias: float[c].
+    """
     sums = {name: np.asarray(value, np.float64) for name, value in sums.items()}
     count, total = sums["count"][:, None], sums["count"].sum()
     # Of an absent class all sums are 0, and the quotients NaN.
@@ -300,7 +306,11 @@ def measure(
 
 
 def keep_nearest(arrays: dict[str, np.ndarray], labels: Int[np.ndarray, " n"], count: int) -> dict[str, np.ndarray]:
-    """Replace `logits` by the `count` largest and what can no longer be derived from them."""
+    """The arrays of a cell with `logits` [n, c] replaced by the `count` largest, see `nearest` of `measure`.
+
+    The true class takes the place of the smallest of them where it is not among them; with as many as c or more,
+    all are kept, in falling order.
+    """
     logits = arrays["logits"].astype(np.float64)
     count = min(count, logits.shape[1])
     rows = np.arange(len(logits))[:, None]
@@ -351,5 +361,5 @@ def check_scale(largest: float, kernel: ArrayLike) -> None:
 
 
 def dead_classes(kernel: ArrayLike) -> list[int]:
-    """The classes whose direction is exactly zero; every angle to them is pi/2 by definition."""
+    """The classes of a kernel float[d, c] whose direction is exactly zero; angles to them are pi/2 by definition."""
     return np.flatnonzero(~np.asarray(kernel).any(0)).tolist()

@@ -149,6 +149,14 @@ def folder(small_folder, tmp_path) -> Path:
     return copied
 
 
+@pytest.fixture(scope="module")
+def store(small_folder):
+    """The store of the small study, one per test file, as it keeps what was read."""
+    from rosalind.analysis.store import Store
+
+    return Store(small_folder)
+
+
 @pytest.fixture(scope="session")
 def many(tmp_path_factory):
     """The store of a study of 24 classes whose names are HTML, and of two seeds; tests must not change it."""
@@ -163,6 +171,31 @@ def many(tmp_path_factory):
     info["class_names"] = [f"<img src=x{k}>" for k in range(24)]
     results.save_json(folder / "study.json", info, replace=True)
     return Store(folder)
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory) -> Path:
+    """The folder of a small drawn study, whose pages are made sooner than those of the small study."""
+    import generated
+
+    folder = tmp_path_factory.mktemp("drawn") / "study"
+    clean = (config.Condition("clean"),)
+    generated.make(folder, samples=60, classes=3, networks=2, seeds=1, conditions=clean, image_size=8, thumbnails=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def linear_study(tmp_path_factory):
+    """A study of imported linear classifiers, and these by name; tests add to it what no other test reads."""
+    import linear_classifiers
+
+    compared = []
+    with pytest.MonkeyPatch.context() as patch:
+        compare = study.running.compare
+        patch.setattr(study.running, "compare", lambda *args: compared.append(args) or compare(*args))
+        made = linear_classifiers.make_study(tmp_path_factory.mktemp("imported") / "study")
+    assert len(compared) == 1, "networks given together are compared once"
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def scoring_of(params=None, *, model=MLP, **changes) -> pruning.Scoring:
     """The small problem at initialisation, ready to be scored; `changes` replace fields."""
     loss, initial, state, batches = toy_problem(model)
     params = initial if params is None else params
-    job = pruning.Scoring(
+    scoring = pruning.Scoring(
         params,
         state,
         loss,
@@ -87,7 +87,7 @@ def scoring_of(params=None, *, model=MLP, **changes) -> pruning.Scoring:
         pruning.ModelFunctions(**models.model_functions(model)),
         models.groups(model),
     )
-    return replace(job, **changes)
+    return replace(scoring, **changes)
 
 
 def scored(name: str, params=None, *, model=MLP, **changes):

@@ -4,22 +4,15 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chromium import FRAME, Page
 from pages import opened
 from untraced import untraced
 
-from rosalind.analysis.store import Store
 from rosalind.viewer import address as addresses
 from rosalind.viewer import standalone
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.cursor import CellCursor
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 class TestCursor:

@@ -22,12 +22,6 @@ from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches
 from rosalind.viewer.app import Session
 
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 SWITCHED_OFF = pytest.mark.parametrize("off", ["environment", "newer", "older"])
 
 

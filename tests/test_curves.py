@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import MLP
-from test_diagnostics import compute, network, split
+from diagnosed import compute, network, split
 
 from rosalind import config, diagnostics, models, training
 from rosalind.conditions import Network

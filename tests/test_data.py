@@ -97,8 +97,9 @@ def test_a_limit_of_test_images_is_stratified_and_keeps_ids(digits):
     np.testing.assert_array_equal(limited.test.images, digits.test.images[limited.test.ids])
     np.testing.assert_array_equal(limited.train.ids, digits.train.ids)
     assert len(data.load("digits", test_limit=10_000).test) == len(digits.test)
-    with pytest.raises(ValueError, match="test_limit must be 1 or more"):
-        data.load("digits", test_limit=0)
+    for name, wrong, least in (("train_limit", -3, 1), ("test_limit", 0, 1), ("size", 7, 8)):
+        with pytest.raises(ValueError, match=f"{name} must be {least} .*got {wrong}"):
+            data.load("digits", **{name: wrong})
 
 
 def test_resized(digits):

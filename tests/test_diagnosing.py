@@ -156,12 +156,12 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
         ((config.Diagnosis("coherence", {"sample": 8}),), None, "did you mean 'samples'"),
         ((config.Diagnosis("coherence", {"samples": 1}),), None, "samples must be a whole number"),
         ((config.Diagnosis("linear_path", {"points": 2.5}),), None, "points must be a whole number"),
-        ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "under must be conditions"),
+        ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "unknown condition 'fog-9'"),
         ((config.Diagnosis("coherence", {"samples": "all"}),), None, "must be a finite number"),
-        (("storage",), ("mlp",), "has no network 'mlp'"),
+        (("storage",), ("mlp",), "unknown network 'mlp'"),
         (("storage",), ("mlp-dense-seed0:mlp-dense-seed1",), "is of one network"),
         (("linear_path",), ("mlp-dense-seed0",), "is of A:B"),
-        (("linear_path",), ("mlp-dense-seed0:mlp",), "has no network 'mlp'"),
+        (("linear_path",), ("mlp-dense-seed0:mlp",), "unknown network 'mlp'"),
     ],
 )
 def test_what_cannot_be_made_is_said_before_work(folder, diagnoses, networks, words):
@@ -209,7 +209,7 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
         ("linear_path-points3", "mlp-magnitude-0.5-seed0"),
     ]
     for wrong, words in (
-        (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions, got \['fog-1'\]; allowed: clean"),
+        (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions: unknown condition 'fog-1'.*: clean"),
         (config.Diagnosis("nothing"), "unknown diagnostic"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""Why B is more robust than A: shares of parts, of geometry and of samples, hybrids, files, the page and the view."""
+"""Why B is more robust than A: the explanation of a study, its files, and what page, report and view show of it."""
 
 import dataclasses
 import itertools
@@ -6,233 +6,22 @@ import json
 import re
 import shutil
 
-import jax
 import numpy as np
 import pytest
-from conftest import NORM_MLP
 from pages import Page, says, told
 
-from rosalind import cli, conditions, config, measuring, models, results, study
+from rosalind import cli, results, study
 from rosalind.analysis import explanation, robustness
-from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, strata
+from rosalind.analysis.explanation import coalitions, held
 from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.store import Store
-from rosalind.conditions import Network
-from rosalind.data import Split
 from rosalind.figures import explanation as figures
 from rosalind.figures import figures as report_figures
 from rosalind.figures import markdown
 from rosalind.study import hybrids, swaps
-from rosalind.study.hybrids import Sources
 from rosalind.viewer.views.geometry.explained import Explained
 
 DENSE, PRUNED = "dense", "lth 0.5"
-
-
-class TestShapley:
-    def test_parts_that_add_have_what_they_add(self):
-        worth = np.array([0.5, -1.0, 0.25, 3.0])
-        np.testing.assert_allclose(shapley(coalitions(4) @ worth), worth)
-
-    def test_two_parts_share_what_they_do_together(self):
-        alone, other, together = 0.2, 0.1, 0.06
-        shares = shapley(np.array([0.0, alone, other, alone + other + together]))
-        np.testing.assert_allclose(shares, [alone + together / 2, other + together / 2])
-
-    def test_a_majority_of_three_is_shared_equally_and_a_veto_is_not(self):
-        size = coalitions(3).sum(1)
-        np.testing.assert_allclose(shapley((size >= 2).astype(float)), [1 / 3] * 3)
-        # The first part and any other: 2/3, 1/6, 1/6, as in Shapley and Shubik's tables.
-        np.testing.assert_allclose(shapley(1.0 * ((size >= 2) & coalitions(3)[:, 0])), [2 / 3, 1 / 6, 1 / 6])
-
-    def test_they_sum_to_the_gain_whatever_exists(self):
-        values = np.random.default_rng(0).normal(size=(3, 2, 32))
-        # The second part after the first, and the fourth after the third.
-        member = coalitions(5)
-        values[..., (member[:, 1] & ~member[:, 0]) | (member[:, 3] & ~member[:, 2])] = np.nan
-        shares = shapley(values)
-        assert shares.shape == (3, 2, 5)
-        np.testing.assert_allclose(shares.sum(-1), values[..., -1] - values[..., 0], rtol=0, atol=1e-14)
-
-    def test_with_one_order_each_part_has_its_step(self):
-        values = np.full(8, np.nan)
-        values[[0, 1, 3, 7]] = 0.1, 0.4, 0.2, 0.9
-        np.testing.assert_allclose(shapley(values), [0.3, -0.2, 0.7])
-
-    def test_a_part_that_does_nothing_has_nothing(self):
-        values = np.random.default_rng(1).normal(size=8)
-        assert shapley(np.concatenate([values, values]))[-1] == 0
-
-    @pytest.mark.parametrize("values", [[0.0, 1.0, 2.0], [0.0, np.nan, np.nan, 1.0], [np.nan, 1.0]])
-    def test_what_cannot_be_shared(self, values):
-        with pytest.raises(ValueError, match="values must"):
-            shapley(np.array(values))
-
-
-class TestMatched:
-    def test_more_samples_in_the_better_stratum_are_geometry_alone(self):
-        place = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1])
-        assert matched(place[0] * 1.0, place[1] * 1.0, *place) == (0.5, 0.0)
-
-    def test_equal_places_leave_all_to_the_rest(self):
-        place = np.arange(8) % 2
-        assert matched(np.zeros(8), np.full(8, 0.25), place, place) == (0.0, 0.25)
-
-    def test_both_sum_to_the_gain_with_empty_strata(self):
-        generator = np.random.default_rng(0)
-        before, after = generator.random((2, 60))
-        place = generator.integers(0, 3, 60), generator.integers(1, 6, 60)
-        assert sum(matched(before, after, *place)) == pytest.approx(after.mean() - before.mean(), abs=1e-15)
-        assert np.isnan(matched(*np.zeros((2, 0)), *np.zeros((2, 0), int))).all()
-
-    def test_strata_have_equal_mass_and_nan_its_own(self):
-        a, b = np.arange(50.0), np.arange(50.0) + 50
-        place_a, place_b = strata(a, np.where(b == 99, np.nan, b))
-        assert place_b[-1] == 10
-        counts = np.bincount(np.concatenate([place_a, place_b]))
-        assert counts[:10].min() >= 9
-        assert (strata(np.ones(4), np.ones(4))[0] == strata(np.ones(4), np.ones(4))[1]).all()
-
-
-def test_the_smallest_set_that_carries():
-    gain = np.array([0.0, 0.3, -0.2, 0.5, 0.4])
-    assert carrying(gain).tolist() == [3, 4]
-    assert held(gain, carrying(gain)) == pytest.approx(0.9)
-    assert carrying(-gain).tolist() == [3, 4]
-    assert len(carrying(np.array([1.0, -1.0]))) == 0
-    assert np.isnan(held(np.zeros(3), np.array([0])))
-
-
-@pytest.mark.parametrize("count", [40, 6])
-def test_the_ridge_head_is_that_of_least_squares(count):
-    generator = np.random.default_rng(0)
-    x, labels = generator.normal(size=(count, 9)) + 3, np.arange(count) % 3
-    kernel, bias = hybrids.ridge_head(x, labels, 3, 0.1)
-    # The penalty as rows of the problem.
-    centred = x - x.mean(0)
-    strength = 0.1 * (centred**2).sum() / 9
-    rows = np.concatenate([centred, np.sqrt(strength) * np.eye(9)])
-    y = np.eye(3)[labels]
-    expected = np.linalg.lstsq(rows, np.concatenate([y - y.mean(0), np.zeros((9, 3))]), rcond=None)[0]
-    np.testing.assert_allclose(kernel, expected, atol=1e-10)
-    np.testing.assert_allclose(x.mean(0) @ kernel + bias, y.mean(0), atol=1e-10)
-    assert not hybrids.ridge_head(np.ones((4, 2)), np.arange(4) % 2, 2)[0].any()
-
-
-def changed(network: Network, name: str, **arrays) -> Network:
-    """A network with other arrays, by the end of their paths."""
-    flat = models.flatten(network.variables)
-    for path in flat:
-        for end, change in arrays.items():
-            if path.endswith(end.replace("__", "/")):
-                flat[path] = np.asarray(change(np.asarray(flat[path])), np.float32)
-    return dataclasses.replace(network, name=name, variables=models.unflatten(flat))
-
-
-@pytest.fixture(scope="module")
-def trained() -> tuple[Network, Split]:
-    """A body of random weights with recalibrated statistics, a fitted head, and images of three classes."""
-    generator = np.random.default_rng(0)
-    labels = (np.arange(90) % 3).astype(np.int32)
-    images = generator.integers(0, 120, (90, 8, 8, 1)).astype(np.uint8)
-    for k in range(3):
-        images[labels == k, 2 * k : 2 * k + 3] += 60
-    split = Split(images, labels, np.arange(90, dtype=np.int32))
-    variables = jax.device_get(models.init(NORM_MLP, jax.random.key(1)))
-    network = Network("a", None, NORM_MLP, variables)
-    network = measuring.with_batch_norm(network, hybrids.RECALIBRATED, split, jax.random.key(0))
-    masks = {p[7:]: np.ones(x.shape, bool) for p, x in models.flatten(variables).items() if p.endswith("kernel")}
-    network = dataclasses.replace(network, masks=masks, variables=jax.device_get(network.variables))
-    kernel, bias = hybrids.ridge_head(measuring.features_of(network, split), labels, 3)
-    return changed(network, "a", head__kernel=lambda _: 5 * kernel, head__bias=lambda _: 5 * bias), split
-
-
-PARTS = ("body", "statistics", "direction", "scale")
-
-
-def shares_of(a: Network, b: Network, split: Split, parts=PARTS) -> dict[str, float]:
-    """Shapley values of the parts of two networks in memory, for accuracy on contrast of severity 5."""
-    planned = conditions.plan(config.Condition("contrast", 5, table="digits"))
-    sources = {}
-    for k, row in enumerate(coalitions(len(parts))):
-        swapped = {part for part, is_in in zip(parts, row, strict=True) if is_in}
-        at = {part: b if part in swapped else a for part in Sources._fields}
-        at["mask"] = at["mask"] if "mask" in parts else at["body"]
-        if "mask" not in parts or "mask" in swapped or "body" not in swapped:
-            sources[k] = Sources(**at)
-    assembled = hybrids.ready(hybrids.Assembler([a, b], split, 3), sources)
-    found = hybrids.accuracies(assembled, planned, split, jax.random.key(0))
-    values = np.array([found.get(k, np.nan) for k in range(2 ** len(parts))])
-    shares = dict(zip(parts, shapley(values), strict=True))
-    assert sum(shares.values()) == pytest.approx(values[-1] - values[0], abs=1e-12)
-    return shares
-
-
-class TestHybrids:
-    def test_a_against_a_has_no_parts(self, trained):
-        a, split = trained
-        assert hybrids.differing(a, dataclasses.replace(a, name="b")) == set()
-        assert set(shares_of(a, dataclasses.replace(a, name="b"), split).values()) == {0.0}
-
-    @pytest.mark.parametrize(
-        ("part", "change"),
-        [
-            ("scale", {"head__bias": lambda b: b + np.array([9.0, 0, 0])}),
-            ("scale", {"head__kernel": lambda w: w * np.array([9.0, 0.1, 1])}),
-            ("direction", {"head__kernel": lambda w: np.roll(w, 1, 0)}),
-            ("statistics", {"norm1__mean": lambda m: m + 2}),
-        ],
-    )
-    def test_a_planted_change_has_it_all(self, trained, part, change):
-        a, split = trained
-        b = changed(a, "b", **change)
-        assert hybrids.differing(a, b) == {part}
-        shares = shares_of(a, b, split)
-        assert abs(shares.pop(part)) > 0.1
-        np.testing.assert_allclose(list(shares.values()), 0, atol=1e-12)
-
-    def test_weights_removed_and_nothing_else_are_the_mask(self, trained):
-        a, split = trained
-        keep = np.arange(16) % 4 == 0
-        b = changed(a, "b", dense1__kernel=lambda w: w * keep)
-        mask = np.broadcast_to(keep, a.masks["backbone/dense1/kernel"].shape)
-        b = dataclasses.replace(b, masks={**a.masks, "backbone/dense1/kernel": mask})
-        assert hybrids.has_weights_under(a, b)
-        assert not hybrids.has_weights_under(b, a)
-        assert hybrids.differing(a, b) == {"mask", "body"}
-        shares = shares_of(a, b, split, ("mask", "body"))
-        assert shares["body"] == 0
-        assert abs(shares["mask"]) > 0.05
-        # Under the mask it is B: statistics and head are at home in it, as B has the same.
-        assembler = hybrids.Assembler([a, b], split, 3)
-        masked = assembler.body(Sources(a, b, a, a, a))
-        assert masked.name == assembler.body(Sources.of(b)).name
-        np.testing.assert_array_equal(assembler.head(Sources(a, b, a, a, a))[0], measuring.head_of(b)[0])
-
-    def test_bodies_of_other_widths_take_each_other_s_heads(self, trained):
-        a, split = trained
-        config_b = dataclasses.replace(NORM_MLP, width=8)
-        variables = jax.device_get(models.init(config_b, jax.random.key(2)))
-        b = Network("b", None, config_b, variables)
-        assert hybrids.differing(a, b) >= {"body", "direction", "scale"}
-        shares_of(a, b, split)
-
-    def test_a_foreign_head_is_refitted_with_the_moments_of_its_own(self, trained):
-        a, split = trained
-        b = changed(a, "b", dense0__kernel=lambda w: w[::-1], head__kernel=lambda w: w[::-1])
-        assembler = hybrids.Assembler([a, b], split, 3)
-        sources = Sources(body=b, mask=b, statistics=a, direction=a, scale=a)
-        body = assembler.body(sources)
-        logits = body.features @ assembler.head(sources)[0] + assembler.head(sources)[1]
-        own = measuring.features_of(a, split) @ measuring.head_of(a)[0] + measuring.head_of(a)[1]
-        np.testing.assert_allclose(logits.mean(0), own.mean(0), atol=1e-4)
-        np.testing.assert_allclose(logits.std(0), own.std(0), rtol=1e-4)
-        kernel = hybrids.ridge_head(body.features, split.labels, 3)[0]
-        cosine = (kernel * assembler.head(sources)[0]).sum(0) / np.linalg.norm(kernel, axis=0)
-        np.testing.assert_allclose(cosine / np.linalg.norm(assembler.head(sources)[0], axis=0), 1, rtol=1e-5)
-        # Whole networks are what they are.
-        for network in (a, b):
-            np.testing.assert_array_equal(assembler.head(Sources.of(network))[0], measuring.head_of(network)[0])
 
 
 @pytest.fixture(scope="module")

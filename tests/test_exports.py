@@ -70,13 +70,16 @@ def test_unknown_classes_and_predictions_alone_are_gaps(small_folder, tmp_path):
     predicted = np.maximum(samples["label"], 0)
     predicted[2] = (predicted[2] + 1) % 10
     results.add_predictions(
-        folder, {"name": "theirs", "sparsity": 0.5}, {"clean": {"id": samples["id"], "prediction": predicted}}
+        folder,
+        {"name": "theirs", "sparsity": 0.5, "seed": 2**32 - 1},
+        {"clean": {"id": samples["id"], "prediction": predicted}},
     )
     assert exports.write_samples(results.load(folder), folder / "out.csv") == len(predicted)
     with (folder / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [rows[1][name] for name in ("true", "true_class", "correct", "predicted_class")] == ["", "", "", "0"]
     assert [row["correct"] for row in rows[:3]] == ["True", "", "False"]
+    assert {row["seed"] for row in rows} == {"4294967295"}
     assert {row["angle"] for row in rows} == {row["loss"] for row in rows} == {""}
 
 

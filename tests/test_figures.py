@@ -16,16 +16,10 @@ from pages import Page
 
 from rosalind import cli, figures, results
 from rosalind.analysis import distributions, occlusion_maps, palette, rasters, robustness, similarity
-from rosalind.analysis.store import Store
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 def test_a_family_has_one_colour_in_figures_and_in_the_viewer(store):

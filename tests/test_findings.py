@@ -9,7 +9,6 @@ from bokeh.models import Div
 from pages import Page, opened, says
 
 from rosalind.analysis import moved
-from rosalind.analysis.store import Store
 from rosalind.viewer import glossary
 from rosalind.viewer.app import Session
 from rosalind.viewer.views import VIEWS
@@ -19,11 +18,6 @@ from rosalind.viewer.views.geometry.sample_density import SampleDensity
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
 MISSING = ("layers", "layer_likeness", "path")
 """Views whose numbers the small study lacks; they say what gives them, in a line of their own."""
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 class TestMoved:

@@ -8,7 +8,7 @@ import chromium
 import numpy as np
 import pytest
 from pages import Page, opened, says, told
-from test_view_inside import DENSE, PRUNED, write_features, write_layers, write_path
+from written_diagnostics import DENSE, PRUNED, write_features, write_layers, write_path
 
 from rosalind.analysis import layer_likeness, occlusion_maps, paths, robustness, similarity
 from rosalind.analysis.robustness.cells import coordinates

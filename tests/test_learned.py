@@ -108,9 +108,9 @@ class TestGlobalTickets:
 class TestMovement:
     def test_scores_fall_where_weights_move_towards_zero(self):
         weights = {"a": {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}}
-        job = run_of("movement", weights, steps=5, epochs=2, begin=0.0, end=1.0)
-        chosen = learned.movement(job, 0.5)
-        trained, carried = chosen.init(job, 0.5)
+        method_run = run_of("movement", weights, steps=5, epochs=2, begin=0.0, end=1.0)
+        chosen = learned.movement(method_run, 0.5)
+        trained, carried = chosen.init(method_run, 0.5)
         state = {**carried, "step": jnp.int32(0)}
         pull = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
         value = lambda t: (chosen.effective_params(t, state, True)[0]["a"]["kernel"] * pull).sum()
@@ -134,9 +134,9 @@ class TestMovement:
 
     def test_sparsity_grows_along_the_cubic(self):
         weights = {"a": {"kernel": jnp.arange(1.0, 101.0).reshape(10, 10)}}
-        job = run_of("movement", weights, steps=5, epochs=20, begin=0.0, end=1.0)
-        chosen = learned.movement(job, 0.95)
-        trained, carried = chosen.init(job, 0.95)
+        method_run = run_of("movement", weights, steps=5, epochs=20, begin=0.0, end=1.0)
+        chosen = learned.movement(method_run, 0.95)
+        trained, carried = chosen.init(method_run, 0.95)
         for step, golden in ((0, 0), (25, 0.5492), (50, 0.8312), (75, 0.9352), (100, 0.95)):
             state = {**carried, "step": jnp.int32(step)}
             kept = chosen.effective_params(trained, state, True)[0]["a"]["kernel"]
@@ -201,8 +201,8 @@ class TestGroupsOfInputs:
 
     def test_straight_through_gradients_reach_removed_weights_and_decay_them(self):
         weights = {"a": {"kernel": jnp.array([[3.0], [1.0], [-2.0], [0.5]])}}
-        job = run_of("sr_ste", weights, steps=1, epochs=1, group=4, sparse_decay=0.1)
-        chosen = learned.sr_ste(job, 0.5)
+        method_run = run_of("sr_ste", weights, steps=1, epochs=1, group=4, sparse_decay=0.1)
+        chosen = learned.sr_ste(method_run, 0.5)
 
         def value(tree):
             params, penalty = chosen.effective_params(tree, {}, True)

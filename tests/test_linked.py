@@ -33,11 +33,6 @@ SIDES = {"a": A, "b": B}
 
 
 @pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
-@pytest.fixture(scope="module")
 def box(store):
     """A box on the change of angle and norm, as one draws it on the panel of B minus A, and its samples."""
     x, y = (store.difference(A, B, measure) for measure in ("angle", "norm"))

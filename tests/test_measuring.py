@@ -128,11 +128,11 @@ def test_a_callable_is_measured_like_the_model(digits, network):
 
 def test_adding_networks_and_severities_compiles_nothing(digits, network):
     measured(network, Condition("fog", 1), digits.test)
-    before = measuring._measured._cache_size(), conditions._corrupted._cache_size()
+    before = measuring._measured._cache_size(), conditions.applying._corrupted._cache_size()
     others = [Network(f"n{k}", network.reference, MODEL, models.init(MODEL, jax.random.key(k))) for k in range(3)]
     for severity in (2, 5):
         dict(measuring.measure(others, conditions.plan(Condition("fog", severity)), digits.test, KEY))
-    assert (measuring._measured._cache_size(), conditions._corrupted._cache_size()) == before
+    assert (measuring._measured._cache_size(), conditions.applying._corrupted._cache_size()) == before
 
 
 class TestBatchNorm:

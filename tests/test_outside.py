@@ -159,7 +159,7 @@ def test_a_condition_has_severity_and_options(module, digits):
         (Condition("mine:INVERT", 6), "severity of mine:INVERT must be 1, 2, 3, 4 or 5, got 6"),
         (Condition("mine:CIFAR_ONLY", 3), "no constants in table 'digits', only in cifar"),
         (Condition("mine:ROLL", 4), "severity of mine:ROLL must be 1, 2, 3, got 4"),
-        (Condition("mine:ROLL", 1, options={"angle": 1}), "no option 'angle'; it has axis"),
+        (Condition("mine:ROLL", 1, options={"angle": 1}), "unknown option of mine:ROLL 'angle'. Known: axis"),
         (Condition("mine:ROLL", 1, options={"axis": -1}), "mine:ROLL: axis must be 1 or 2"),
         (Condition("mine:NUMBER"), "must be a rosalind.conditions.types.Kind or a"),
         (Condition("mine:ABSENT"), "'mine:ABSENT' cannot be imported"),

@@ -16,17 +16,17 @@ import jax.numpy as jnp
 from rosalind import pruning
 from rosalind.pruning import dynamic, learned, scores
 
-def smallest(job: pruning.Scoring):
-    return {path: -jnp.abs(leaf) for path, leaf in job.kernels(job.trainable).items()}
+def smallest(scoring: pruning.Scoring):
+    return {path: -jnp.abs(leaf) for path, leaf in scoring.kernels(scoring.trainable).items()}
 
-def by_norm(job: pruning.Scoring):
-    return [jnp.arange(group.size, dtype=jnp.float32) for group in job.groups]
+def by_norm(scoring: pruning.Scoring):
+    return [jnp.arange(group.size, dtype=jnp.float32) for group in scoring.groups]
 
 SMALLEST = pruning.one_shot(smallest)
 BARE = pruning.Recipe(smallest)
 BARE_CHANNELS = pruning.Recipe(by_norm, granularity="channel", retraining="rewind")
-BOUNDED = pruning.one_shot(lambda job: scores.magnitude(job), limit=3.0)
-PLAIN = pruning.one_shot(lambda job: smallest(job))
+BOUNDED = pruning.one_shot(lambda scoring: scores.magnitude(scoring), limit=3.0)
+PLAIN = pruning.one_shot(lambda scoring: smallest(scoring))
 INITIAL = pruning.at_initialisation(scores.synflow, needs=("flow",), rounds=2)
 LEVELS = pruning.iterative(smallest, rate=0.5)
 CHANGING = pruning.while_training(dynamic.static)

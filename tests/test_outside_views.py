@@ -54,11 +54,6 @@ class Nothing:
     pass
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 def opened(store: Store, *names: str, **query: str) -> Session:
     session = Session(store, Document(), {"layout": "samples", **query}, with_outside(names))
     session.complete()

@@ -15,11 +15,6 @@ from rosalind.figures.markdown import markdown
 from rosalind.viewer.views.networks.pareto import Pareto
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 class TestDominating:
     @pytest.mark.parametrize("seed", range(5))
     def test_the_front_is_that_of_brute_force(self, seed):

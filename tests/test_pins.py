@@ -7,7 +7,6 @@ import pytest
 from pages import Page, opened, says
 
 from rosalind.analysis import accuracy_table
-from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.state import PINS, default, without_lost
 from rosalind.viewer.views import choices
@@ -19,11 +18,6 @@ from rosalind.viewer.views.samples.sample import SampleDetail
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
 GROUP = ("biprop 0.5 over seeds", "gaussian_noise-5")
 SIX = (GROUP, B, ("mlp-magnitude-0.9-seed1", "contrast-1"), A, ("mlp-dense-seed1", "clean"), ("mlp-dense-seed1", B[1]))
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,19 @@
-"""Properties that every method inherits from the table, and what `prune` refuses."""
+"""Properties that every method inherits from the table."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import MLP, NORM_MLP
-from pruned import CONFIG, KEY, SPARSITIES, default_run, equal, model_of, parent_of, run, start
+from conftest import NORM_MLP
+from pruned import CONFIG, SPARSITIES, default_run, equal, model_of, parent_of, run, start
 
 from rosalind import pruning, training
-from rosalind.config import Method, Train, fingerprint
+from rosalind.config import Method, fingerprint
 from rosalind.pruning import masks
 
 EXACT = [name for name, recipe in pruning.METHODS.items() if recipe.exact]
+
 
 # Every network ranks the same scores at all sparsities (not in rounds), so more sparsity keeps a subset.
 NESTED = [
@@ -27,6 +26,7 @@ NESTED = [
         and recipe.options.get("rounds", 1) == recipe.options.get("candidates", 1) == 1
     )
 ]
+
 
 # Drawn numbers belong to places and not to units; N:M groups are runs of neighbouring inputs.
 PLACED = ("random", "random_search", "static", "set", "rigl", "l0", "edge_popup", "biprop", "n_m", "sr_ste")
@@ -233,6 +233,7 @@ CHANGED = {
 }
 """Another value of every option than its default."""
 
+
 NEEDED = {
     "distil_temperature": {"distil": 0.9},
     "preserve_weight": {"preserve": "swa"},
@@ -250,201 +251,8 @@ NEEDED = {
 """Options that only work beside others, or in a longer run."""
 
 
-def test_plain_nested_dicts_need_no_model_of_ours():
-    generator = np.random.default_rng(0)
-    x, y = (
-        generator.normal(size=(40, 3)).astype(np.float32),
-        generator.normal(size=(40, 1)).astype(np.float32),
-    )
-    params = {"layer": {"kernel": jnp.ones((3, 1))}}
-
-    def loss(trainable, state, batch, train=True):
-        return ((batch["x"] @ trainable["layer"]["kernel"] - batch["y"]) ** 2).mean(), (state, {})
-
-    class Whole:
-        steps, samples = 1, 40
-
-        def __call__(self, key, step):
-            return {"x": jnp.asarray(x), "y": jnp.asarray(y)}
-
-    weights = pruning.Weights(params, {})
-    pruned = pruning.prune(
-        Method("magnitude", (0.4,)),
-        pruning.Parent(weights, weights),
-        loss=loss,
-        batches=Whole(),
-        config=Train(epochs=3, warmup=0),
-        key=KEY,
-    )
-    assert masks.sparsity_of(next(pruned).masks) == pytest.approx(1 / 3)
-
-
-@jax.tree_util.register_dataclass
-@dataclass
-class Linear:
-    """A layer in the manner of Equinox: a pytree with attributes."""
-
-    weight: Any
-    bias: Any
-
-
-@pytest.mark.parametrize("name", ["magnitude", "lth", "rigl", "biprop", "movement", "woodfisher", "gmp"])
-def test_parameters_may_be_any_pytree(name):
-    # Lists, dicts and attributes in one: what differs between them is only how a path is read and written.
-    generator = np.random.default_rng(0)
-    draw = lambda *shape: jnp.asarray(generator.normal(size=shape), jnp.float32)
-    params = {"layers": [{"w": draw(4, 6), "b": draw(6)}, Linear(draw(6, 2), draw(2))]}
-    x, y = draw(20, 4), draw(20, 2)
-
-    def loss(p, state, batch, train=True):
-        first, last = p["layers"]
-        out = jax.nn.relu(batch["x"] @ first["w"] + first["b"][None]) @ last.weight + last.bias[None]
-        return ((out - batch["y"]) ** 2).mean(), (state, {})
-
-    class Whole:
-        steps, samples = 2, 20
-
-        def __call__(self, key, step):
-            return {"x": x, "y": y}
-
-    weights = pruning.Weights(params, {})
-    made = next(
-        pruning.prune(
-            Method(name, (0.5,)),
-            pruning.Parent(weights, weights),
-            loss=loss,
-            batches=Whole(),
-            config=Train(epochs=4, warmup=0),
-            key=KEY,
-        )
-    )
-    assert set(made.masks) == {"layers/0/w", "layers/1/weight"}
-    assert masks.sparsity_of(made.masks) == 0.5
-    assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("magnitude", {"scope": "output", "distil": 0.5}),
-        ("n_m", {}),
-        ("edge_popup", {}),
-        ("wanda", {"score_samples": 1}),
-    ],
-)
-def test_kernels_with_outputs_first_are_pruned_as_if_they_were_last(name, options):
-    draw = lambda *shape: jnp.asarray(np.random.default_rng(sum(shape)).normal(size=shape), jnp.float32)
-    first = {"a": {"weight": draw(8, 4)}, "b": {"weight": draw(3, 8)}}
-    last = jax.tree.map(jnp.transpose, first)
-    x, y = draw(20, 4), draw(20, 3)
-
-    class Whole:
-        steps, samples = 2, 20
-
-        def __call__(self, key, step):
-            return {"x": x, "y": y}
-
-    def networks(params, turn, outputs):
-        out = lambda p: jax.nn.relu(x @ turn(p["a"]["weight"])) @ turn(p["b"]["weight"])
-        loss = lambda p, state, batch, train=True: (((out(p) - batch["y"]) ** 2).mean(), (state, {}))
-
-        def inputs(p, state, batch):
-            hidden = jax.nn.relu(batch["x"] @ turn(p["a"]["weight"]))
-            sums = {"a/weight": (batch["x"] ** 2).sum(0)[:, None], "b/weight": (hidden**2).sum(0)[:, None]}
-            return {path: turn(norms) for path, norms in sums.items()}
-
-        def student(p, state, batch, train=True):
-            gap = ((out(p) - out(state["teacher"]["trainable"])) ** 2).mean()
-            return gap, (state, {})
-
-        weights = pruning.Weights(params, {})
-        trained = pruning.Weights(jax.tree.map(lambda w: 1.1 * w, params), {})
-        functions = pruning.ModelFunctions(inputs=inputs, distilled=lambda temperature, share: student)
-        return pruning.prune(
-            Method(name, (0.5,), options),
-            pruning.Parent(weights, trained),
-            loss=loss,
-            batches=Whole(),
-            config=Train(epochs=2, warmup=0),
-            functions=functions,
-            outputs=outputs,
-            key=KEY,
-        )
-
-    (turned,), (plain,) = networks(first, jnp.transpose, 0), networks(last, lambda w: w, -1)
-    for path, mask in turned.masks.items():
-        np.testing.assert_array_equal(mask.T, plain.masks[path])
-        leaves = (training.by_path(made.weights.trainable)[path] for made in (turned, plain))
-        np.testing.assert_allclose(next(leaves).T, next(leaves), atol=1e-5)
-    with pytest.raises(ValueError, match=r"`outputs` must be -1 .* got 1"):
-        networks(first, jnp.transpose, 1)
-
-
 def test_an_emptied_layer_is_noted():
     pruned = run(Method("magnitude", (0.999,), {"epochs": 0, "scope": "global"}))[0]
     empty = [path for path, mask in pruned.masks.items() if not mask.any()]
     assert empty
     assert f"kept nothing of {', '.join(empty)}" in pruned.notes[-1]
-
-
-@pytest.mark.parametrize(
-    ("method", "message"),
-    [
-        (Method("magnitud"), "unknown method 'magnitud'; did you mean 'magnitude'"),
-        (Method("magnitude", (1.0,)), r"in \[0, 1\), got 1.0"),
-        (Method("magnitude", ()), "`sparsities` must be one or more"),
-        (Method("magnitude", (0.5, 0.5)), "each once"),
-        (
-            Method("magnitude", (0.5,), {"scop": "layer"}),
-            "unknown option of magnitude 'scop'; did you mean 'scope'",
-        ),
-        (Method("magnitude", (0.5,), {"scope": "erq"}), "unknown scope 'erq'"),
-        (Method("filter_l1", (0.5,), {"scope": "erk"}), "unknown scope 'erk'"),
-        (Method("lth", (0.5,), {"rewind": 1.0}), "lth: `rewind` must be the fraction .* got 1.0"),
-        (Method("lth", (0.5,), {"control": "random"}), "unknown control 'random'"),
-        (Method("snip", (0.5,), {"statistics": "running"}), "snip: unknown statistics 'running'"),
-        (Method("rigl", (0.5,), {"restart": None}), "rigl: `restart` must be True or False, got None"),
-        (Method("lth", (0.5,), {"rate": 0.0}), "lth: `rate` must .* got 0.0"),
-        (Method("magnitude", (0.5,), {"epochs": -1}), "magnitude: `epochs` must .* got -1"),
-        (Method("magnitude", (0.5,), {"distil": "yes"}), "magnitude: `distil` must .* got 'yes'"),
-        (Method("magnitude", (0.5,), {"layers": {"head": 2.0}}), r"in \[0, 1\), got 2.0"),
-        (Method("random", (0.5,), {"like": "lth"}), "control='shuffled' does this"),
-        (Method("random", (0.5,), {"like": "snp"}), "did you mean 'snip'"),
-        (Method("n_m", (0.5,), {"group": 1}), "n_m: `group` must be .* inputs per group, 2 to 64, got 1"),
-        (
-            Method("movement", (0.5,), {"begin": 0.8, "end": 0.7}),
-            "movement: `begin` must be below `end`, got begin=0.8, end=0.7",
-        ),
-        (Method("woodfisher", (0.5,), {"damping": 0}), "woodfisher: `damping` must be above 0, got 0"),
-        (Method("gmp", (0.5,), {"epochs": 0}), "gmp: `epochs` must be above 0"),
-        (Method("gmp", (0.5,), {"begin": None}), "gmp: `begin` must be a fraction of the run.* got None"),
-        (Method("snip", (0.5,), {"rounds": 1.5}), r"snip: `rounds` must be a whole number.* got 1\.5"),
-        (Method("snip", (0.5,), {"rounds": float("inf")}), "snip: `rounds` must be a whole number.* got inf"),
-        (Method("grasp", (0.5,), {"scope": "lamp"}), "grasp's scores are signed"),
-        (Method("random", (0.5,), {"like": "snip", "scope": "erk"}), r"leave out \['scope'\]"),
-    ],
-)
-def test_bad_methods_are_refused(method, message):
-    with pytest.raises(ValueError, match=message):
-        pruning.check(method)
-
-
-def test_bad_parents_are_refused(toy):
-    loss, params, state, batches = toy
-    broken = jax.tree.map(lambda x: x * np.nan, params)
-    weights = pruning.Weights(params, state)
-    arguments = {"loss": loss, "batches": batches, "config": CONFIG, "key": KEY}
-    with pytest.raises(ValueError, match="contain NaN"):
-        pruning.prune(Method("random"), pruning.Parent(weights, pruning.Weights(broken, state)), **arguments)
-    nothing = pruning.Weights({"layer": {"bias": jnp.ones(3)}}, {})
-    with pytest.raises(ValueError, match="nothing to prune"):
-        pruning.prune(Method("random"), pruning.Parent(nothing, nothing), **arguments)
-    with pytest.raises(ValueError, match="would keep -1267 of 48 weights that may be removed; protected"):
-        pruning.prune(Method("random", (0.99,)), pruning.Parent(weights, weights), protected=("backbone",), **arguments)
-
-
-def test_what_a_method_needs_is_asked_for_before_any_work():
-    with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
-        start(Method("bn_scale", (0.5,)), model=MLP)
-    with pytest.raises(ValueError, match="synflow needs 'flow'"):
-        start(Method("random", (0.5,), {"like": "synflow"}), functions=pruning.ModelFunctions())

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from pages import opened, told
 
-from rosalind.analysis.store import Store
-
 PAGE = "geometry"
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 @pytest.fixture

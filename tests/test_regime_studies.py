@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rosalind import config, results, study, training
+from rosalind import config, figures, results, study, training
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Data, Deck, Method, Model, Regime, Study, Train
 from rosalind.results import logits
@@ -114,6 +114,10 @@ def test_a_regime_is_compared_with_its_own_dense_network_and_random_masks(made):
         assert control["corrupted_over_random"] == 0
         over = method["corrupted"] - rows[f"mlp-dense{ending}-seed0"]["corrupted"]
         assert method["corrupted_over_dense"] == pytest.approx(over)
+    # Dense networks of a regime are a line of their own, and its random masks are dashed too.
+    axes = figures.comparison_figure(made).axes[0]
+    assert {"dense", "dense-noise", "random-noise"} <= set(axes.get_legend_handles_labels()[1])
+    assert [line.get_linestyle() for line in axes.lines].count("--") == 2
 
 
 def test_the_line_of_effective_robustness_is_of_plain_dense_networks(made):

@@ -55,17 +55,17 @@ class TestMoreScores:
 
     @pytest.mark.parametrize("statistics", ["stored", "batch"])
     def test_snip_is_the_derivative_by_the_mask(self, statistics):
-        job = scoring_of(model=NORM_MLP, options={"statistics": statistics})
-        params, batch, path = job.trainable, job.batches(KEY, 0), "backbone/dense0/kernel"
+        scoring = scoring_of(model=NORM_MLP, options={"statistics": statistics})
+        params, batch, path = scoring.trainable, scoring.batches(KEY, 0), "backbone/dense0/kernel"
 
         def masked(c):
             changed = training.map_by_path(lambda p, w: w * c if p == path else w, params)
-            return job.loss(changed, job.state, batch, statistics == "batch")[0]
+            return scoring.loss(changed, scoring.state, batch, statistics == "batch")[0]
 
         weight = training.by_path(params)[path]
         exact = np.abs(jax.grad(masked)(jnp.ones_like(weight)))
         # Two orders of summing 60 samples in float32, each to 2^-23 of the largest score, 0.05: sqrt(60) * 6e-9.
-        np.testing.assert_allclose(scores.snip(job)[path], exact, rtol=1e-4, atol=5e-8)
+        np.testing.assert_allclose(scores.snip(scoring)[path], exact, rtol=1e-4, atol=5e-8)
 
     def test_snip_in_rounds_scores_what_is_left_with_its_first_weights(self, toy):
         once, rounds = (run(Method("snip", (0.8,), {"rounds": n, "epochs": 1}))[0] for n in (1, 5))
@@ -73,10 +73,10 @@ class TestMoreScores:
         assert any((once.masks[p] != rounds.masks[p]).any() for p in once.masks)
 
     def test_fisher_is_the_mean_of_squared_gradients_and_not_the_square_of_the_mean(self, toy):
-        job, path = scoring_of(options=self.options), "backbone/dense0/kernel"
-        params = job.trainable
-        batches = [job.batches(KEY, step) for step in range(3)]
-        one = jax.jit(jax.grad(lambda p, sample: job.loss(p, job.state, sample, False)[0]))
+        scoring, path = scoring_of(options=self.options), "backbone/dense0/kernel"
+        params = scoring.trainable
+        batches = [scoring.batches(KEY, step) for step in range(3)]
+        one = jax.jit(jax.grad(lambda p, sample: scoring.loss(p, scoring.state, sample, False)[0]))
         gradients = [
             np.asarray(training.by_path(one(params, jax.tree.map(lambda x, k=k: x[k : k + 1], batch)))[path])
             for batch in batches
@@ -84,7 +84,7 @@ class TestMoreScores:
         ]
         weight = np.asarray(training.by_path(params)[path])
         exact = 0.5 * np.mean(np.square(gradients), 0) * weight**2
-        values = np.asarray(scores.fisher(job)[path])
+        values = np.asarray(scores.fisher(scoring)[path])
         np.testing.assert_allclose(values, exact, rtol=1e-3, atol=1e-10)
         biased = 0.5 * np.square(np.mean(gradients, 0)) * weight**2
         assert values.sum() > 2 * biased.sum()
@@ -92,12 +92,12 @@ class TestMoreScores:
     @pytest.mark.parametrize("over", ["weights", "all"])
     def test_grasp_keeps_what_the_gradient_needs(self, over):
         # Shrinking a weight by e changes the squared gradient by -2 e weight (H g): the score's sign.
-        job, path = scoring_of(options={**self.options, "over": over}), "backbone/dense1/kernel"
-        params, halves = job.trainable, [job.batches(KEY, step) for step in range(2)]
-        slope = jax.jit(jax.grad(lambda p: sum(job.loss(p, job.state, batch, True)[0] for batch in halves)))
-        counted = lambda p: over == "all" or p in job.masks
+        scoring, path = scoring_of(options={**self.options, "over": over}), "backbone/dense1/kernel"
+        params, halves = scoring.trainable, [scoring.batches(KEY, step) for step in range(2)]
+        slope = jax.jit(jax.grad(lambda p: sum(scoring.loss(p, scoring.state, batch, True)[0] for batch in halves)))
+        counted = lambda p: over == "all" or p in scoring.masks
         size = lambda p: float(sum((g**2).sum() for q, g in training.by_path(slope(p)).items() if counted(q)))
-        values = np.asarray(scores.grasp(job)[path])
+        values = np.asarray(scores.grasp(scoring)[path])
         for place in [np.unravel_index(f(values), values.shape) for f in (np.argmax, np.argmin)]:
             shrunk = training.map_by_path(
                 lambda p, w, place=place: w.at[place].multiply(0.99) if p == path else w, params
@@ -106,8 +106,8 @@ class TestMoreScores:
             assert change == pytest.approx(-2 * values[place], rel=0.1)
 
     def test_grasp_divides_logits_by_its_temperature(self, toy):
-        jobs = [scoring_of(options={**self.options, "temperature": temperature}) for temperature in (1.0, 200.0)]
-        a, b = (scores.grasp(job)["head/kernel"] for job in jobs)
+        scorings = [scoring_of(options={**self.options, "temperature": temperature}) for temperature in (1.0, 200.0)]
+        a, b = (scores.grasp(scoring)["head/kernel"] for scoring in scorings)
         assert not np.allclose(a / np.abs(a).max(), b / np.abs(b).max(), atol=1e-3)
 
     def test_synflow_is_conserved_from_layer_to_layer(self, toy):

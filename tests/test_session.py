@@ -19,11 +19,6 @@ from rosalind.viewer.state import selected
 from rosalind.viewer.views import SHOWN, VIEWS, choices, draw
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 @pytest.fixture
 def start(store):
     a, b = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")

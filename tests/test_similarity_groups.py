@@ -10,14 +10,8 @@ from pages import Page, says
 from rosalind import results
 from rosalind.analysis import label_places, similarity
 from rosalind.analysis.similarity import groups
-from rosalind.analysis.store import Store
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.views.networks.similarity import Similarity
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 @pytest.fixture(scope="module")

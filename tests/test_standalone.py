@@ -17,12 +17,6 @@ from rosalind.viewer import standalone, state
 from rosalind.viewer.state import selected
 from rosalind.viewer.views import VIEWS
 
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 

@@ -14,11 +14,6 @@ from rosalind.viewer import address
 from rosalind.viewer.views import SHOWN, choices
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 @pytest.fixture
 def copied(small_folder, tmp_path):
     """A store whose folder may be written."""

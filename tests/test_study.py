@@ -131,7 +131,7 @@ def test_maps_of_more_samples_join_those_stored(folder):
     results.save_arrays(path, again | {"map": again["map"][:, :, :-1]}, replace=True)
     assert study.attribute(folder, name, "clean", (fresh,)) == len(after["id"])
     assert results.load_arrays(path)["map"].shape == after["map"].shape
-    with pytest.raises(ValueError, match="no network 'mlp'"):
+    with pytest.raises(ValueError, match="unknown network 'mlp'"):
         study.attribute(folder, "mlp")
     with pytest.raises(ValueError, match=r"no samples \[9999\]"):
         study.attribute(folder, name, "clean", (9999,))

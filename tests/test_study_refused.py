@@ -49,7 +49,7 @@ def test_the_same_name_made_differently_is_refused(folder, change, message):
         ({"seeds": (1, 0, 1)}, r"seeds must be unique; repeated: \[1\]"),
         (
             {"attribution_conditions": ("fog-1",)},
-            r"ids of the study's conditions, got \['fog-1'\]; allowed: clean",
+            r"ids of the study's conditions: unknown condition 'fog-1'\. Known: clean",
         ),
         ({"seeds": ()}, "seeds is empty"),
         ({"train": config.Train(epochs=0)}, r"train\.epochs must be a number of epochs above 0"),

@@ -189,11 +189,14 @@ def test_frequency_maps(made, tmp_path):
     before = path.stat().st_mtime_ns
     study.frequency_maps(folder, ["mlp-dense-seed0"], strength=3, images=60)
     assert path.stat().st_mtime_ns == before
-    with pytest.raises(ValueError, match="no network 'x'"):
+    with pytest.raises(ValueError, match="unknown network 'x'"):
         study.frequency_maps(folder, ["x"])
     with pytest.raises(ValueError, match="above 0"):
         study.frequency_maps(folder, strength=0)
     assert "frequencies" in dict(figures.figures(Store(folder)))
+    drawn = lambda group: figures.frequency_figure(results.load(folder), [group])
+    assert drawn("dense") is not None
+    assert drawn("magnitude 0.5") is None
 
 
 @pytest.mark.parametrize(

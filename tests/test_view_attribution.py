@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from attribution_pages import A, B, viewed
 from bokeh.document import Document
 from pages import numbers, says
 from scipy import stats
@@ -14,13 +15,8 @@ from scipy import stats
 from rosalind import cli, results, study
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.store import Store
-from rosalind.viewer import views
 from rosalind.viewer.app import Session
-from rosalind.viewer.state import State, with_choices
-from rosalind.viewer.views import Frame
-from rosalind.viewer.views.samples.attribution import Attribution
 
-A, B = ("mlp-dense-seed0", "clean"), ("mlp-magnitude-0.9-seed0", "contrast-5")
 SHAPE = (3, 4, 5)
 
 
@@ -40,19 +36,6 @@ def put(folder, cell, ids, values, **more):
     arrays["deletion"] = np.zeros((len(ids), 2, 13), np.float32)
     arrays = {name: array for name, array in (arrays | more).items() if array is not None}
     results.save_arrays(results.attribution_file(folder, *cell), arrays, replace=True)
-
-
-def made(folder, **fields):
-    """A view of a frame and what it asked to change."""
-    store = Store(folder)
-    chosen = fields.pop("chosen", {})
-    selected = np.isin(store.ids, fields.pop("selected", ()))
-    choices = views.choices(store)
-    state = with_choices(State(fields.pop("a", A), fields.pop("b", B), **fields), chosen, choices)
-    frame, asked = Frame(store, state, selected, choices), []
-    view = Attribution(frame, lambda **change: asked.append(change))
-    view.update(frame)
-    return view, frame, asked
 
 
 def test_correlations_are_scipys_with_ties_gaps_and_constants():
@@ -137,7 +120,7 @@ def test_a_map_lies_where_its_patches_are(folder):
 
 
 def test_the_printed_command_is_what_the_command_line_understands(folder, monkeypatch, capsys):
-    view, frame, _ = made(folder, primary=7, null=True)
+    view, frame, _ = viewed(folder, primary=7, null=True)
     asked = []
     monkeypatch.setattr(study, "attribute", lambda *words: asked.append(words) or 1)
     lines = view.copy.tags[0].splitlines()
@@ -159,7 +142,7 @@ def test_tiles_show_the_numbers_with_row_zero_on_top_and_one_scale_per_column(fo
     seen = int(store_ids(folder)[Store(folder).results.images("clean")[0][0]])
     put(folder, A, (seen,), a[None])
     put(folder, B, (seen,), b[None])
-    view, _, _ = made(folder, primary=seen)
+    view, _, _ = viewed(folder, primary=seen)
     tiles = view.tiles
     assert tiles.figure.y_range.start > tiles.figure.y_range.end == 0
     margin = tiles.maps["margin"].data
@@ -182,7 +165,7 @@ def test_an_average_is_over_selected_samples_that_both_sides_have(folder):
     put(folder, A, (1, 2, 3, 4), a)
     put(folder, B, (2, 3, 4, 5), b)
     average = {"attribution-of": "selection"}
-    view, frame, _ = made(folder, selected=(1, 2, 4, 9), chosen=average)
+    view, frame, _ = viewed(folder, selected=(1, 2, 4, 9), chosen=average)
     expected = [a[[1, 3], 1].mean(0), b[[0, 2], 1].mean(0)]
     expected.append(expected[1] - expected[0])
     for image, table in zip(view.tiles.maps["norm"].data["image"], expected, strict=False):
@@ -202,20 +185,20 @@ def test_other_patches_constant_maps_and_no_sample_are_said(folder):
     generator = np.random.default_rng(5)
     put(folder, A, (1, 2), generator.normal(size=(2, *SHAPE)))
     put(folder, B, (1, 2), generator.normal(size=(2, 3, 2, 2)))
-    view, _, _ = made(folder, primary=1)
+    view, _, _ = viewed(folder, primary=1)
     assert says(view.caption.text, 4, 5, 2, 2)
     assert len(view.tiles.maps["angle"].data["image"]) == 3  # A, B and the scale.
     flat = np.ones((2, *SHAPE))
     flat[1] = generator.normal(size=SHAPE)
     put(folder, B, (1, 2), flat)
-    view, _, _ = made(folder, primary=1)
+    view, _, _ = viewed(folder, primary=1)
     agreement = occlusion_maps.agreement(Store(folder), [(A, B)])
     constant = (~np.isfinite(agreement.own[..., 0])).any(1)
     assert agreement.ids[constant].tolist() == [1]
     assert "nan" not in view.caption.text
     assert says(view.caption.text.partition("<b>")[2], 2, constant.sum())
     assert len(view.agreement.dots.data["id"]) == 3
-    view, _, _ = made(folder)
+    view, _, _ = viewed(folder)
     assert view.missing.text
     assert not view.copy.visible
     assert not view.tiles.images.data["image"]
@@ -226,7 +209,7 @@ def test_a_click_on_a_dot_shows_its_sample(folder):
     values = np.random.default_rng(6).normal(size=(3, *SHAPE))
     put(folder, A, ids, values)
     put(folder, B, ids, np.roll(values, 1, -1))
-    view, _, asked = made(folder, primary=int(ids[0]))
+    view, _, asked = viewed(folder, primary=int(ids[0]))
     x, y, found = (view.agreement.dots.data[key] for key in ("x", "y", "id"))
     view.agreement.tap(float(x[1]), float(y[1]))
     assert asked == [{"primary": int(found[1])}]
@@ -250,17 +233,17 @@ def test_deletion_curves_of_a_sample_and_of_many(folder):
     curves = np.array([[[0.4, -0.1, -0.2], [0.4, 0.2, -0.2]], [[0.2, 0.1, 0.0], [0.2, 0.1, 0.0]]], np.float32)
     for cell in (A, B):
         put(folder, cell, [3, 5], np.zeros((2, *SHAPE)), deletion=curves)
-    view, *_ = made(folder, primary=3)
+    view, *_ = viewed(folder, primary=3)
     drawn = view.deletion.curves["a"].data
     np.testing.assert_allclose(drawn["map"], curves[0, 0])
     np.testing.assert_allclose(drawn["x"], [0, 50, 100])
     assert says(view.caption.text, 40, 75, 0.10)
     assert view.missing.text == ""
-    view, *_ = made(folder, primary=5)
+    view, *_ = viewed(folder, primary=5)
     # Neither curve falls below 0.
     assert not says(view.caption.text, 100)
     assert says(view.caption.text, 0.0, 0.0)
-    view, *_ = made(folder, primary=3, chosen={"attribution-of": "selection"}, selected=(3, 5))
+    view, *_ = viewed(folder, primary=3, chosen={"attribution-of": "selection"}, selected=(3, 5))
     np.testing.assert_allclose(view.deletion.curves["b"].data["map"], curves[:, 0].mean(0))
 
 
@@ -268,7 +251,7 @@ def test_deletion_curves_of_a_sample_and_of_many(folder):
 def test_maps_without_deletion_curves_are_shown_and_the_command_makes_them(folder, deletion):
     for cell in (A, B):
         put(folder, cell, [3, 5], np.ones((2, *SHAPE)), deletion=deletion)
-    view, *_ = made(folder, primary=3)
+    view, *_ = viewed(folder, primary=3)
     assert len(view.tiles.maps["angle"].data["image"]) > 2
     assert not view.deletion.figure.visible
     assert says(view.missing.text, 2, 2)
@@ -278,7 +261,7 @@ def test_maps_without_deletion_curves_are_shown_and_the_command_makes_them(folde
 def test_what_is_stored_is_listed_where_a_sample_has_none(folder):
     for cell in (A, B):
         put(folder, cell, [3, 5], np.ones((2, *SHAPE)))
-    view, *_ = made(folder, primary=4)
+    view, *_ = viewed(folder, primary=4)
     # Commands, which stand before, name networks and samples too.
     stored = view.missing.text.rpartition("<p>")[2]
     assert "<code>" not in stored
@@ -286,7 +269,7 @@ def test_what_is_stored_is_listed_where_a_sample_has_none(folder):
     assert says(stored, 3, 5)
     # Figures of what is not there take no room.
     assert not view.deletion.figure.visible
-    view, *_ = made(folder, primary=3)
+    view, *_ = viewed(folder, primary=3)
     assert view.deletion.figure.visible
 
 
@@ -297,10 +280,10 @@ def test_opacity_puts_the_image_under_the_maps(folder):
     pictured = int(store.ids[store.results.images("clean")[0][0]])
     for cell in (A, B):
         put(folder, cell, [pictured], np.ones((1, *SHAPE)))
-    view, *_ = made(folder, primary=pictured)
+    view, *_ = viewed(folder, primary=pictured)
     assert len(view.tiles.images.data["image"]) == 2
     assert {glyph.global_alpha for glyph in view.tiles.glyphs} == {1.0}
-    view, *_ = made(folder, primary=pictured, chosen={"attribution-opacity": "40"})
+    view, *_ = viewed(folder, primary=pictured, chosen={"attribution-opacity": "40"})
     assert {glyph.global_alpha for glyph in view.tiles.glyphs} == {0.4}
     # One each at the left, and under three maps of A, of B and of their difference.
     assert len(view.tiles.images.data["image"]) == 2 + 9

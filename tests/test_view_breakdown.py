@@ -16,11 +16,6 @@ from rosalind.viewer.views.networks.lineage import Lineage
 from rosalind.viewer.views.networks.severities import Severities
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 class TestMetadata:
     ids = np.array([7, 3, 5])
 

@@ -19,11 +19,6 @@ from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordina
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 def page_of(store):
     """The views of classes alone."""
     session = Page(store, ParallelCoordinates, ClassMatrices, Collapse)

@@ -1,6 +1,5 @@
-"""The evaluation view: tables, orders, small histograms, curves over severities, documents."""
+"""The evaluation view: its modes, orders, colours and sentences, and the scope chosen by a drag."""
 
-from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -9,12 +8,9 @@ from bokeh.document import Document
 from pages import Page, opened, says
 from scipy import stats
 
-from rosalind.analysis import accuracy_table, heat_map, robustness, severity_curves
+from rosalind.analysis import accuracy_table, heat_map, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS
-from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
-from rosalind.analysis.store import Store
-from rosalind.results import ConditionInfo
 from rosalind.viewer import address
 from rosalind.viewer.views import choices
 from rosalind.viewer.views.draw import GREY, SEQUENTIAL
@@ -24,191 +20,10 @@ from rosalind.viewer.views.networks.pareto import Pareto
 from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
 
-Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
 
 def shaded(view) -> np.ndarray:
     """The shades of all blocks side by side."""
     return np.hstack(view.cells.data["shade"])
-
-
-class TestTable:
-    groups = (
-        SeedGroup("dense", "dense", 0.0, ("d0", "d1")),
-        SeedGroup("cut", "one-shot", 0.5, ("c0", "c1", "c2")),
-    )
-
-    def test_differences_are_paired_by_seed_and_gaps_stay_gaps(self):
-        values = np.array([[[1, 3, np.nan]], [[0.5, 2, 9]]], np.float32)
-        differences = accuracy_table.over_dense(values, self.groups, {"d0": "d0", "d1": "d1", "c0": "d0", "c1": "d1"})
-        np.testing.assert_array_equal(differences, [[[0, 0, np.nan]], [[-0.5, -1, np.nan]]])
-        reach = accuracy_table.dense_spread(values, self.groups, {"c0": "d0", "c1": "d1"})
-        assert reach.tolist() == [2]
-        assert np.isnan(accuracy_table.dense_spread(values, self.groups, {"c0": "d0"})).all()
-
-    def test_a_table_has_what_the_summary_has(self):
-        summary = {
-            ("c2", "y"): {"accuracy": 0.25},
-            ("d0", "x"): {"accuracy": 1.0},
-            ("?", "x"): {"accuracy": 2},
-        }
-        collected = accuracy_table.collect(summary, self.groups, ["x", "y"], "accuracy")
-        assert collected.shape == (2, 2, 3)
-        assert collected[1, 1, 2] == 0.25
-        assert collected[0, 0, 0] == 1
-        assert np.isfinite(collected).sum() == 2
-
-    def test_the_dense_network_of_a_seed(self, store):
-        dense = accuracy_table.dense_of(store.results, store.groups)
-        assert set(dense) == set(store.results.networks)
-        for name, other in dense.items():
-            assert other == f"mlp-dense-seed{store.results.networks[name].seed}"
-
-    def test_difference_and_rank_agree_with_the_summary(self, store):
-        row = [group.name for group in store.groups].index("lth 0.9")
-        column = store.columns.index("contrast-5")
-        right = lambda name: store.summary[name, "contrast-5"]["accuracy"]
-        own = store.groups[row].networks
-        exact = [100 * (right(n) - right(f"mlp-dense-seed{k}")) for k, n in enumerate(own)]
-        np.testing.assert_allclose(accuracy_table.values(store, "difference")[row, column], exact, rtol=1e-5, atol=1e-4)
-        means = [np.mean([right(n) for n in group.networks]) for group in store.groups]
-        better = sum(mean > means[row] for mean in means)
-        assert accuracy_table.values(store, "rank")[row, column, 0] == 1 + better
-
-
-class TestHeat:
-    def test_seriation_finds_a_line(self):
-        places = np.random.default_rng(0).permutation(12)
-        rows = places[:, None] + np.random.default_rng(1).normal(0, 0.01, (12, 5))
-        rows[3, 2] = np.nan
-        steps = np.diff(places[heat_map.seriate(rows)])
-        assert (steps == -1).all()
-
-    @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.ones((4, 2)), np.full((3, 2), np.nan)])
-    def test_seriation_leaves_what_has_no_order(self, rows):
-        assert heat_map.seriate(rows).tolist() == list(range(len(rows)))
-
-    @pytest.mark.parametrize("way", heat_map.COLUMNS)
-    def test_means_stay_right_of_the_conditions(self, way):
-        means = np.random.default_rng(0).normal(size=(6, 9))
-        order = heat_map.arrange_columns(means, way, 7)
-        assert sorted(order) == list(range(9))
-        assert order[7:].tolist() == [7, 8]
-
-    def test_rows_by_a_column_start_with_the_largest_and_end_with_gaps(self):
-        means = np.array([[1.0, 5], [2, np.nan], [3, 7]])
-        assert heat_map.arrange_rows(means, "B's column", 2, 1).tolist() == [2, 0, 1]
-        assert heat_map.arrange_rows(means, "mean", 1).tolist() == [2, 1, 0]
-
-    def test_shades_marks_and_numbers(self):
-        means = np.array([[-2.0, 0.2], [np.nan, 2.0]])
-        low, high = heat_map.limits_of(means, True)
-        assert (low, high) == (-2, 2)
-        assert heat_map.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
-        assert heat_map.numbers_in(means, accuracy_table.CELL_METRICS["difference"]) == ["-2", "0", "·", "+2"]
-        few = np.array([[0.254, -0.1, 0, np.nan]])
-        assert heat_map.numbers_in(few, accuracy_table.CELL_METRICS["margin median"]) == [
-            "0.25",
-            "-0.10",
-            "0",
-            "·",
-        ]
-        assert heat_map.numbers_in(few, accuracy_table.CELL_METRICS["margin median"], narrow=True) == [
-            ".25",
-            "-.10",
-            "0",
-            "·",
-        ]
-        marks = heat_map.corner_marks(np.array([[False, True], [False, False]]), 4)
-        assert marks.shape == (8, 8)
-        assert np.argwhere(marks).tolist() == [[1, 5]]
-
-    def test_a_notch_is_all_and_a_line_leads_to_the_slice(self):
-        whole, part = np.array([50.0, np.nan]), np.array([100.0, 3])
-        x, y = heat_map.bullet_lines(whole, part, np.array([2, 3]), np.array([5, 6]), np.array([2.0, 1]), (0, 100))
-        assert x.dtype == y.dtype == np.float32
-        np.testing.assert_allclose(x, [6, 6, 6, 6.8, np.nan], rtol=1e-6)
-        np.testing.assert_allclose(y, [2.26, 2.46, 2.36, 2.36, np.nan], rtol=1e-6)
-
-    def test_clean_and_the_mean_stand_wide_at_the_left_whatever_the_order(self, store):
-        page = Page(store, Evaluation)
-        for way in heat_map.COLUMNS:
-            page.change(choices={"evaluation-columns": way})
-            places, names = page.view.places, page.view.names[1].data["name"]
-            assert names[:2] == ["clean", "mean-common15"]
-            assert (places.width > 1).sum() == 2
-            assert sorted(names) == sorted(store.columns)
-            for k, middle in enumerate(places.middle):
-                assert places.at(middle) == k
-            widths = np.concatenate([np.full(stop - start, stop - start) for start, stop in places.blocks])
-            assert len(widths) == len(names)
-            shown = sum(shade.shape[1] for shade in page.view.cells.data["shade"])
-            assert shown == len(names)
-
-    def test_the_header_names_groups_corruptions_and_severities(self, store):
-        sources = Page(store, Evaluation).view.header.sources
-        for source in sources.values():
-            assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(source.data["text"])
-
-
-def _condition(name: str, severity: float, category: str = "noise", draw: int = 0) -> ConditionInfo:
-    kind = "corruption" if severity else "clean"
-    return ConditionInfo(name, kind, category, 0, severity, draw, "train", None, {})
-
-
-class TestCurves:
-    infos: ClassVar = {
-        "clean": _condition("clean", 0, "clean"),
-        "snow-5": _condition("snow", 5),
-        "snow-1": _condition("snow", 1),
-        "snow-5-draw1": _condition("snow", 5, draw=1),
-        "fog-3": _condition("fog", 3),
-    }
-    columns = (*infos, "mean-severity1", "mean-severity5", "mean-severity3-adapted")
-
-    def test_methods_follow_one_corruption_from_clean_on(self):
-        curves = severity_curves.of_methods(["a", "b"], self.columns, self.infos, "snow-1")
-        assert curves.ticks == ("clean", "1", "5")
-        assert curves.columns.tolist() == [[0, 2, 1]] * 2
-        table = np.arange(16.0).reshape(2, 8, 1)
-        mean, half, count = curves.values(table)
-        assert mean.tolist() == [[0, 2, 1], [8, 10, 9]]
-        assert np.isnan(half).all()
-        assert (count == 1).all()
-
-    def test_clean_shows_the_means_and_a_lone_condition_nothing(self):
-        curves = severity_curves.of_methods(["a"], self.columns, self.infos, "clean")
-        assert curves.columns.tolist() == [[0, 5, 6]]
-        assert severity_curves.of_methods(["a"], ["fog-3"], self.infos, "fog-3") is None
-
-    def test_corruptions_have_gaps_where_a_severity_was_not_measured(self):
-        curves = severity_curves.of_corruptions(1, self.columns, self.infos, "clean")
-        assert curves.names == ("snow", "fog")
-        assert curves.ticks == ("clean", "1", "3", "5")
-        assert curves.columns.tolist() == [[0, 2, -1, 1], [0, -1, 4, -1]]
-        mean, _, _ = curves.values(np.ones((2, 8, 3)))
-        assert np.isnan(mean).sum() == 3
-
-    def test_both_sides_and_the_extremes_are_in_colour(self):
-        means = np.arange(20.0)[:, None]
-        chosen = severity_curves.highlighted(means, [7, 7], 6)
-        assert chosen[0] == 7
-        assert sorted(chosen) == [0, 1, 7, 17, 18, 19] or sorted(chosen) == [0, 1, 2, 7, 18, 19]
-
-    def test_labels_are_apart_and_inside(self):
-        generator = np.random.default_rng(0)
-        for count in (1, 2, 7, 12):
-            places = generator.uniform(0, 10, count) ** 2 / 10
-            dodged = severity_curves.dodge(places, 0.8, 0, 10)
-            order = np.argsort(places, kind="stable")
-            assert (np.diff(dodged[order]) > 0.8 - 1e-9).all()
-            assert dodged.min() >= 0
-            assert dodged.max() <= 10
 
 
 class TestDocument:
@@ -341,6 +156,26 @@ class TestDocument:
         session.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
+
+    def test_clean_and_the_mean_stand_wide_at_the_left_whatever_the_order(self, store):
+        page = Page(store, Evaluation)
+        for way in heat_map.COLUMNS:
+            page.change(choices={"evaluation-columns": way})
+            places, names = page.view.places, page.view.names[1].data["name"]
+            assert names[:2] == ["clean", "mean-common15"]
+            assert (places.width > 1).sum() == 2
+            assert sorted(names) == sorted(store.columns)
+            for k, middle in enumerate(places.middle):
+                assert places.at(middle) == k
+            widths = np.concatenate([np.full(stop - start, stop - start) for start, stop in places.blocks])
+            assert len(widths) == len(names)
+            shown = sum(shade.shape[1] for shade in page.view.cells.data["shade"])
+            assert shown == len(names)
+
+    def test_the_header_names_groups_corruptions_and_severities(self, store):
+        sources = Page(store, Evaluation).view.header.sources
+        for source in sources.values():
+            assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(source.data["text"])
 
 
 def test_names_of_rows_and_columns_show_their_severities(store):

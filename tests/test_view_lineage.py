@@ -11,11 +11,6 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views.networks.lineage import Lineage
 
 
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 class TestLineageGraph:
     def test_chains_go_from_level_to_level_and_cuts_from_the_dense_network(self, store):
         origins = lineage.origins(store.results.networks)

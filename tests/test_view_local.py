@@ -10,18 +10,12 @@ from matplotlib.path import Path as Polygon
 from pages import Page, numbers, opened, says
 
 from rosalind.analysis import distributions, polygon, selection, selection_steps
-from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.state import default, selected
 from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
 from rosalind.viewer.views.geometry.distributions import Distributions
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
-
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
 
 
 def circle(corners: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+from attribution_pages import A, B, viewed
 from bokeh.document import Document
 from pages import says
-from test_view_attribution import A, B, made
 
 from rosalind import analysis, cli, results, study
 from rosalind.analysis import method_maps
@@ -78,7 +78,7 @@ def test_tiles_and_numbers_are_those_of_the_method_and_target(folder):
     put(folder, "gradcam", B, b)
     for k, name in enumerate(DENSE):
         put(folder, "gradcam", (name, B[1]), maps(3 + k))
-    view, frame, _ = made(folder, primary=5, chosen=chosen("gradcam signed", **{"attribution-target": "own"}))
+    view, frame, _ = viewed(folder, primary=5, chosen=chosen("gradcam signed", **{"attribution-target": "own"}))
     tiles = view.methods.tiles
     assert tiles.figure.visible
     assert not view.tiles.figure.visible
@@ -100,7 +100,7 @@ def test_tiles_and_numbers_are_those_of_the_method_and_target(folder):
     assert "two dense networks" in view.caption.text
     rings = view.methods.agreement.rings.data
     assert rings["x"][0] == pytest.approx(cosine, abs=1e-5)
-    positive, _, _ = made(folder, primary=5, chosen=chosen("gradcam"))
+    positive, _, _ = viewed(folder, primary=5, chosen=chosen("gradcam"))
     np.testing.assert_allclose(positive.methods.tiles.maps["map"].data["image"][0], np.maximum(a[0, 1], 0), atol=2e-3)
     drawn = view.methods.tiles.maps["map"]
     drawn.data = {}
@@ -119,17 +119,17 @@ def test_zero_maps_and_other_classes_are_counted_and_not_averaged(folder):
     asked, seen = (method_maps.comparison(store, kind, target, [(A, B)]) for target in ("dense", "own"))
     assert (asked.count("zero"), asked.count("other_class"), asked.samples) == (1, 1, 3)
     assert [np.isfinite(part.parts[0].values["cosine"]).sum() for part in (asked, seen)] == [1, 2]
-    view, _, _ = made(folder, chosen=chosen("lrp"))
+    view, _, _ = viewed(folder, chosen=chosen("lrp"))
     assert "1 have a map that is 0 everywhere" in view.caption.text
     assert "1 are of two classes" in view.caption.text
     assert "nan" not in view.caption.text
-    average, _, _ = made(folder, selected=(3, 5), chosen=chosen("lrp", **{"attribution-of": "selection"}))
+    average, _, _ = viewed(folder, selected=(3, 5), chosen=chosen("lrp", **{"attribution-of": "selection"}))
     np.testing.assert_allclose(average.methods.tiles.maps["map"].data["image"][1], b[0, :2].mean(0), atol=2e-3)
 
 
 def test_what_was_not_computed_names_the_command_that_makes_it(folder, monkeypatch, capsys):
     put(folder, "occlusion", A, maps(7), samples=3)
-    view, _, _ = made(folder, primary=5, chosen=chosen("occlusion-samples3"))
+    view, _, _ = viewed(folder, primary=5, chosen=chosen("occlusion-samples3"))
     asked = []
     monkeypatch.setattr(study, "diagnose", lambda *words, **more: asked.append(words) or [])
     lines = view.copy.tags[0].splitlines()
@@ -140,7 +140,7 @@ def test_what_was_not_computed_names_the_command_that_makes_it(folder, monkeypat
     assert [(words[1][0].id, words[1][0].under, words[2]) for words in asked] == [
         ("occlusion-samples3", ("contrast-5",), (B[0], *DENSE)),
     ]
-    empty, _, _ = made(folder, chosen=chosen("ewa"))
+    empty, _, _ = viewed(folder, chosen=chosen("ewa"))
     assert "rosalind diagnose" in empty.missing.text
     assert "Click a sample" in empty.key
 
@@ -162,6 +162,6 @@ def test_a_damaged_file_is_said_in_the_caption(folder):
     put(folder, "lrp", A, maps(9))
     path = results.diagnostic_file(folder, "lrp", A[0], None, A[1])
     path.write_bytes(path.read_bytes()[:300])
-    view, _, _ = made(folder, primary=5, chosen=chosen("lrp"))
+    view, _, _ = viewed(folder, primary=5, chosen=chosen("lrp"))
     assert path.name in view.finding
     assert analysis.method_maps.kinds(Store(folder))["lrp"].id == "lrp"

@@ -33,11 +33,6 @@ BY_CLASS = (("distributions-of", "class by class"),)
 
 
 @pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
-@pytest.fixture(scope="module")
 def alone(small_folder, tmp_path_factory):
     """The study without its second dense network."""
     folder = tmp_path_factory.mktemp("alone") / "study"

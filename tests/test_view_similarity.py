@@ -12,12 +12,6 @@ from rosalind.analysis.similarity.points import points
 from rosalind.analysis.store import Store
 from rosalind.viewer.views.networks.similarity import Similarity
 
-
-@pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
 POINTS = (("similarity-show", "networks under conditions"),)
 """The choice of the finest level."""
 

@@ -24,11 +24,6 @@ from rosalind.viewer.views import VIEWS, Frame, choices
 
 
 @pytest.fixture(scope="module")
-def store(small_folder):
-    return Store(small_folder)
-
-
-@pytest.fixture(scope="module")
 def untouched(store):
     """A page with all views, for tests that only read it."""
     return opened(store)

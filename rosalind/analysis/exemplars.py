@@ -88,9 +88,7 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
     Raises:
         ValueError: a condition that the study does not have with its own samples.
     """
-    if condition not in results.conditions:
-        known = ", ".join(list(results.conditions)[:20])
-        raise ValueError(f"condition must be one of the study with its own samples, got {condition!r}; {known}.")
+    results.check_ids(conditions=[condition])
     measured = {network for network, of in results.cells(predictions=True) if of == condition}
     parents = {name: dense_root(results, name) for name in group.networks if name in measured}
     pruned = [name for name, parent in parents.items() if parent in measured and parent != name]
@@ -196,8 +194,8 @@ def class_impact(
 def markdown(results: Results) -> list[str]:
     """Lines of Markdown: a row per group of seeds on clean images; none without pruned networks of known parents."""
     clean = clean_of(results, "train")
-    found = [] if clean is None else [of_group(results, group, clean) for group in groups(results)]
-    rows = [exemplars for exemplars in found if exemplars is not None]
+    of_groups = [] if clean is None else [of_group(results, group, clean) for group in groups(results)]
+    rows = [exemplars for exemplars in of_groups if exemplars is not None]
     if not rows:
         return []
     percent = lambda share: "-" if np.isnan(share) else f"{100 * share:.1f}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Real, UInt8
+from jaxtyping import Float, Float32, Float64, Int64, Real, UInt8
 
 from rosalind.analysis.accuracy_table import CellMetric
 from rosalind.analysis.robustness import nan_mean_std
@@ -83,19 +83,6 @@ def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8
     """Shades: 1 to 255 from `low` to `high`, 0 where nothing is."""
     place = np.clip((np.nan_to_num(means, nan=low) - low) / (high - low), 0, 1)
     return np.where(np.isfinite(means), np.rint(1 + 254 * place), 0).astype(np.uint8)
-
-
-def corner_marks(marked: Bool[np.ndarray, "rows columns"], fine: int) -> UInt8[np.ndarray, "height width"]:
-    """1 in a small square near the first corner of every marked cell, else 0: [fine * rows, fine * columns].
-
-    One image of any number of marks; `fine` is how many pixels a cell has along each side, 3 at least. Without any
-    mark a single 0.
-    """
-    if not marked.any():
-        return np.zeros((1, 1), np.uint8)
-    corner = np.zeros((fine, fine), np.uint8)
-    corner[1, 1] = 1
-    return np.kron(marked.astype(np.uint8), corner)
 
 
 def numbers_in(means: Float[np.ndarray, "rows columns"], mode: CellMetric, *, narrow: bool = False) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from rosalind.config import unknown
 from rosalind.results import Results
 
 Outcome = Literal["rescued", "broken", "fragile"]
@@ -41,9 +40,7 @@ def of_pair(results: Results, a: str, b: str, count: int = 3) -> PairSamples:
     Raises:
         ValueError: an unknown network, or two that share no measured condition.
     """
-    for name in (a, b):
-        if name not in results.networks:
-            raise ValueError(unknown("network", name, results.networks))
+    results.check_ids(networks=(a, b))
     measured = set(results.cells())
     shared = [c for c in results.conditions if (a, c) in measured and (b, c) in measured]
     if not shared:

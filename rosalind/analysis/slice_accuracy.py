@@ -155,12 +155,12 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
     table = np.full((*place.shape, len(COLUMNS)), np.nan)
     table[(*at.T, 0)] = known.accuracy(mask)
     _compare_with_parents(store, known, mask, place, table)
-    there = place >= 0
+    measured = place >= 0
     for mean in averages:
         parts = [column[condition] for condition in mean.conditions if condition in column]
         if len(parts) == len(mean.conditions):
             table[:, column[mean.name]] = table[:, parts].mean(1)
-            there[:, column[mean.name]] = there[:, parts].all(1)
+            measured[:, column[mean.name]] = measured[:, parts].all(1)
     modes = [store.results.conditions[name].bn for name in store.conditions] + [mean.bn for mean in averages]
     for bn in set(modes):
         clean, of_mode = (
@@ -174,7 +174,7 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
     labelled = float((store.results.labels[mask] >= 0).sum()) or np.nan
     return {
         (networks[i], columns[j]): {**dict(zip(COLUMNS, numbers[i][j], strict=True)), "samples": labelled}
-        for i, j in np.argwhere(there).tolist()
+        for i, j in np.argwhere(measured).tolist()
     }
 
 

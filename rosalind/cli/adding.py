@@ -103,7 +103,7 @@ def corrupt(
     the set. Interrupted and run again, it goes on where it was.
 
     Args:
-        dataset: digits, idx, npz, npy, cifar, a TFDS name, or module:NAME.
+        dataset: digits, sprites, idx, npz, npy, cifar, folder, parquet, a TFDS name, or module:NAME.
         out: Folder to write.
         folder: Of the data set's files.
         size: Side in pixels to resize images to.

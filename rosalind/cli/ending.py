@@ -12,7 +12,7 @@ def run(command: Callable[[], object]) -> None:
     """Run a command; errors that a user can mend are one line, without a traceback.
 
     Args:
-        command: to run. SIGTERM, by which clusters end jobs, ends it as Ctrl-C does: files appear whole and claims are
+        command: to run. SIGTERM, by which clusters end jobs, ends it as Ctrl-C does: files appear whole and leases are
             given back.
 
     Raises:

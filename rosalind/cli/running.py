@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -115,27 +116,28 @@ def run(
         _run(study_of(study), out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
         return
     apart(corruptions=corruptions, measures=measures)
-    corrupted = corruptions
-    if not corrupted:
-        common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
-        corrupted = {
-            "common15": common,
-            "common19": (*common, *rosalind.corruptions.EXTRA),
-            "mnist-c": rosalind.corruptions.MNIST_C,
-        }[benchmark]
-    cells = conditions(corrupted, severities, draws=range(draws), files=files, textures=textures)
+    named = corruptions or _benchmark(benchmark, files, textures)
+    corrupted = conditions(named, severities, draws=range(draws), files=files, textures=textures)
     if held_out:
         ten = {"cifar-c-bar": rosalind.corruptions.BAR, "imagenet-c-bar": rosalind.corruptions.IMAGENET_BAR}[held_out]
-        unseen = [name for name in ten if name not in corrupted]
-        cells += conditions(unseen, severities, draws=range(draws))[1:]
+        unseen = [name for name in ten if name not in named]
+        corrupted += conditions(unseen, severities, draws=range(draws))[1:]
     others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
     others += [Condition("weight_noise", strength) for strength in weight_noise]
     others += [Condition("shift", files=folder, label=Path(folder).name) for folder in shifts]
-    measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*cells, *others))
+    measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*corrupted, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
     robust = tuple(regime_of(text) for text in regimes)
     asked = Study(data, model, train, pruned, measured, seeds, measures=measures, regimes=robust)
     _run(asked, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
+
+
+def _benchmark(name: str, files: str | None, textures: str | None) -> Iterable[str]:
+    """The corruptions of a benchmark; those of MNIST-C with their severities."""
+    if name == "mnist-c":
+        return rosalind.corruptions.MNIST_C
+    common = rosalind.corruptions.NAMES if files else rosalind.corruptions.benchmark(textures)
+    return common if name == "common15" else (*common, *rosalind.corruptions.EXTRA)
 
 
 def _run(

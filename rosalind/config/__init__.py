@@ -21,7 +21,9 @@ __all__ = [
     "Diagnosis",
     "Method",
     "Model",
+    "Optimizer",
     "Regime",
+    "Schedule",
     "Study",
     "Train",
     "conditions",
@@ -37,6 +39,8 @@ __all__ = [
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]
 Control = Literal["random", "dense_extended", "dense_narrow"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["cosine", "step", "constant", "late_linear"]
 
 CLEAN = "clean"
 """The condition that changes nothing: the reference of all others."""
@@ -50,8 +54,8 @@ class Data:
     """A data set: a name that `data.load` knows, and the folder of its files.
 
     Attributes:
-        name: `digits`; `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or `parquet`; or any
-            classification set of TFDS.
+        name: `digits`; `sprites` (drawn); `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or
+            `parquet`; or any classification set of TFDS.
         folder: Folder of the files, or of archives already on disk (TFDS).
         size: Side of the square images in pixels; None keeps the data set's own (digits: 16).
         train_limit: Use only the first so many training images, stratified by class; None uses all.
@@ -129,12 +133,12 @@ class Train:
 
     epochs: float = 15
     batch_size: int = 64
-    optimizer: Literal["sgd", "adamw"] = "adamw"
+    optimizer: Optimizer = "adamw"
     learning_rate: float = 2e-3
     momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup: float = 1.0
-    schedule: Literal["cosine", "step", "constant", "late_linear"] = "cosine"
+    schedule: Schedule = "cosine"
     drops: tuple[float, ...] = (0.5, 0.75)
     label_smoothing: float = 0.0
     crop: int = 0
@@ -193,6 +197,7 @@ class Condition:
 
     @property
     def id(self) -> str:
+        """The name of its files: name, severity or label, options, and draw and BatchNorm mode if not the default."""
         parts = [short_name(self.name)]
         if self.label is not None:
             parts.append(self.label)
@@ -224,6 +229,7 @@ class Diagnosis:
 
     @property
     def id(self) -> str:
+        """The name of its folder: the name and the options that were given."""
         return "-".join([short_name(self.name), *(f"{name}{value:g}" for name, value in sorted(self.options.items()))])
 
 

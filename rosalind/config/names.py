@@ -27,7 +27,8 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     hint = f"; did you mean {close[0]!r}?" if close else "."
     known = [*close, *(key for key in allowed if key not in close)]
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known[:LISTED])}{more}."
+    listed = f"Known: {', '.join(known[:LISTED])}{more}." if known else "There is none."
+    return f"unknown {kind} {name!r}{hint} {listed}"
 
 
 _IMPORTED = "rosalind_definition"

@@ -30,7 +30,7 @@ def separable(
 
 
 def per_axis(build: Callable[[int], np.ndarray], image: Array) -> tuple[Array, Array]:
-    """The stacks of matrices `build(length)` for the height and the width of an image."""
+    """The stacks of matrices `build(length)` [k, length, length] for the height and the width of an image [h, w, c]."""
     return jnp.asarray(build(image.shape[0])), jnp.asarray(build(image.shape[1]))
 
 
@@ -257,7 +257,7 @@ def motion(
     angle: Float[Array, ""],
     longest: int,
 ) -> Pixels:
-    """ImageMagick's motion blur of pixels 0 .. 255, as an 8-bit image.
+    """ImageMagick's motion blur of pixels 0 .. 255, as an 8-bit image; `longest` is the largest radius of a table.
 
     One-sided Gaussian taps 0 .. 2 radius along the angle in degrees; edges replicated. ImageMagick rounds
     16-bit values (257 times ours), which the reference then cuts to bytes.

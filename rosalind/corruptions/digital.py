@@ -93,19 +93,20 @@ def sampled(
 
 
 def mirror_without_edge(position: Array, length: int) -> tuple[Array, Array]:
-    """Index of a position mirrored once at the first or last pixel, which are not repeated."""
+    """Index int[...] of positions int[...] mirrored once at the first or last pixel, not repeated; and True."""
     position = jnp.abs(position)
     return jnp.clip(jnp.minimum(position, 2 * length - 2 - position), 0, length - 1), jnp.ones((), bool)
 
 
 def mirror_with_edge(position: Array, length: int) -> tuple[Array, Array]:
-    """Index of a position mirrored once at the border between pixels, so that the edge is repeated."""
+    """Index int[...] of positions int[...] mirrored once at the border of the image, so that the edge is repeated; and
+    True."""
     position = jnp.maximum(position, -1 - position)
     return jnp.clip(jnp.minimum(position, 2 * length - 1 - position), 0, length - 1), jnp.ones((), bool)
 
 
 def zero_outside(position: Array, length: int) -> tuple[Array, Array]:
-    """Index of a position, and True where it is inside."""
+    """Index int[...] of positions int[...], clipped, and bool[...]: True where they are inside the image."""
     return jnp.clip(position, 0, length - 1), (position >= 0) & (position < length)
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Float32, Int32, UInt32
 
 
 def bits(key: Array, shape: tuple[int, ...]) -> UInt32[Array, "..."]:
-    """Words of a shape, all bits random and independent.
+    """Words of a shape, all bits random and independent; `key` is that of one image.
 
     Raises:
         ValueError: a key of another generator than threefry, the default of `jax.random.key`.

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rosalind import config
-from rosalind.data.arrays import Dataset, Rows, Split, from_arrays, resize, stratified
+from rosalind.data.arrays import Dataset, Rows, Split, check_sizes, from_arrays, resize, stratified
 from rosalind.data.pictures import SIZED
 from rosalind.data.sources import SOURCES, Arrays, tfds_set
 from rosalind.data.sprites import sprite_masks
@@ -49,8 +49,9 @@ def load(
         Train, validation (one tenth of the training images, stratified) and test splits.
 
     Raises:
-        ValueError: unknown name; a function that gives something else; images that are not uint8[n, h, w, 1 or 3] of
-            8 pixels or more; labels outside the classes; a class without images in a split.
+        ValueError: a size below 8 pixels or a limit below 1; unknown name; a function that gives something else; images
+            that are not uint8[n, h, w, 1 or 3] of 8 pixels or more; labels outside the classes; a class without images
+            in a split.
         FileNotFoundError: files that are not where `folder` says.
         ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow; Parquet without pyarrow.
 
@@ -58,6 +59,7 @@ def load(
     >>> digits.image_shape, len(digits.train), len(digits.validation), len(digits.test)
     ((16, 16, 1), 1080, 120, 597)
     """
+    check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
     path = None if folder is None else Path(folder).expanduser()
     if name in SIZED:
         arrays = SIZED[name](path, size)

@@ -16,17 +16,24 @@ LARGE = 2 * 2**30
 
 @dataclass(frozen=True)
 class Rows:
-    """Lazy row selection of an on-disk array; read-only."""
+    """Lazy row selection of an on-disk array; read-only.
+
+    Attributes:
+        images: Anything with shape, dtype and indexing by int[m], [n, ...].
+        rows: int[m]: the rows of `images` that are meant, in this order.
+    """
 
     images: Any
     rows: np.ndarray
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the selection, [m, ...]."""
         return (len(self.rows), *self.images.shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
+        """That of `images`."""
         return self.images.dtype
 
     def __len__(self) -> int:
@@ -52,7 +59,7 @@ class Split:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> "Split":
-        """The rows of this split, in that order, with their ids; images in files stay there."""
+        """The samples at positions int[m], in that order, with their ids; images in files stay there."""
         images = self.images
         if isinstance(images, Rows):
             images = Rows(images.images, images.rows[rows])
@@ -118,12 +125,14 @@ def from_arrays(
     train_limit: int | None = None,
     test_limit: int | None = None,
 ) -> Dataset:
-    """A data set from arrays in memory; see `load` for arguments, result and errors."""
-    names = class_names or tuple(str(k) for k in range(int(np.max(train_labels)) + 1))
+    """A data set from arrays in memory: images uint8[n, h, w, c], labels int[n]; see `load` for all else."""
+    check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
+    labels = np.asarray(train_labels)
+    # Labels that are none are refused below.
+    classes = int(labels.max()) + 1 if labels.size and labels.dtype.kind in "iu" else 0
+    names = class_names or tuple(map(str, range(classes)))
     whole = _checked(f"{name} train", train_images, train_labels, len(names))
     test = _checked(f"{name} test", test_images, test_labels, len(names))
-    if test_limit is not None and test_limit < 1:
-        raise ValueError(f"test_limit must be 1 or more, or None for all test images, got {test_limit}.")
     whole, test = (
         _resized(_limited(split, limit, seed), size) for split, limit in ((whole, train_limit), (test, test_limit))
     )
@@ -141,6 +150,17 @@ def from_arrays(
             fix = "drop it or add some" if limit is None else f"raise {field}, which is {limit}"
             raise ValueError(f"the {split} split of {name} has no image of class {listed}; {fix}.")
     return Dataset(name, train, validation, test, names)
+
+
+def check_sizes(*, size: int | None, train_limit: int | None, test_limit: int | None) -> None:
+    """Raise ValueError for a side of images or a limit of `load` that cannot be."""
+    for name, value, least, allowed in (
+        ("size", size, 8, "8 pixels or more, or None for the images' own"),
+        ("train_limit", train_limit, 1, "1 or more, or None for all training images"),
+        ("test_limit", test_limit, 1, "1 or more, or None for all test images"),
+    ):
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} must be {allowed}, got {value}.")
 
 
 def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:

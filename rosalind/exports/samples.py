@@ -43,7 +43,7 @@ def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """The cells of a study, a table each: `network x condition`, and its columns, one entry per sample.
 
     Columns are those of `COLUMNS`, then the study's measures: angles in degrees, norms and margins over the network's
-    feature scale, float32. Texts are objects; None, NaN and a class of -1 are gaps.
+    feature scale, float32; seeds are float64. Texts are objects; None, NaN and a class of -1 are gaps.
 
     Raises:
         results.Damaged: a cell cannot be read.
@@ -59,7 +59,8 @@ def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         columns: dict[str, np.ndarray] = {"network": _repeated(network, labels)}
         columns |= {name: _repeated(getattr(info, name), labels) for name in _OF_NETWORK}
         columns["sparsity"] = np.full(len(labels), info.sparsity, np.float32)
-        columns["seed"] = np.full(len(labels), np.nan if info.seed is None else info.seed, np.float32)
+        # float32 holds no seed above 2^24.
+        columns["seed"] = np.full(len(labels), np.nan if info.seed is None else info.seed, np.float64)
         columns["condition"] = _repeated(condition, labels)
         columns["corruption"] = _repeated(under.name, labels)
         columns |= {name: _repeated(getattr(under, name), labels) for name in ("category", "bn")}
@@ -159,7 +160,8 @@ def _write_csv(results: Results, target: Path, progress: Progress, is_packed: bo
 
 def _cells(key: str, values: np.ndarray) -> list[Any]:
     if values.dtype.kind == "f":
-        return ["" if value != value else f"{value:.6g}" for value in values.tolist()]
+        digits = ".0f" if key == "seed" else ".6g"
+        return ["" if value != value else f"{value:{digits}}" for value in values.tolist()]
     if key.endswith("_class"):
         return ["" if value < 0 else value for value in values.tolist()]
     return ["" if value is None else value for value in values.tolist()]

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from rosalind.config import unknown
 from rosalind.results import Results, load_arrays, replacing
 
 Layout = Literal["torch", "flax"]
@@ -46,8 +45,7 @@ def state_dict(
         ValueError: an unknown network or layout, one made elsewhere, or a model whose layers are not known in PyTorch.
         results.Damaged: its file cannot be read.
     """
-    if network not in results.networks:
-        raise ValueError(f"{results.folder}: {unknown('network', network, results.networks)}")
+    results.check_ids(networks=[network])
     if layout not in LAYOUTS:
         raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
     info = results.networks[network]

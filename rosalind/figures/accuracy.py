@@ -1,6 +1,7 @@
 """Accuracies: under every condition, clean against corrupted, and by frequency of noise."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -108,7 +109,7 @@ def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure |
     """
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
     paths = sorted((results.folder / "fourier").glob("*.npz"))
-    paths = [path for path in paths if not groups or path.stem in names]
+    paths = [path for path in paths if not groups or _network_of(path, results) in names]
     if not paths:
         return None
     columns = min(len(paths), 5)
@@ -125,3 +126,8 @@ def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure |
         axes.set_title(f"{path.stem}\nclean error {100 * float(arrays['clean']):.1f} %", fontsize=6)
     figure.colorbar(drawn, ax=grid, shrink=0.8, label="error in percent")
     return figure
+
+
+def _network_of(path: Path, results: Results) -> str:
+    """The network of a file `<network>-<strength>.npz`; "" for one that the study does not have."""
+    return max((name for name in results.networks if path.stem.startswith(f"{name}-")), key=len, default="")

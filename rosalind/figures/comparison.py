@@ -1,5 +1,6 @@
 """Accuracy of every method against its parameters and its cost, and which methods can be told apart."""
 
+import re
 import textwrap
 from collections.abc import Collection
 from typing import Any
@@ -13,6 +14,9 @@ from rosalind.analysis.scope import chosen
 from rosalind.figures import looks
 from rosalind.results import Results
 
+LEVEL = re.compile(r"-[wd]?\d[\d.]*(?=-|$)")
+"""What tells the labels of dense networks of one kind apart: a sparsity, width, depth or number of epochs."""
+
 
 def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
     """Clean and corruption accuracy against what is left of the network, and against epochs.
@@ -25,8 +29,8 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
     for row in (row for row in robustness.methods.rows(results) if row["network"] in names):
         dense = row["family"] == "dense"
-        # `dense_narrow-0.8` and `dense_narrow-0.95` are one line.
-        name = row["method"].partition("-")[0] if dense else row["method"]
+        # `dense_narrow-0.8` and `dense_narrow-0.95` are one line, `dense` and `dense-augmix` are two.
+        name = LEVEL.sub("", row["method"]) if dense else row["method"]
         level = row["method"] if dense else str(row["sparsity_requested"])
         by_method.setdefault(name, {}).setdefault(level, []).append(row)
     figure = Figure(figsize=(9.5, 6.4), layout="constrained")
@@ -43,7 +47,7 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
                     points.append((np.mean([row[across] for row in level]), np.mean(values), deviation))
                 x, y, spread = np.array(sorted(points), float).T
                 family = next(iter(levels.values()))[0]["family"]
-                dense, random = family == "dense", name == "random"
+                dense, random = family == "dense", family == "control"
                 axes.errorbar(
                     100 * x if across == "parameters_left" else x,
                     y,

@@ -85,12 +85,12 @@ def waterfall_figure(explained: Explanation) -> Figure:
 def path_figure(explained: Explanation) -> Figure:
     """Mean angle, norm and margin of all samples over severities under A and B, with 95 % intervals over seeds."""
     figure = Figure(figsize=(9, 2.7), layout="constrained")
-    found = interval(explained.path)
+    intervals = interval(explained.path)
     ticks = ["clean" if s == 0 else f"{s:g}" for s in explained.severities]
     places = np.arange(len(ticks))
     for column, (axes, name) in enumerate(zip(figure.subplots(1, len(PATH)), PATH, strict=True)):
         for side, (label, colour) in enumerate(zip((explained.a, explained.b), SIDES, strict=True)):
-            mean, half = found.mean[side, column], np.nan_to_num(found.high - found.mean)[side, column]
+            mean, half = intervals.mean[side, column], np.nan_to_num(intervals.high - intervals.mean)[side, column]
             look = {"color": colour, "marker": "os"[side], "linestyle": ("-", "--")[side]}
             axes.errorbar(
                 places + 0.06 * (side - 0.5),
@@ -141,7 +141,8 @@ def samples_figure(explained: Explanation) -> Figure:
 
 
 def _short(explained: Explanation, number: int) -> str:
-    name = explained.class_names[number]
+    """The name of a class in six letters; -1 is unknown."""
+    name = explained.class_names[number] if number >= 0 else "unknown"
     return name if len(name) <= 6 else f"{name[:5]}…"
 
 

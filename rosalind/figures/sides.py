@@ -170,7 +170,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
         axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
         for place, row in enumerate(rows[chosen]):
             line, column = divmod(place, ACROSS)
-            names = [store.class_names[store.labels[row]], store.class_names[wrong[row]]]
+            names = map(str, store.names_of(np.array([store.labels[row], wrong[row]])))
             words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
             middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
             axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
@@ -220,7 +220,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             if line == 2 or tables["B minus A"] is None:
                 figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
     at = np.flatnonzero(store.ids == sample)
-    true = store.class_names[store.labels[at[0]]] if at.size else "unknown"
+    true = next(iter(store.names_of(store.labels[at])), "unknown")
     figure.suptitle(f"Sample {sample}, class {true}: change when a patch is hidden", fontsize=9)
     return figure
 
@@ -290,8 +290,7 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
         ticks = range(0, len(names), -(-len(names) // 100))
         axis.set_ticks(ticks, [names[k] for k in ticks], fontsize=5.5)
     axes.tick_params(axis="x", rotation=90)
-    true = int(store.labels[at[0]])
-    class_name = store.class_names[true] if true >= 0 else "unknown"
+    (class_name,) = store.names_of(store.labels[at[:1]])
     share = f"right in {margins.right:,} of {margins.cells:,} cells"
     axes.set_title(f"Sample {sample}, class {class_name}: {share}", fontsize=8)
     return figure

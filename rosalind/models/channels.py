@@ -260,15 +260,15 @@ class Convolution:
 
 def convolutions(config: Model) -> dict[str, Convolution]:
     """The convolutions of a model by path of the kernel, transposed ones too; none inside lifted transforms."""
-    structure, found = _structure(config), {}
+    structure, by_path = _structure(config), {}
     for path, module in structure.modules.items():
         if isinstance(module, (nn.Conv, nn.ConvTranspose)):
             axes = 1 if isinstance(module.kernel_size, int) else len(module.kernel_size)
             steps = module.kernel_dilation or 1
             dilation = (steps,) * axes if isinstance(steps, int) else tuple(steps)
             groups = module.feature_group_count if isinstance(module, nn.Conv) else 1
-            found[f"{path}/kernel"] = Convolution(structure.inputs[path][-1 - axes : -1], dilation, groups)
-    return found
+            by_path[f"{path}/kernel"] = Convolution(structure.inputs[path][-1 - axes : -1], dilation, groups)
+    return by_path
 
 
 @functools.cache

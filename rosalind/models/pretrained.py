@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from rosalind.config import definition, is_outside, resolve
+from rosalind.config import definition, is_outside, resolve, unknown
 
 PREFIXES = ("", "params/", "params/backbone/")
 """What may be left out of a path: `conv0/kernel` is `params/backbone/conv0/kernel`."""
@@ -97,7 +97,7 @@ def fitted(source: str, shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
         candidates = [prefix + name for prefix in PREFIXES] + [f"{collection}/backbone/{rest}"]
         path = next((candidate for candidate in candidates if candidate in shapes), None)
         if path is None:
-            raise ValueError(f"variables {source!r}: the model has no {name!r}; it has {', '.join(shapes)}.")
+            raise ValueError(f"variables {source!r}: {unknown('array of the model', name, shapes)}")
         if np.shape(array) != shapes[path].shape:
             wanted, shape = list(shapes[path].shape), list(np.shape(array))
             raise ValueError(f"variables {source!r}: {name!r} must have shape {wanted}, got {shape}.")

@@ -26,29 +26,29 @@ def _by_channel(leaf: Any, size: int, axis: int) -> jax.Array:
     return jnp.moveaxis(moved.reshape(-1, size, moved.size // moved.shape[0]), 1, 0).reshape(size, -1)
 
 
-def _filters(job: Scoring) -> list[jax.Array]:
+def _filters(scoring: Scoring) -> list[jax.Array]:
     """float[size, d] per group: the kernels that make each channel."""
-    leaves = by_path(job.trainable)
+    leaves = by_path(scoring.trainable)
     return [
         jnp.concatenate([by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1)
-        for group in job.groups
+        for group in scoring.groups
     ]
 
 
-def filter_l1(job: Scoring) -> list[jax.Array]:
+def filter_l1(scoring: Scoring) -> list[jax.Array]:
     """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710)."""
-    return [jnp.abs(filters).sum(1) for filters in _filters(job)]
+    return [jnp.abs(filters).sum(1) for filters in _filters(scoring)]
 
 
-def filter_l2(job: Scoring) -> list[jax.Array]:
+def filter_l2(scoring: Scoring) -> list[jax.Array]:
     """Euclidean norm of the kernels that make a channel (arXiv 1808.06866)."""
-    return [jnp.sqrt(jnp.square(filters).sum(1)) for filters in _filters(job)]
+    return [jnp.sqrt(jnp.square(filters).sum(1)) for filters in _filters(scoring)]
 
 
-def fpgm(job: Scoring) -> list[jax.Array]:
+def fpgm(scoring: Scoring) -> list[jax.Array]:
     """Sum of a filter's distances to the other filters: the nearest to the median go first (arXiv 1811.00250)."""
     distances = lambda filters: lambda f: jnp.sqrt(jnp.square(filters - f[None]).sum(1)).sum()
-    return [jax.lax.map(distances(filters), filters) for filters in _filters(job)]
+    return [jax.lax.map(distances(filters), filters) for filters in _filters(scoring)]
 
 
 def _scales(group: ChannelGroup) -> list[str]:
@@ -62,15 +62,15 @@ def check_norms(groups: Sequence[ChannelGroup]) -> None:
             raise ValueError(f"bn_scale needs a norm behind every channel; there is none on {group.members}.")
 
 
-def bn_scale(job: Scoring) -> list[jax.Array]:
+def bn_scale(scoring: Scoring) -> list[jax.Array]:
     """|scale| of the norms behind a channel, summed; see the option `l1_epochs` (arXiv 1708.06519).
 
     Raises:
         ValueError: channels without a norm, or scales that are all zero.
     """
-    check_norms(job.groups)
-    leaves, scores = by_path(job.trainable), []
-    for group in job.groups:
+    check_norms(scoring.groups)
+    leaves, scores = by_path(scoring.trainable), []
+    for group in scoring.groups:
         paths = _scales(group)
         scores.append(sum(jnp.abs(by_channel(leaves[path], group, 0)).sum(1) for path in paths))
         if not bool(jnp.any(scores[-1])):
@@ -78,17 +78,19 @@ def bn_scale(job: Scoring) -> list[jax.Array]:
     return scores
 
 
-def taylor_gate(job: Scoring) -> list[jax.Array]:
+def taylor_gate(scoring: Scoring) -> list[jax.Array]:
     """Mean over batches of the squared derivative of the loss by a gate on the channel (arXiv 1906.10771).
 
     The gate multiplies the norm behind a channel: scale * d/d scale + bias * d/d bias; without a norm, the
     kernel and bias that make it. In evaluation mode: before BatchNorm with batch statistics the sum over a
     filter of weight * gradient is exactly zero.
     """
-    leaves, total = by_path(job.trainable), []
-    for step in range(job.options["score_batches"]):
-        slopes = by_path(gradient(job.loss, False)(job.trainable, job.state, job.batches(job.key, step)))
-        squares = [jnp.square(_gate_slope(group, leaves, slopes)) for group in job.groups]
+    leaves, total = by_path(scoring.trainable), []
+    for step in range(scoring.options["score_batches"]):
+        slopes = by_path(
+            gradient(scoring.loss, False)(scoring.trainable, scoring.state, scoring.batches(scoring.key, step))
+        )
+        squares = [jnp.square(_gate_slope(group, leaves, slopes)) for group in scoring.groups]
         total = [a + b for a, b in zip(total, squares, strict=True)] if total else squares
     return total
 
@@ -102,9 +104,9 @@ def _gate_slope(group: ChannelGroup, leaves: Mapping[str, Any], slopes: Mapping[
     return sum(by_channel(leaves[path] * slopes[path], group, axis).sum(1) for path, axis in gates)
 
 
-def random(job: Scoring) -> list[jax.Array]:
+def random(scoring: Scoring) -> list[jax.Array]:
     """Uniform numbers in [0, 1): the control."""
-    return [jax.random.uniform(path_key(job.key, g.members[0][0]), (g.size,)) for g in job.groups]
+    return [jax.random.uniform(path_key(scoring.key, g.members[0][0]), (g.size,)) for g in scoring.groups]
 
 
 @functools.cache

@@ -63,7 +63,7 @@ def cached(run: MethodRun, made_by: Mapping[str, Any], make: Callable[[], Pruned
 
 
 def packed(pruned: Pruned) -> dict[str, np.ndarray]:
-    """One flat dict of arrays; read by `unpacked`."""
+    """A network as one flat dict of arrays by path, as an npz can hold them; read by `unpacked`."""
     fields = {**pruned._asdict(), **pruned.weights._asdict(), "notes": np.array(pruned.notes, dtype=np.str_)}
     fields["step_bytes"] = -1 if pruned.step_bytes is None else pruned.step_bytes
     fields["before"] = {name: np.float64(value) for name, value in pruned.before.items()}
@@ -77,7 +77,7 @@ def _storable(array: np.ndarray) -> np.ndarray:
 
 
 def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
-    """The network of `packed`; `like` gives the structure of its trees."""
+    """The network of `packed`; `like` gives the structure and the dtypes of its trees."""
     part = lambda name: {k.removeprefix(f"{name}/"): v for k, v in arrays.items() if k.startswith(f"{name}/")}
     tree = lambda name, like: training.map_by_path(
         lambda path, leaf: arrays[f"{name}/{path}"].astype(jnp.result_type(leaf)), like

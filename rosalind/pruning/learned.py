@@ -81,7 +81,7 @@ def hard_concrete(log_alpha: jax.Array, uniform: jax.Array | None = None) -> jax
 
 
 def open_share(log_alpha: jax.Array) -> jax.Array:
-    """The probability that a gate is not zero."""
+    """The probability that a gate is not zero, in (0, 1), in the shape of `log_alpha`."""
     low, high, temperature = STRETCH
     return jax.nn.sigmoid(log_alpha - temperature * np.log(-low / high))
 

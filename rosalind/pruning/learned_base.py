@@ -33,7 +33,7 @@ def loss_of(loss: training.Loss, parametrisation: MaskParametrisation) -> traini
 
 
 def top_of(strengths: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, jax.Array]:
-    """Masks of the largest strengths by path, traced: so many per layer, or so many of all layers.
+    """Masks of the largest strengths by path, in their shapes, traced: so many per layer, or so many of all layers.
 
     `counts` has a number per path, or the key `all` for what competes and a number for every other path.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32
 
 from rosalind.config import unknown
 from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
@@ -164,55 +164,79 @@ def keep(
     if scope not in SCOPES:
         raise ValueError(unknown("scope", str(scope), SCOPES))
     paths = sorted(scores)
-    values = {path: np.asarray(scores[path], np.float32).ravel() for path in paths}
     shapes = {path: np.shape(scores[path]) for path in paths}
-    for path in paths:
-        if count := int(np.isnan(values[path]).sum()):
-            raise ValueError(f"{count} scores of {path!r} are NaN; the loss or the weights are not finite.")
+    values = {path: _flat(path, scores[path]) for path in paths}
     alive = {
         path: np.ones(values[path].size, bool) if within is None else np.asarray(within[path]).ravel() for path in paths
     }
     masks = {path: alive[path] for path in paths if is_protected(path, protected)}
     fixed = {p: s for p, s in layer_sparsities(shapes, layers or {}).items() if p not in masks}
     free = [path for path in paths if path not in masks and path not in fixed]
-    total = sum(v.size for v in values.values())
-    counts = {p: min(kept_count(values[p].size, s), int(alive[p].sum())) for p, s in fixed.items()}
-    limits = [int(alive[path].sum()) for path in free]
-    target = kept_count(total, sparsity) - sum(int(mask.sum()) for mask in masks.values())
-    # Rounding in several layers and levels may ask the others for some weights more than they have left.
-    short = target - sum(counts.values()) - sum(limits)
-    for path in [*fixed, *fixed] if short <= 2 * len(paths) else ():
-        if short > 0 and counts[path] < alive[path].sum():
-            counts[path], short = counts[path] + 1, short - 1
-    for path, count in counts.items():
-        masks[path] = top(values[path], count, alive[path])
+    limits = {path: int(alive[path].sum()) for path in (*fixed, *free)}
+    target = kept_count(sum(v.size for v in values.values()), sparsity) - sum(
+        int(mask.sum()) for mask in masks.values()
+    )
+    wanted = {path: min(kept_count(values[path].size, s), limits[path]) for path, s in fixed.items()}
+    counts = _filled_up(wanted, limits, target, 2 * len(paths))
+    masks |= {path: top(values[path], count, alive[path]) for path, count in counts.items()}
     target -= sum(counts.values())
-    if not 0 <= target <= sum(limits):
+    room = sum(limits[path] for path in free)
+    if not 0 <= target <= room:
         raise ValueError(
-            f"sparsity {sparsity} would keep {target} of {sum(limits)} weights that may be removed; protected: "
+            f"sparsity {sparsity} would keep {target} of {room} weights that may be removed; protected: "
             f"{list(protected) or 'none'}, layers with a sparsity of their own: {dict(layers or {}) or 'none'}. "
             "Ask for another sparsity or fix fewer layers."
         )
-    if not free:
-        return {path: masks[path].reshape(shapes[path]) for path in paths}
-    if scope in ("global", "lamp"):
-        if scope == "lamp":
-            negative = [path for path in free if (values[path][alive[path]] < 0).any()]
-            if negative:
-                raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
-            values = {path: lamp(np.where(alive[path], values[path], 0)) for path in free}
-        joined = np.concatenate([values[path] for path in free])
-        chosen = top(joined, target, np.concatenate([alive[path] for path in free]))
-        parts = np.split(chosen, np.cumsum([values[path].size for path in free])[:-1])
-        masks |= dict(zip(free, parts, strict=True))
-    else:
-        shares = _layer_counts(scope, {path: shapes[path] for path in free}, target, limits)
+    if free and scope in ("global", "lamp"):
+        masks |= _top_together({path: values[path] for path in free}, target, alive, scaled=scope == "lamp")
+    elif free:
+        shares = _layer_counts(scope, {path: shapes[path] for path in free}, target, [limits[path] for path in free])
         for path, count in zip(free, shares, strict=True):
             if scope == "output":
                 masks[path] = top_per_output(values[path], count, alive[path], shapes[path][-1])
             else:
                 masks[path] = top(values[path], count, alive[path])
     return {path: masks[path].reshape(shapes[path]) for path in paths}
+
+
+def _flat(path: str, scores: Any) -> Float32[np.ndarray, " n"]:
+    """The scores of a layer in one row; ValueError for NaN."""
+    values = np.asarray(scores, np.float32).ravel()
+    if count := int(np.isnan(values).sum()):
+        raise ValueError(f"{count} scores of {path!r} are NaN; the loss or the weights are not finite.")
+    return values
+
+
+def _filled_up(counts: Mapping[str, int], limits: Mapping[str, int], target: int, most: int) -> dict[str, int]:
+    """Counts of layers with a sparsity of their own, raised by one or two each where the others have too few left.
+
+    Rounding in several layers and levels may ask the others for some weights more than they have, `most` in all;
+    what lacks more is an error of the caller's.
+    """
+    filled = dict(counts)
+    short = target - sum(counts.values()) - sum(limit for path, limit in limits.items() if path not in counts)
+    for path in [*counts, *counts] if short <= most else ():
+        if short > 0 and filled[path] < limits[path]:
+            filled[path], short = filled[path] + 1, short - 1
+    return filled
+
+
+def _top_together(
+    values: Mapping[str, np.ndarray], count: int, alive: Mapping[str, np.ndarray], *, scaled: bool
+) -> dict[str, Bool[np.ndarray, " n"]]:
+    """Masks of the `count` largest scores over all layers, with `scaled` after LAMP's scaling.
+
+    Raises:
+        ValueError: negative scores that are to be scaled.
+    """
+    if scaled:
+        negative = [path for path, scores in values.items() if (scores[alive[path]] < 0).any()]
+        if negative:
+            raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
+        values = {path: lamp(np.where(alive[path], scores, 0)) for path, scores in values.items()}
+    joined, among = (np.concatenate([arrays[path] for path in values]) for arrays in (values, alive))
+    ends = np.cumsum([scores.size for scores in values.values()])[:-1]
+    return dict(zip(values, np.split(top(joined, count, among), ends), strict=True))
 
 
 def layer_sparsities(paths: Mapping[str, Any], layers: Mapping[str, float]) -> dict[str, float]:

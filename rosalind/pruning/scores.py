@@ -18,15 +18,15 @@ Scores = dict[str, jax.Array]
 _jitted = functools.cache(jax.jit)
 
 
-def random(job: Scoring) -> Scores:
+def random(scoring: Scoring) -> Scores:
     """Uniform numbers in [0, 1), one key per layer: the control that every method must beat."""
-    kernels = job.kernels(job.trainable)
-    return {path: jax.random.uniform(path_key(job.key, path), leaf.shape) for path, leaf in kernels.items()}
+    kernels = scoring.kernels(scoring.trainable)
+    return {path: jax.random.uniform(path_key(scoring.key, path), leaf.shape) for path, leaf in kernels.items()}
 
 
-def magnitude(job: Scoring) -> Scores:
+def magnitude(scoring: Scoring) -> Scores:
     """|weight| (arXiv 1506.02626)."""
-    return {path: jnp.abs(leaf) for path, leaf in job.kernels(job.trainable).items()}
+    return {path: jnp.abs(leaf) for path, leaf in scoring.kernels(scoring.trainable).items()}
 
 
 @jax.jit
@@ -35,51 +35,51 @@ def _products(weights: Scores, slopes: Scores) -> Scores:
     return {path: jnp.abs(weight * slopes[path]) for path, weight in weights.items()}
 
 
-def _saliency(job: Scoring, step: int, train: bool) -> Scores:
+def _saliency(scoring: Scoring, step: int, train: bool) -> Scores:
     """|weight * gradient| of one batch, of the weights that are left."""
-    masked = job.masked
-    slopes = by_path(gradient(job.loss, train)(masked, job.state, job.batches(job.key, step)))
-    return _products(job.kernels(masked), slopes)
+    masked = scoring.masked
+    slopes = by_path(gradient(scoring.loss, train)(masked, scoring.state, scoring.batches(scoring.key, step)))
+    return _products(scoring.kernels(masked), slopes)
 
 
-def taylor(job: Scoring) -> Scores:
+def taylor(scoring: Scoring) -> Scores:
     """Mean over `score_batches` batches of (weight * gradient)^2, squared inside the mean (arXiv 1906.10771).
 
     In BatchNorm's evaluation mode: with batch statistics a filter's sum of weight * gradient is exactly
     zero, because a convolution before BatchNorm is scale invariant.
     """
-    saliencies = (_saliency(job, step, False) for step in range(job.options["score_batches"]))
+    saliencies = (_saliency(scoring, step, False) for step in range(scoring.options["score_batches"]))
     squares = (jax.tree.map(jnp.square, saliency) for saliency in saliencies)
     return functools.reduce(functools.partial(jax.tree.map, jnp.add), squares)
 
 
-def maggrad(job: Scoring) -> Scores:
+def maggrad(scoring: Scoring) -> Scores:
     """|weight * gradient| of one batch after training, with batch statistics by default (arXiv 2003.03033)."""
-    return _saliency(job, 0, job.options["statistics"] == "batch")
+    return _saliency(scoring, 0, scoring.options["statistics"] == "batch")
 
 
-def fisher(job: Scoring) -> Scores:
+def fisher(scoring: Scoring) -> Scores:
     """weight^2 times the empirical Fisher diagonal, over two (optimal brain damage; arXiv 1801.05787).
 
     The diagonal is the mean over `score_samples` samples of each one's squared gradient, in evaluation mode;
     squaring a batch's mean gradient instead would be smaller by its size.
     """
     total, count, step = None, 0, 0
-    masked = job.masked
-    while count < job.options["score_samples"]:
-        batch = job.batches(job.key, step)
+    masked = scoring.masked
+    while count < scoring.options["score_samples"]:
+        batch = scoring.batches(scoring.key, step)
         size = len(jax.tree.leaves(batch)[0])
         # Pieces, as every sample has a gradient of the model's size.
         for start in range(0, size, 32):
             piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
-            squared = squared_gradients(job.loss)(masked, job.state, piece)
+            squared = squared_gradients(scoring.loss)(masked, scoring.state, piece)
             total = squared if total is None else jax.tree.map(jnp.add, total, squared)
         count, step = count + size, step + 1
     weights = by_path(masked)
-    return {path: 0.5 * square / count * jnp.square(weights[path]) for path, square in job.kernels(total).items()}
+    return {path: 0.5 * square / count * jnp.square(weights[path]) for path, square in scoring.kernels(total).items()}
 
 
-def snip(job: Scoring) -> Scores:
+def snip(scoring: Scoring) -> Scores:
     """|weight * gradient| of one batch at initialisation (arXiv 1810.02340).
 
     In rounds, the gradient is that of what is left, times the dense weight (arXiv 2006.09081). BatchNorm and dropout
@@ -90,9 +90,9 @@ def snip(job: Scoring) -> Scores:
         ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
             zero: it would be removed whole, for no reason in the data.
     """
-    train = job.options["statistics"] == "batch"
-    slopes = by_path(gradient(job.loss, train)(job.masked, job.state, job.batches(job.key, 0)))
-    return _checked(_products(job.kernels(job.trainable), slopes))
+    train = scoring.options["statistics"] == "batch"
+    slopes = by_path(gradient(scoring.loss, train)(scoring.masked, scoring.state, scoring.batches(scoring.key, 0)))
+    return _checked(_products(scoring.kernels(scoring.trainable), slopes))
 
 
 def _checked(scores: Scores) -> Scores:
@@ -106,7 +106,7 @@ def _checked(scores: Scores) -> Scores:
     return scores
 
 
-def grasp(job: Scoring) -> Scores:
+def grasp(scoring: Scoring) -> Scores:
     """weight * (Hessian gradient), signed: the change of the gradient flow, at initialisation (arXiv 2002.07376).
 
     The gradient is summed over two batches, of logits divided by `temperature`; the largest are kept. Gradient and
@@ -115,18 +115,18 @@ def grasp(job: Scoring) -> Scores:
     Raises:
         ValueError: a layer whose scores are all exactly zero, see `snip`.
     """
-    tempered = job.functions.needed("tempered", "grasp")(job.options["temperature"])
-    halves = [job.batches(job.key, step) for step in range(2)]
-    masked = job.masked
-    slopes = [gradient(tempered, True)(masked, job.state, batch) for batch in halves]
+    tempered = scoring.functions.needed("tempered", "grasp")(scoring.options["temperature"])
+    halves = [scoring.batches(scoring.key, step) for step in range(2)]
+    masked = scoring.masked
+    slopes = [gradient(tempered, True)(masked, scoring.state, batch) for batch in halves]
     direction = jax.tree.map(jnp.add, *slopes)
-    if job.options["over"] == "weights":
-        direction = map_by_path(lambda path, x: x if path in job.masks else jnp.zeros_like(x), direction)
-    products = [curvature(tempered)(masked, job.state, batch, direction) for batch in halves]
-    return _checked(job.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)))
+    if scoring.options["over"] == "weights":
+        direction = map_by_path(lambda path, x: x if path in scoring.masks else jnp.zeros_like(x), direction)
+    products = [curvature(tempered)(masked, scoring.state, batch, direction) for batch in halves]
+    return _checked(scoring.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)))
 
 
-def synflow(job: Scoring) -> Scores:
+def synflow(scoring: Scoring) -> Scores:
     """|weight * d flow / d weight|, the flow of ones through absolute weights; no data (arXiv 2006.05467).
 
     BatchNorm's statistics are 0 and 1 whatever they are, as at initialisation. The authors' code takes the absolute
@@ -136,35 +136,35 @@ def synflow(job: Scoring) -> Scores:
         FloatingPointError: the flow overflows float32, as in very deep or wide networks.
         ValueError: a layer that no flow reaches.
     """
-    flow = job.functions.needed("flow", "synflow")
-    value, tree = flow_gradient(flow)(job.masked, job.state)
+    flow = scoring.functions.needed("flow", "synflow")
+    value, tree = flow_gradient(flow)(scoring.masked, scoring.state)
     if not bool(jnp.isfinite(value)):
         raise FloatingPointError(
             f"synflow's flow is {float(value)}: the products of absolute weights overflow float32. Scale the "
             "initial weights down, which changes no rank."
         )
     slopes = by_path(tree)
-    scores = _products(job.kernels(job.trainable), slopes)
-    return scores if any((~mask).any() for mask in job.masks.values()) else _checked(scores)
+    scores = _products(scoring.kernels(scoring.trainable), slopes)
+    return scores if any((~mask).any() for mask in scoring.masks.values()) else _checked(scores)
 
 
-def wanda(job: Scoring) -> Scores:
+def wanda(scoring: Scoring) -> Scores:
     """|weight| times the Euclidean norm of its input over `score_samples` samples (arXiv 2306.11695).
 
     Raises:
         ValueError: the model function `inputs` is missing or does not know a layer.
     """
-    squared_inputs = _jitted(job.functions.needed("inputs", "wanda"))
-    masked, total, count, step = job.masked, {}, 0, 0
-    while count < job.options["score_samples"]:
-        batch = job.batches(job.key, step)
-        squares = squared_inputs(masked, job.state, batch)
+    squared_inputs = _jitted(scoring.functions.needed("inputs", "wanda"))
+    masked, total, count, step = scoring.masked, {}, 0, 0
+    while count < scoring.options["score_samples"]:
+        batch = scoring.batches(scoring.key, step)
+        squares = squared_inputs(masked, scoring.state, batch)
         total = jax.tree.map(jnp.add, total, squares) if total else squares
         count, step = count + len(jax.tree.leaves(batch)[0]), step + 1
-    check_inputs(job.masks, total, job.protected)
+    check_inputs(scoring.masks, total, scoring.protected)
     # A protected layer stays whole whatever its scores are.
-    norms = {path: jnp.sqrt(total.get(path, jnp.zeros((1,) * mask.ndim))) for path, mask in job.masks.items()}
-    return {path: jnp.abs(w) * norms[path] for path, w in job.kernels(masked).items()}
+    norms = {path: jnp.sqrt(total.get(path, jnp.zeros((1,) * mask.ndim))) for path, mask in scoring.masks.items()}
+    return {path: jnp.abs(w) * norms[path] for path, w in scoring.kernels(masked).items()}
 
 
 def check_inputs(kernels: Iterable[str], inputs: Container[str], protected: Sequence[str]) -> None:

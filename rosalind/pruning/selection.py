@@ -20,8 +20,8 @@ Selection = tuple[Masks, Tree, tuple[str, ...]]
 
 def _scores(run: MethodRun, weights: Weights, current: Masks, scoring: CountedBatches, key: jax.Array) -> Any:
     assert run.recipe.score is not None
-    job = Scoring(*weights, run.loss, scoring, current, run.options, key, run.functions, run.groups, run.protected)
-    return run.recipe.score(job)
+    scored = Scoring(*weights, run.loss, scoring, current, run.options, key, run.functions, run.groups, run.protected)
+    return run.recipe.score(scored)
 
 
 def select_weights(

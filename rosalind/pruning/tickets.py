@@ -18,8 +18,8 @@ from rosalind.training import Tree, by_path, map_by_path
 def binarise(weight: jax.Array, mask: jax.Array) -> jax.Array:
     """alpha * sign(weight) * mask with the gain alpha = mean |weight| over the kept weights.
 
-    That gain is the one with the least squared distance to the kept weights; a layer that keeps nothing
-    is zero.
+    Both arrays are of one layer and have one shape; the mask is True where a weight is kept. That gain is the one
+    with the least squared distance to the kept weights; a layer that keeps nothing is zero.
 
     >>> binarise(jnp.array([1.0, -3.0, 2.0]), jnp.array([True, True, False])).tolist()
     [2.0, -2.0, 0.0]

@@ -42,7 +42,7 @@ def add_gradients(inverse: jax.Array, gradients: jax.Array, total: jax.Array) ->
     return jax.lax.scan(one, inverse, gradients)[0]
 
 
-def inverse_fisher(job: Scoring) -> dict[str, jax.Array]:
+def inverse_fisher(scoring: Scoring) -> dict[str, jax.Array]:
     """float32[blocks, b, b] per path: the inverse empirical Fisher matrix, BatchNorm in evaluation mode.
 
     From `score_samples` gradients, each of `fisher_batch` samples, of weights that are not removed.
@@ -50,14 +50,15 @@ def inverse_fisher(job: Scoring) -> dict[str, jax.Array]:
     Raises:
         ValueError: `fisher_batch` is larger than a batch.
     """
-    size, together = job.options["block"], job.options["fisher_batch"]
-    total, masked = job.options["score_samples"], job.masked
+    size, together = scoring.options["block"], scoring.options["fisher_batch"]
+    total, masked = scoring.options["score_samples"], scoring.masked
     inverse = {
-        path: inverse_start(-(-mask.size // size), size, job.options["damping"]) for path, mask in job.masks.items()
+        path: inverse_start(-(-mask.size // size), size, scoring.options["damping"])
+        for path, mask in scoring.masks.items()
     }
     done = step = 0
     while done < total:
-        batch = job.batches(job.key, step)
+        batch = scoring.batches(scoring.key, step)
         samples = len(jax.tree.leaves(batch)[0])
         whole = samples // together * together
         if not whole:
@@ -66,8 +67,8 @@ def inverse_fisher(job: Scoring) -> dict[str, jax.Array]:
         for start in range(0, min(whole, (total - done) * together), 32 * together):
             stop = min(start + 32 * together, whole, start + (total - done) * together)
             piece = jax.tree.map(lambda x, a=start, b=stop: x[a:b], batch)
-            slopes = by_path(grouped_gradients(job.loss, together)(masked, job.state, piece))
-            for path, mask in job.masks.items():
+            slopes = by_path(grouped_gradients(scoring.loss, together)(masked, scoring.state, piece))
+            for path, mask in scoring.masks.items():
                 alive = jnp.where(jnp.asarray(mask), slopes[path], 0)
                 pieces = jax.vmap(lambda g: blocks_of(g, size))(alive)
                 inverse[path] = add_gradients(inverse[path], pieces, jnp.float32(total))
@@ -94,27 +95,27 @@ def correction(weight: Any, inverse: jax.Array, removed: Any) -> jax.Array:
     return moved.ravel()[: np.size(weight)].reshape(np.shape(weight))
 
 
-def woodfisher(job: Scoring) -> dict[str, jax.Array] | tuple[dict[str, jax.Array], Callable[[Masks], Tree]]:
+def woodfisher(scoring: Scoring) -> dict[str, jax.Array] | tuple[dict[str, jax.Array], Callable[[Masks], Tree]]:
     """weight^2 / (2 F^-1_qq): the loss that removing a weight costs when the others may make up for it.
 
     With the option `correct`, the weights that stay are moved by `correction` (arXiv 2004.14340); without
     it, only the choice is the method's.
     """
-    inverse = inverse_fisher(job)
+    inverse = inverse_fisher(scoring)
     scores = {}
-    for path, weight in job.kernels(job.masked).items():
+    for path, weight in scoring.kernels(scoring.masked).items():
         diagonal = jnp.diagonal(inverse[path], axis1=1, axis2=2).ravel()[: weight.size]
         scores[path] = jnp.square(weight) / (2 * diagonal.reshape(weight.shape))
-    if not job.options["correct"]:
+    if not scoring.options["correct"]:
         return scores
 
     def corrected(chosen: Masks) -> Tree:
         def one(path: str, weight: jax.Array) -> jax.Array:
             if path not in chosen:
                 return weight
-            removed = jnp.asarray(np.asarray(job.masks[path]) & ~chosen[path])
+            removed = jnp.asarray(np.asarray(scoring.masks[path]) & ~chosen[path])
             return jnp.where(chosen[path], weight + correction(weight, inverse[path], removed), 0)
 
-        return map_by_path(one, job.trainable)
+        return map_by_path(one, scoring.trainable)
 
     return scores, corrected

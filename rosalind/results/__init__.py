@@ -11,7 +11,6 @@ from rosalind.results.arrays import (
     save_array,
     save_arrays,
 )
-from rosalind.results.claims import claim, remove_abandoned
 from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Damaged,
@@ -24,6 +23,7 @@ from rosalind.results.files import (
     save_json,
 )
 from rosalind.results.joined import join
+from rosalind.results.leases import lease, remove_abandoned
 from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
 from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
@@ -60,7 +60,6 @@ __all__ = [
     "check_derived",
     "check_name",
     "check_writable",
-    "claim",
     "class_angle",
     "confidence",
     "correct",
@@ -71,6 +70,7 @@ __all__ = [
     "geometry_file",
     "hash_arrays",
     "join",
+    "lease",
     "load",
     "load_array",
     "load_arrays",

@@ -66,8 +66,8 @@ def _directory(file: IO[bytes], size: int) -> dict[str, tuple[int, int, int]] | 
     tail = _at(file, max(size - 4096, 0), 4096)
     if len(tail) < _END.size:
         return None
-    mark, disk, _, here, count, length, start, comment = _END.unpack_from(tail, len(tail) - _END.size)
-    if mark != b"PK\5\6" or disk or comment or here != count or start + length + _END.size != size:
+    mark, disk, _, on_this_disk, count, length, start, comment = _END.unpack_from(tail, len(tail) - _END.size)
+    if mark != b"PK\5\6" or disk or comment or on_this_disk != count or start + length + _END.size != size:
         return None
     if length + _END.size > len(tail):
         tail = _at(file, start, length + _END.size)

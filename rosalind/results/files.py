@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rosalind.results import claims
+from rosalind.results import leases
 
 
 class Damaged(ValueError):
@@ -23,7 +23,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Yields a temporary path in the same folder, which is made if it is missing. It takes the name `path` when the
     block ends, when it is on the disk as a whole, and is removed where the block raises. Its name has the process,
-    see `claims.remove_abandoned`, and is random: threads, and containers that share a folder, have equal process ids.
+    see `leases.remove_abandoned`, and is random: threads, and containers that share a folder, have equal process ids.
 
     Args:
         path: of the finished file.
@@ -41,7 +41,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     ('whole', 1)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = claims.temporary(path)
+    temporary = leases.temporary(path)
     try:
         yield temporary
         with open(temporary, "rb+") as file:

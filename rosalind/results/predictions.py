@@ -32,9 +32,7 @@ def read_predictions(
         FileNotFoundError, Damaged: see `load_arrays`.
         ValueError: what is missing, of another length, out of range, or does not fit the study or each other.
     """
-    infos = {**results.conditions, **results.shifts}
-    if condition not in infos:
-        raise ValueError(f"predictions of {network!r} must be under a condition of the study, got {condition!r}.")
+    results.check_ids(conditions=[condition], own_samples=True)
     where = f"{network!r} under {condition}"
     given = _read(where, source)
     if "id" not in given or not {"prediction", "logits"} & given.keys():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.config import unknown
 from rosalind.results.arrays import directory_hash, load_array, load_arrays
 from rosalind.results.files import Damaged, load_json
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
@@ -116,6 +117,7 @@ class Results:
 
     @property
     def class_names(self) -> list[str]:
+        """Names of the classes, in the order of labels and logits."""
         return self.study["class_names"]
 
     @property
@@ -123,6 +125,19 @@ class Results:
         """The data set in words: its name, and the folder it was read from if there is one."""
         folder = self.study["data"]["folder"]
         return self.study["dataset"] + (f" ({Path(folder).name})" if folder else "")
+
+    def check_ids(
+        self, *, networks: Iterable[str] = (), conditions: Iterable[str] = (), own_samples: bool = False
+    ) -> None:
+        """Raise ValueError for an id that the study does not have, with the nearest one and what could not be read.
+
+        Conditions may be shifts where `own_samples` is set.
+        """
+        known = {**self.conditions, **(self.shifts if own_samples else {})}
+        for kind, ids, infos in (("network", networks, self.networks), ("condition", conditions, known)):
+            for id_ in ids:
+                if id_ not in infos:
+                    raise ValueError(" ".join([f"{self.folder}: {unknown(kind, id_, infos)}", *self.problems]))
 
     def has(self, network: str, condition: str) -> bool:
         """True where a cell has been measured."""

@@ -159,6 +159,7 @@ class ConditionInfo:
 
     @property
     def is_corruption(self) -> bool:
+        """True of a corruption, built in or of a user's own."""
         return self.kind == "corruption"
 
     @property

@@ -113,7 +113,11 @@ def check_arrays(path: Path, arrays: Mapping[str, np.ndarray], axes: Mapping[str
 
 
 def check_geometry(path: Path, arrays: Mapping[str, np.ndarray], samples: int, classes: int) -> None:
-    """Check the arrays of a cell against the samples and the classes of the study; raises Damaged."""
+    """Check the arrays of a cell, see `GEOMETRY`, against the numbers of samples and classes of the study.
+
+    Raises:
+        Damaged: another number of samples or axes, text, or a class outside -1 .. classes - 1.
+    """
     sizes = {key: (samples, *[None] * (count - 1)) for key, count in GEOMETRY.items()}
     sizes |= {"class_id": (samples, None), "logsumexp": (samples,), "brier": (samples,)}
     check_arrays(path, arrays, sizes)

@@ -21,6 +21,11 @@ class Mismatch(ValueError):
 def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndarray]) -> None:
     """Make a study folder, or check that an existing one is of the same data.
 
+    Args:
+        folder: made if missing.
+        study: of `study.json`: `dataset`, `dataset_hash`, `seed` and `table` must be those of an existing one.
+        samples: `id` int32[n], `label` int16[n] and `subset` int32[m] of the test samples.
+
     Raises:
         Mismatch: the folder holds a study of another data set, draw seed or table.
     """
@@ -78,9 +83,8 @@ def add_network(
         raise ValueError(f"network {name!r} lacks {missing}; got {sorted(arrays)}.")
     check_head(name, arrays["head/kernel"], arrays["head/bias"], len(study_results.class_names))
     cells, count = cells or {}, len(study_results.labels)
+    study_results.check_ids(conditions=cells)
     for condition, cell in cells.items():
-        if condition not in study_results.conditions:
-            raise ValueError(f"the study has no condition {condition!r}; it has {list(study_results.conditions)}.")
         for key, axes in GEOMETRY.items():
             if key not in cell or np.ndim(cell[key]) != axes or len(cell[key]) != count:
                 raise ValueError(f"{key!r} of {name!r} under {condition} must have {count} samples and {axes} axes.")

@@ -179,7 +179,7 @@ def measure(
 
     False where another process is doing it. RuntimeError names the networks that failed; the others are measured.
     """
-    with results.claim(folder, f"measure.{planned.condition.id}") as is_ours:
+    with results.lease(folder, f"measure.{planned.condition.id}") as is_ours:
         if is_ours:
             _measure(study, folder, planned, names, advance)
     return is_ours
@@ -226,6 +226,9 @@ def condition_images(
         rows: positions in the test split, or in the condition's own samples.
         network: the network to attack.
         largest: shrink images to so many pixels.
+
+    Returns:
+        uint8[m, h, w, c], those of an attack rounded to 255 levels, with the labels int32[m] and ids int32[m].
     """
     split = conditions.source_images(planned, dataset.test)
     key = planning.draw_key(dataset, planned.condition)

@@ -36,7 +36,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     if study.umap and importlib.util.find_spec("umap") is None:
         raise ValueError("umap must be False without its package, got True; pip install 'rosalind[umap]' brings it.")
     if study.attributions:
-        _check_among("attribution_conditions", "conditions", study.attribution_conditions, _ids(study))
+        _check_among("attribution_conditions", "condition", study.attribution_conditions, _ids(study))
     dataset = planning.load(study.data)
     _check_pairs(study, dataset)
     side = min(dataset.image_shape[:2])
@@ -64,10 +64,7 @@ def _ids(study: Study) -> list[str]:
 def _check_among(field: str, kind: str, given: Sequence[str], allowed: Sequence[str]) -> None:
     """Raise ValueError, which names the field, for ids of networks or conditions that the study does not have."""
     if absent := [name for name in given if name not in allowed]:
-        raise ValueError(
-            f"{field} must be ids of the study's {kind}, got {absent}; "
-            f"allowed: {', '.join(allowed[:20])}{', ...' if len(allowed) > 20 else ''}."
-        )
+        raise ValueError(f"{field} must be ids of the study's {kind}s: {unknown(kind, absent[0], allowed)}")
 
 
 def _check_labels(study: Study) -> None:
@@ -109,7 +106,7 @@ def _check_diagnostics(study: Study) -> None:
     ids = _ids(study)
     for diagnosis in study.diagnostics:
         diagnostics.plan(diagnosis)
-        _check_among(f"diagnostics: `under` of {diagnosis.id}", "conditions", diagnosis.under, ids)
+        _check_among(f"diagnostics: `under` of {diagnosis.id}", "condition", diagnosis.under, ids)
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
         raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
 
@@ -121,7 +118,7 @@ def _check_pairs(study: Study, dataset: data.Dataset) -> None:
     tasks = [task for part in planning.tasks(study) for task in part]
     names = {name for task in tasks for name in planning.expected(study, dataset, task)}
     given = {name for pair in study.attribution_pairs for name in pair}
-    _check_among("attribution_pairs", "networks", sorted(given), sorted(names))
+    _check_among("attribution_pairs", "network", sorted(given), sorted(names))
 
 
 def _check_model(study: Study) -> None:

@@ -37,13 +37,13 @@ def _by_seed(study_results: Results, deck: Deck) -> tuple[dict[int | None, list[
     by_seed: dict[int | None, dict[str, str]] = {}
     for name, info in study_results.networks.items():
         by_seed.setdefault(info.seed, {})[_place(info)] = name
-    places = {place for found in by_seed.values() for place in found}
+    places = {place for members in by_seed.values() for place in members}
     ensembles.check(deck, places, len(study_results.class_names))
     complete, lacking = {}, []
-    for seed, found in by_seed.items():
-        missing = [member for member in deck.members if member not in found]
+    for seed, members in by_seed.items():
+        missing = [member for member in deck.members if member not in members]
         if not missing:
-            complete[seed] = [found[member] for member in deck.members]
+            complete[seed] = [members[member] for member in deck.members]
         elif len(missing) < len(deck.members):
             words = f"deck {deck.label!r} lacks {missing} of seed {seed}; make them first, or leave them out."
             lacking.append(words)
@@ -173,7 +173,7 @@ def of_study(study: Study, folder: Path) -> Iterator[tuple[str, Exception]]:
     """Make the decks of a study; names and errors of those that could not be."""
     for deck in study.decks:
         try:
-            with results.claim(folder, f"deck.{deck.label}") as is_ours:
+            with results.lease(folder, f"deck.{deck.label}") as is_ours:
                 if not is_ours:
                     continue
                 study_results = results.load(folder)

@@ -20,7 +20,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.results import Results
 from rosalind.study import cells, network_files, pool, units
-from rosalind.study.subjects import Made, computed, name_of
+from rosalind.study.subjects import DiagnosticTask, computed, name_of
 from rosalind.study.units import Unit
 
 LONGEST = 200
@@ -64,13 +64,13 @@ def diagnose(
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
     for diagnosis in chosen:
         diagnostics.plan(diagnosis)
-    work = [made for diagnosis in chosen for made in _planned(study_results, diagnosis, networks)]
+    work = [task for diagnosis in chosen for task in _planned(study_results, diagnosis, networks)]
     cells.dataset_of(study_results)
     with pool.processes(jobs) as own_executor:
         failures = _carry_out(study_results, work, executor or own_executor)
     if failures:
         raise units.Incomplete(failures, study_results) from next(iter(failures.values()))
-    return [made.path(folder) for made in work]
+    return [task.path(folder) for task in work]
 
 
 def of_study(
@@ -86,19 +86,19 @@ def of_study(
     return _carry_out(study_results, work, executor)
 
 
-def _carry_out(study_results: Results, work: list[Made], executor: Executor | None) -> dict[str, Exception]:
+def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Executor | None) -> dict[str, Exception]:
     folder, config = study_results.folder, Data(**study_results.study["data"])
     digests = {name: info.hash for name, info in study_results.networks.items()}
-    todo = [made for made in work if not _is_made(folder, made, digests)]
-    jobs = [Unit(made.name, 1, (folder, config, made, digests)) for made in todo]
+    todo = [task for task in work if not _is_made(folder, task, digests)]
+    pending = [Unit(task.name, 1, (folder, config, task, digests)) for task in todo]
     _warn_of_training(study_results, todo)
-    with Progress("diagnosing", len(jobs), unit="files", parts=units.amounts(jobs)) as progress:
+    with Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending)) as progress:
         # Callables cannot be sent to a process.
-        is_callable = lambda made: isinstance(made.network, Imported) or isinstance(made.dense, Imported)
-        here = [unit for unit, made in zip(jobs, todo, strict=True) if is_callable(made)]
-        rest = [unit for unit in jobs if unit not in here]
-        failures = units.each(None, _make, here, progress) | units.each(executor, _make, rest, progress)
-    gives_numbers = any(not given.axes for made in todo for given in diagnostics.plan(made.diagnosis)[0].gives.values())
+        is_callable = lambda task: isinstance(task.network, Imported) or isinstance(task.dense, Imported)
+        local = [unit for unit, task in zip(pending, todo, strict=True) if is_callable(task)]
+        rest = [unit for unit in pending if unit not in local]
+        failures = units.each(None, _make, local, progress) | units.each(executor, _make, rest, progress)
+    gives_numbers = any(not given.axes for task in todo for given in diagnostics.plan(task.diagnosis)[0].gives.values())
     if gives_numbers and (folder / "comparison" / "predictors.csv").exists():
         # It holds numbers of diagnostics too, and the other tables stay as they are.
         try:
@@ -108,21 +108,23 @@ def _carry_out(study_results: Results, work: list[Made], executor: Executor | No
     return failures
 
 
-def _warn_of_training(study_results: Results, todo: Iterable[Made]) -> None:
+def _warn_of_training(study_results: Results, todo: Iterable[DiagnosticTask]) -> None:
     """Say on stderr which diagnostics train for longer than a network did, and for how long."""
-    counts = Counter(made.diagnosis.id for made in todo)
-    for made in {made.diagnosis.id: made for made in todo}.values():
-        diagnostic, options = diagnostics.plan(made.diagnosis)
-        if diagnostic.epochs is None or isinstance(made.network, Imported):
+    counts = Counter(task.diagnosis.id for task in todo)
+    for task in {task.diagnosis.id: task for task in todo}.values():
+        diagnostic, options = diagnostics.plan(task.diagnosis)
+        if diagnostic.epochs is None or isinstance(task.network, Imported):
             continue
-        epochs, trained = diagnostic.epochs(options), study_results.networks[made.network].budget.get("epochs")
+        epochs, trained = diagnostic.epochs(options), study_results.networks[task.network].budget.get("epochs")
         if trained is None or epochs > trained:
-            known = "" if trained is None else f"; {made.network} was trained for {trained:g}"
-            files = counts[made.diagnosis.id]
-            print(f"{made.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{known}.", file=sys.stderr)
+            known = "" if trained is None else f"; {task.network} was trained for {trained:g}"
+            files = counts[task.diagnosis.id]
+            print(f"{task.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{known}.", file=sys.stderr)
 
 
-def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None) -> list[Made]:
+def _planned(
+    study_results: Results, diagnosis: Diagnosis, networks: Sequence[str | Imported] | None
+) -> list[DiagnosticTask]:
     """The files of a diagnosis; ValueError for what cannot be made."""
     diagnostic, _ = diagnostics.plan(diagnosis)
     infos = study_results.networks
@@ -136,9 +138,7 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             raise ValueError(f"{study_results.folder} has not {kind} whose weights are stored.")
     under: list[Planned | None] = [None]
     if diagnostic.under:
-        if missing := [c for c in diagnosis.under if c not in study_results.conditions]:
-            allowed = ", ".join(list(study_results.conditions)[:20])
-            raise ValueError(f"under must be conditions of the study with its own samples, got {missing}; {allowed}.")
+        study_results.check_ids(conditions=diagnosis.under)
         under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
         own = [p.condition.id for p in under if p and not _is_shared(p) and not (diagnostic.attacks and _attacks(p))]
         if own and diagnostic.of == "pair":
@@ -152,13 +152,13 @@ def _planned(study_results: Results, diagnosis: Diagnosis, networks: Sequence[st
             first, _, other = network.partition(":")
         _check_ends(study_results, diagnosis.id, diagnostic, first, other)
         ends.append((first, other))
-    made = []
+    tasks = []
     dense = _dense(study_results, [first for first, _ in ends], diagnosis.id) if diagnostic.asks_dense else {}
     for first, other in ends:
-        made += [Made(diagnosis, first, other, planned, dense.get(name_of(first))) for planned in under]
-    if long := [m.path(study_results.folder).stem for m in made if len(m.path(study_results.folder).stem) > LONGEST]:
+        tasks += [DiagnosticTask(diagnosis, first, other, planned, dense.get(name_of(first))) for planned in under]
+    if long := [m.path(study_results.folder).stem for m in tasks if len(m.path(study_results.folder).stem) > LONGEST]:
         raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
-    return made
+    return tasks
 
 
 def _is_shared(planned: Planned) -> bool:
@@ -175,10 +175,7 @@ def _check_ends(
     study_results: Results, diagnosis: str, diagnostic: Diagnostic, network: str | Imported, other: str | None
 ) -> None:
     infos, name = study_results.networks, name_of(network)
-    for end in (name, *([other] if other is not None else [])):
-        if end not in infos:
-            words = f"{study_results.folder} has no network {end!r}; it has {', '.join(infos)}."
-            raise ValueError(" ".join([words, *study_results.problems]))
+    study_results.check_ids(networks=[name] if other is None else [name, other])
     if (other is None) == (diagnostic.of == "pair"):
         wanted = "A:B, the way between two networks" if diagnostic.of == "pair" else "one network"
         raise ValueError(f"{diagnosis} is of {wanted}, got {name if other is None else f'{name}:{other}'!r}.")
@@ -208,12 +205,12 @@ def _check_parts(diagnosis: str, diagnostic: Diagnostic, network: Imported) -> N
         raise ValueError(f"{diagnosis} needs {wanted} of imported.Imported, which {network.name!r} lacks.")
 
 
-def _score(made: Made) -> str | None:
+def _score(task: DiagnosticTask) -> str | None:
     """`log probability` of a file that attributes this and not a logit, else None."""
-    needs = diagnostics.plan(made.diagnosis)[0].needs
-    if needs != "gradient" or not isinstance(made.network, Imported):
+    needs = diagnostics.plan(task.diagnosis)[0].needs
+    if needs != "gradient" or not isinstance(task.network, Imported):
         return None
-    is_other = diagnostics.explains_log_probability(network_files.callable_network(made.network))
+    is_other = diagnostics.explains_log_probability(network_files.callable_network(task.network))
     return results.LOG_PROBABILITY if is_other else None
 
 
@@ -256,36 +253,36 @@ def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
     return [f"{a}:{b}" for a, b in pairs if b is not None and infos[a].architecture == infos[b].architecture]
 
 
-def _provenance(made: Made, digests: Mapping[str, str]) -> dict[str, Any]:
+def _provenance(task: DiagnosticTask, digests: Mapping[str, str]) -> dict[str, Any]:
     """What the JSON beside the arrays says; its fingerprint is of all that determines them."""
-    diagnostic, options = diagnostics.plan(made.diagnosis)
-    name = made.diagnosis.name
+    diagnostic, options = diagnostics.plan(task.diagnosis)
+    name = task.diagnosis.name
     parts: dict[str, Any] = {
-        "id": made.diagnosis.id,
+        "id": task.diagnosis.id,
         "name": name,
         "options": dict(sorted(options.items())),
-        "network": name_of(made.network),
-        "network_hash": digests[name_of(made.network)],
-        "other": made.other,
-        "other_hash": None if made.other is None else digests[made.other],
-        "condition": made.planned.condition.id if made.planned else None,
+        "network": name_of(task.network),
+        "network_hash": digests[name_of(task.network)],
+        "other": task.other,
+        "other_hash": None if task.other is None else digests[task.other],
+        "condition": task.planned.condition.id if task.planned else None,
     }
     of = [diagnostic.version, definition(name) if is_outside(name) else None]
-    of += [] if made.dense is None else [digests[name_of(made.dense)]]
-    score = _score(made)
+    of += [] if task.dense is None else [digests[name_of(task.dense)]]
+    score = _score(task)
     of += [] if score is None else [score]
     bound = lambda value: value if np.isfinite(value) else None
     gives = {
         key: {**dataclasses.asdict(given), "axes": list(given.axes), "low": bound(given.low), "high": bound(given.high)}
         for key, given in diagnostic.gives.items()
     }
-    said = {} if score is None else {"score": score}
-    return {**parts, **said, "fingerprint": fingerprint([parts, *of]), "gives": gives}
+    scored = {} if score is None else {"score": score}
+    return {**parts, **scored, "fingerprint": fingerprint([parts, *of]), "gives": gives}
 
 
-def _is_made(folder: Path, made: Made, digests: Mapping[str, str]) -> bool:
+def _is_made(folder: Path, task: DiagnosticTask, digests: Mapping[str, str]) -> bool:
     """True where a file is there and whole, and was made of what it would be made of now."""
-    path = made.path(folder)
+    path = task.path(folder)
     if not path.with_suffix(".json").exists():
         return False
     try:
@@ -293,18 +290,20 @@ def _is_made(folder: Path, made: Made, digests: Mapping[str, str]) -> bool:
     except results.Damaged as error:
         results.move_aside(path.with_suffix(".json"), error)
         return False
-    return stored.fingerprint == _provenance(made, digests)["fingerprint"] and results.readable(path)
+    return stored.fingerprint == _provenance(task, digests)["fingerprint"] and results.readable(path)
 
 
-def _make(folder: Path, config: Data, made: Made, digests: Mapping[str, str], advance: Advance | None = None) -> bool:
+def _make(
+    folder: Path, config: Data, task: DiagnosticTask, digests: Mapping[str, str], advance: Advance | None = None
+) -> bool:
     """Compute one file; False where another process is at it."""
-    path = made.path(folder)
-    with results.claim(folder, f"diagnostics.{fingerprint([made.diagnosis.id, path.stem])}") as is_ours:
-        if is_ours and not _is_made(folder, made, digests):
+    path = task.path(folder)
+    with results.lease(folder, f"diagnostics.{fingerprint([task.diagnosis.id, path.stem])}") as is_ours:
+        if is_ours and not _is_made(folder, task, digests):
             report = advance or (lambda amount, note: None)
-            arrays = computed(folder, config, made, lambda part: report(part, made.name))
+            arrays = computed(folder, config, task, lambda part: report(part, task.name))
             path.with_suffix(".json").unlink(missing_ok=True)
             results.save_arrays(path, arrays, replace=True)
             # With the JSON the file is finished.
-            results.save_json(path.with_suffix(".json"), _provenance(made, digests), replace=True)
+            results.save_json(path.with_suffix(".json"), _provenance(task, digests), replace=True)
     return is_ours

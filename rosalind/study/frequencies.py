@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rosalind import conditions, measuring, results
+from rosalind.conditions.attacks import frequencies
 from rosalind.config import Condition
 from rosalind.imported import Imported
 from rosalind.progress import Progress
@@ -22,7 +23,7 @@ def frequency_maps(
         networks: their ids, or of those made elsewhere what was given to `add_network`, as their weights are not
             stored; None takes those of the first seed whose weights are.
         strength: Euclidean length of the noise per channel, pixels in [0, 1].
-        images: how many test images, stratified by class.
+        images: number of test images, stratified by class.
 
     Returns:
         `fourier/<network>-<strength>.npz` of each network, unless it was there: `error` float32[h, w] in [0, 1],
@@ -37,9 +38,8 @@ def frequency_maps(
     study_results = results.load(folder)
     if not strength > 0 or images < 1:
         raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
-    infos = study_results.networks
     if networks is None:
-        trained = {name: info.seed for name, info in infos.items() if not info.is_imported}
+        trained = {name: info.seed for name, info in study_results.networks.items() if not info.is_imported}
         # A folder that `create` began lists no seeds.
         first = [*study_results.study["seeds"], *trained.values()][:1]
         networks = [name for name, seed in trained.items() if seed in first]
@@ -49,14 +49,11 @@ def frequency_maps(
         )
     given = {network if isinstance(network, str) else network.name: network for network in networks}
     names = list(given)
-    unknown = [name for name in names if name not in infos]
-    if unknown:
-        words = f"{folder} has no network {unknown[0]!r}; it has {', '.join(infos)}."
-        raise ValueError(" ".join([words, *study_results.problems]))
+    study_results.check_ids(networks=names)
     dataset = cells.dataset_of(study_results)
     samples = dataset.test.take(planning.stratified_rows(dataset, images))
     height, width = dataset.image_shape[:2]
-    waves = conditions.attacks.frequencies(height, width)
+    waves = frequencies(height, width)
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in names}
     todo = [name for name in names if not results.readable(paths[name], ("error",))]
     key = planning.draw_key(dataset, Condition("fourier", strength))

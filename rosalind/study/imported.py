@@ -12,7 +12,7 @@ import numpy as np
 from rosalind import conditions, data, geometry, imported, measures, measuring, results
 from rosalind.analysis import zoo
 from rosalind.conditions import Network
-from rosalind.config import CLEAN, Condition, Data, Study
+from rosalind.config import CLEAN, Condition, Data, Study, unknown
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -157,8 +157,8 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
         if not possible:
             network = waiting[0]
             raise ValueError(
-                f"parent of {network.name!r} must be another network of the study or of this call, "
-                f"got {network.parent!r}; known: {', '.join([*study_results.networks, *names])}."
+                f"parent of {network.name!r} must be another network of the study or of this call: "
+                + unknown("network", str(network.parent), known | set(names) - {network.name})
             )
         known |= {network.name for network in possible}
         waiting = [network for network in waiting if network not in possible]

@@ -47,13 +47,8 @@ def attribute_cell(
     """`attribute`, where `advance` counts the samples."""
     folder = Path(folder)
     study_results = results.load(folder)
-    problems = study_results.problems
-    for kind, name, infos in (
-        ("network", network if isinstance(network, str) else network.name, study_results.networks),
-        ("condition", condition, study_results.conditions),
-    ):
-        if name not in infos:
-            raise ValueError(" ".join([f"{folder} has no {kind} {name!r}; it has {', '.join(infos)}.", *problems]))
+    name = network if isinstance(network, str) else network.name
+    study_results.check_ids(networks=[name], conditions=[condition])
     dataset = cells.dataset_of(study_results)
     if ids is None:
         ids = tuple(dataset.test.ids[planning.stratified_rows(dataset, 12)].tolist())
@@ -134,7 +129,7 @@ def _attribute_unit(
     study: Study, folder: Path, network: str, planned: Planned, ids: tuple[int, ...], advance: Advance | None = None
 ) -> bool:
     """`attribute_some`, unless another process is at it: then False."""
-    with results.claim(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
+    with results.lease(folder, f"maps.{network}.{planned.condition.id}") as is_ours:
         if is_ours:
             dataset = planning.load(study.data)
             attribute_some(dataset, folder, network, planned, ids, advance or (lambda amount, note: None))

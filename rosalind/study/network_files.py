@@ -61,7 +61,7 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
 
 
 def check_hash(path: Path, arrays: Mapping[str, np.ndarray], digest: str | None) -> None:
-    """Raise Damaged unless arrays are those whose hash was recorded: files that were swapped, replaced or edited."""
+    """Raise Damaged unless arrays have the hash that was recorded (`results.hash_arrays`); a file may be edited."""
     if (current := results.hash_arrays(arrays)) != digest:
         raise results.Damaged(
             f"{path} holds other arrays than were stored under this name (hash {current}, recorded {digest})."
@@ -94,7 +94,7 @@ def revision() -> str | None:
 
 
 def reference_arrays(kernel: ArrayLike, bias: ArrayLike, reference: geometry.Reference) -> dict[str, Any]:
-    """The stored arrays that geometry needs of a network: its head, and the reference of its clean features."""
+    """The stored arrays that geometry needs of a network: its head, kernel [d, c] and bias [c], and its reference."""
     return {
         "head/kernel": np.asarray(kernel),
         "head/bias": np.asarray(bias),

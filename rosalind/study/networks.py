@@ -275,7 +275,7 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
 
 def train(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> bool:
     """Make the networks of a task that are missing; False where another process is making them."""
-    with results.claim(folder, f"train.{planning.name_of(study, task)}") as is_ours:
+    with results.lease(folder, f"train.{planning.name_of(study, task)}") as is_ours:
         if is_ours:
             (prune if task.method is not None else train_dense)(study, folder, task, advance, fit)
     return is_ours

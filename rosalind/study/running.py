@@ -100,7 +100,7 @@ def run(
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
 
-    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.claim`.
+    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
     """
     folder = Path(folder)
     if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
@@ -151,17 +151,7 @@ def _carry_out(
     names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
     for name in names:
         network_files.name_damaged_records(folder, name)
-    digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
-    waiting = [
-        planned
-        for planned in conditions
-        if cells.lacks_thumbnails(study, dataset, folder, planned)
-        or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
-    ]
-    if waiting:
-        work = [Unit(p.condition.id, len(names), (study, folder, p, names)) for p in waiting]
-        with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
-            failures |= units.each(executor, cells.measure, work, progress)
+    failures |= _measure(study, dataset, folder, conditions, names, executor)
     failures |= dict(decks.of_study(study, folder))
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     if study.diagnostics:
@@ -180,6 +170,28 @@ def _carry_out(
     if not failures:
         return study_results
     raise Incomplete(failures, study_results) from next(iter(failures.values()))
+
+
+def _measure(
+    study: Study,
+    dataset: data.Dataset,
+    folder: Path,
+    conditions: Sequence[Planned],
+    names: tuple[str, ...],
+    executor: Executor | None,
+) -> dict[str, Exception]:
+    """Measure the networks under every condition that lacks cells or thumbnails; errors by name."""
+    digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
+    work = [
+        Unit(planned.condition.id, len(names), (study, folder, planned, names))
+        for planned in conditions
+        if cells.lacks_thumbnails(study, dataset, folder, planned)
+        or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
+    ]
+    if not work:
+        return {}
+    with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
+        return units.each(executor, cells.measure, work, progress)
 
 
 def _train(
@@ -293,7 +305,7 @@ OF_SUMMARY = ("redundancy", "predictors")
 def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
     while True:
-        with results.claim(folder, "compare") as is_ours:
+        with results.lease(folder, "compare") as is_ours:
             if is_ours:
                 return _compare(folder, umap, executor)
         time.sleep(units.PAUSE)

@@ -85,7 +85,7 @@ def side_by_side(functions: Sequence[Callable[[Fit], Any]], together: Together) 
                 for number, answer in zip(numbers, answers, strict=True):
                     note(number, threads[number].resume(answer))
     finally:
-        # Their `with` blocks end: claims are given back.
+        # Their `with` blocks end: leases are given back.
         for number in waiting:
             threads[number].resume(_Ended())
     return [thread.outcome for thread in threads]

@@ -22,8 +22,15 @@ SAMPLES = 500
 
 
 @dataclasses.dataclass(frozen=True)
-class Made:
-    """What one file is made of; `network` and `dense` are names, or networks made elsewhere."""
+class DiagnosticTask:
+    """One file of a diagnostic to compute.
+
+    Attributes:
+        network: Its id, or the network itself where it was made elsewhere.
+        other: Id of the network at the other end, of a pair.
+        planned: The condition; None of a diagnostic that sees no images.
+        dense: The dense network whose classes attributions are also asked for, as `network`; None of all others.
+    """
 
     diagnosis: Diagnosis
     network: str | Imported
@@ -33,10 +40,12 @@ class Made:
 
     @property
     def name(self) -> str:
+        """In messages: the diagnosis, its networks and the condition."""
         ends = name_of(self.network) + (f" to {self.other}" if self.other else "")
         return f"{self.diagnosis.id} of {ends}" + (f" under {self.planned.condition.id}" if self.planned else "")
 
     def path(self, folder: Path) -> Path:
+        """Of the arrays in a study's folder."""
         condition = self.planned.condition.id if self.planned else None
         return results.diagnostic_file(folder, self.diagnosis.id, name_of(self.network), self.other, condition)
 
@@ -61,14 +70,16 @@ def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
     return rows if len(rows) else planning.stratified_rows(dataset, SAMPLES)
 
 
-def computed(folder: Path, config: Data, made: Made, advance: Callable[[float], object]) -> dict[str, np.ndarray]:
+def computed(
+    folder: Path, config: Data, task: DiagnosticTask, advance: Callable[[float], object]
+) -> dict[str, np.ndarray]:
     """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole."""
-    dataset, planned = planning.load(config), made.planned or conditions.plan(Condition())
-    diagnostic, options = diagnostics.plan(made.diagnosis)
-    network = network_files.ready_network(folder, made.network, dataset.test)
-    other = None if made.other is None else network_files.load_network(folder, made.other)
+    dataset, planned = planning.load(config), task.planned or conditions.plan(Condition())
+    diagnostic, options = diagnostics.plan(task.diagnosis)
+    network = network_files.ready_network(folder, task.network, dataset.test)
+    other = None if task.other is None else network_files.load_network(folder, task.other)
     attacked_path = None
-    dense = None if made.dense is None else network_files.ready_network(folder, made.dense, dataset.test)
+    dense = None if task.dense is None else network_files.ready_network(folder, task.dense, dataset.test)
     key, attacked = planning.draw_key(dataset, planned.condition), cells.attacked_network(folder, planned)
     if planned.kind.per_network:
         rows = _rows(folder, dataset)
@@ -83,14 +94,14 @@ def computed(folder: Path, config: Data, made: Made, advance: Callable[[float], 
         source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
         network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
         dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
-    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
+    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(task.diagnosis.id.encode()))
     subject = Subject(
         *(network, other, samples, clean, dataset.train, key, options, advance),
         attacked=attacked_path,
         dense=dense,
-        initial=functools.partial(_initial, folder, made.network, network),
+        initial=functools.partial(_initial, folder, task.network, network),
     )
-    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
+    return diagnostics.check_given(task.diagnosis.id, diagnostic, diagnostic.compute(subject))
 
 
 def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:

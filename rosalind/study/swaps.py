@@ -144,9 +144,9 @@ def _is_one_start(a: NetworkInfo, b: NetworkInfo) -> bool:
 def _redrawn(study_results: Results, pairs: Sequence[Pair], notes: list[str]) -> dict[Pair, str]:
     """A's network of B's seed for pairs of two seeds; none for pairs of one."""
     infos = study_results.networks
-    found: dict[Pair, str] = {}
+    redrawn: dict[Pair, str] = {}
     if all(infos[x].seed == infos[y].seed for x, y in pairs):
-        return found
+        return redrawn
     group_of = {name: group for group in robustness.groups(study_results) for name in group.networks}
     for x, y in pairs:
         alike = [name for name in group_of[x].networks if infos[name].seed == infos[y].seed is not None]
@@ -154,8 +154,8 @@ def _redrawn(study_results: Results, pairs: Sequence[Pair], notes: list[str]) ->
             wanted = f"{group_of[x].name} of B's seed ({infos[y].seed})"
             notes.append(f"The draw of the seed is joined with the body: there is no {wanted}.")
             return {}
-        found[x, y] = alike[0]
-    return found
+        redrawn[x, y] = alike[0]
+    return redrawn
 
 
 def _extended(
@@ -163,7 +163,7 @@ def _extended(
 ) -> dict[Pair, str]:
     """The dense network of B's seed that is trained as long, for pairs of a dense network and one trained longer."""
     infos = study_results.networks
-    found: dict[Pair, str] = {}
+    extended: dict[Pair, str] = {}
     for pair in pairs:
         a, b = infos[redrawn.get(pair, pair[0])], infos[pair[1]]
         epochs: list[Any] = [info.budget.get("epochs") for info in (a, b)]
@@ -191,8 +191,8 @@ def _extended(
                 f"The budget is joined with the body: the study has no {EXTENDED}; run it with it among `controls`."
             )
             return {}
-        found[pair] = alike[0]
-    first = next(iter(found))
-    trained, asked = infos[found[first]].budget.get("epochs"), infos[first[1]].budget["epochs"]
+        extended[pair] = alike[0]
+    first = next(iter(extended))
+    trained, asked = infos[extended[first]].budget.get("epochs"), infos[first[1]].budget["epochs"]
     notes.append(f"Budget: {EXTENDED} was trained for {trained:g} epochs, B for {asked:g}.")
-    return found
+    return extended

@@ -59,10 +59,12 @@ class Batches:
 
     @property
     def samples(self) -> int:
+        """Number of images."""
         return len(self.labels)
 
     @property
     def steps(self) -> int:
+        """Batches per epoch."""
         return -(-self.samples // self.size)
 
     def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:

@@ -206,7 +206,13 @@ def fit(
 
 
 def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Means over an epoch, and its records in the order of the samples."""
+    """The means of an epoch by name, the loss among them, and its records float32[samples] in the samples' order.
+
+    Args:
+        pending: per step the positions int[b] of its samples (None where they are not known, which leaves the records
+            out), the loss, and the records float[b] by name.
+        samples: number of training samples; one that was not visited has NaN.
+    """
     row = {"loss": float(np.mean([float(value) for _, value, _ in pending]))}
     arrays: dict[str, np.ndarray] = {}
     for name in pending[0][2]:

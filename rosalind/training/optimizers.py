@@ -3,7 +3,7 @@
 import functools
 import math
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.core
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from rosalind.config import Train
+from rosalind.config import Optimizer, Schedule, Train, unknown
 from rosalind.training.trees import Masks, by_path, check_masks, map_by_path, project, project_moments
 
 
@@ -22,8 +22,8 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
     >>> [round(learning_rate(Train(epochs=4, warmup=1, learning_rate=1.0), s, 10), 3) for s in (0, 9, 25)]
     [0.1, 1.0, 0.5]
     """
-    if config.schedule not in ("cosine", "step", "constant", "late_linear"):
-        raise ValueError(f"unknown schedule {config.schedule!r}; known: cosine, step, constant, late_linear.")
+    if config.schedule not in get_args(Schedule):
+        raise ValueError(unknown("schedule", str(config.schedule), get_args(Schedule)))
     warm, total = config.warmup * steps_per_epoch, config.epochs * steps_per_epoch
     if step + 1 <= warm:
         return config.learning_rate * (step + 1) / warm
@@ -46,7 +46,7 @@ def optimizer_of(
         return optax.chain(decay, optax.trace(momentum, nesterov=True))
     if name == "adamw":
         return optax.chain(optax.scale_by_adam(), decay)
-    raise ValueError(f"unknown optimizer {name!r}; known: sgd, adamw.")
+    raise ValueError(unknown("optimizer", name, get_args(Optimizer)))
 
 
 def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:

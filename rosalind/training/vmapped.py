@@ -171,5 +171,5 @@ def speedup(runs: Sequence[Run]) -> float:
 
 def _seconds(function: Callable[[], Any]) -> float:
     began = time.perf_counter()
-    jax.block_until_ready([result.trainable for result in function() if isinstance(result, Fitted)])
+    jax.block_until_ready([fitted.trainable for fitted in function() if isinstance(fitted, Fitted)])
     return time.perf_counter() - began

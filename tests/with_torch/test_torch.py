@@ -349,7 +349,7 @@ def test_the_readme_does_what_it_says(small, tmp_path, monkeypatch):
     prune.global_unstructured([(pruned.fc, "weight")], prune.L1Unstructured, amount=0.8)
     monkeypatch.chdir(tmp_path)
     block = block.replace('Data("cifar10")', 'Data("digits", train_limit=200)')
-    names = {"dense": dense, "pruned": pruned, "MEAN": MEAN, "STD": STD, "found": None}
+    names = {"dense": dense, "pruned": pruned, "MEAN": MEAN, "STD": STD}
     exec(block, names)
     (folder,) = (tmp_path / "studies").iterdir()
     study_results = results.load(folder)

@@ -36,7 +36,6 @@ SIDE_COLOURS = palette.SIDES
 FLIP_COLOURS = palette.FLIPS
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
 FAMILY_COLOURS = palette.COLOURS
-FAMILY_MARKERS = palette.MARKERS
 CLASS_COLOURS = (
     *("#4477aa", "#e0556a", "#2d8f3c", "#9c8700", "#2492bd"),
     *("#b83d83", "#c8660a", "#2f9080", "#9977cc", "#848e9f"),
@@ -65,12 +64,6 @@ DARK_HALF = 0.53
 def side_colour(letters: str) -> str:
     """The colour of `A`, of `B`, or of both on one mark."""
     return {"A": palette.SIDES[0], "B": palette.SIDES[1]}.get(letters, palette.BOTH)
-
-
-def measure_label(store: Store, name: str, raw: bool = False) -> str:
-    """The full label of a measure's axis: `angle to class direction (degrees)`."""
-    measure = store.measures[name]
-    return f"{measure.title} ({measure.unit_shown(raw)})"
 
 
 def short(measure: str) -> str:

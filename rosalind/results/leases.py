@@ -1,4 +1,4 @@
-"""Claims on units of work, so that processes that share a folder share its work; and what dead processes leave."""
+"""Leases of units of work, so that processes that share a folder share its work; and what dead processes leave."""
 
 import contextlib
 import functools
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HEARTBEAT = 15.0
-"""Seconds between the signs of life of a claim: the time of its file is renewed."""
+"""Seconds between the signs of life of a lease: the time of its file is renewed."""
 
 STALE = 120.0
-"""Seconds without a sign of life after which a claim is another's to take."""
+"""Seconds without a sign of life after which a lease is another's to take."""
 
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
@@ -35,7 +35,7 @@ def host() -> str:
 
 
 def owner() -> str:
-    """This process, as claims and temporary files name it."""
+    """This process, as leases and temporary files name it."""
     return f"{host()}-{os.getpid()}"
 
 
@@ -73,7 +73,7 @@ def remove_abandoned(folder: Path) -> list[Path]:
 
 
 def _is_held(path: Path, now: float) -> bool:
-    """True where a claim's process is alive, as far as can be seen from here."""
+    """True where a lease's process is alive, as far as can be seen from here."""
     try:
         holder, renewed = path.read_text(), path.stat().st_mtime
     except FileNotFoundError:
@@ -91,20 +91,21 @@ def _renew(path: Path, done: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def claim(folder: Path, unit: str) -> Iterator[bool]:
+def lease(folder: Path, unit: str) -> Iterator[bool]:
     """Context manager: True where this process has the unit for itself, False where another live one has it.
 
-    The claim is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
+    The lease is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
     whose process has ended (on this machine) or has given no sign of life for two minutes (on another) is taken over.
     Two processes may do so at the same moment and both do the work: files appear whole and are equal, so that
     nothing but time is lost.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     with claim(Path(name), "a") as first, claim(Path(name), "a") as second:
+    ...     with lease(Path(name), "a") as first, lease(Path(name), "a") as second:
     ...         first, second
     (True, False)
     """
+    # The folder of earlier versions, so that their processes see it.
     path = folder / "claims" / unit
     path.parent.mkdir(parents=True, exist_ok=True)
     if not _take(path):

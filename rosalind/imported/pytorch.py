@@ -1,0 +1,251 @@
+"""A PyTorch classifier as an `Imported`: its callables, with gradients and BatchNorm statistics.
+
+PyTorch is imported when something is called, so that it need not be installed.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rosalind.imported import torch_weights
+from rosalind.imported.record import Features, Images, Imported
+
+if TYPE_CHECKING:
+    import torch
+
+
+def from_torch(
+    model: "torch.nn.Module",
+    name: str,
+    *,
+    head: str = "fc",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    **fields: Any,
+) -> Imported:
+    """A PyTorch classifier for `study.add_network`, with gradient, BatchNorm modes and counted zeros.
+
+    Args:
+        model: from float[b, c, h, w] to logits [b, classes], or to an object with `logits`. It stays on its device
+            and in its type, and is called in evaluation mode; its modes are restored after every call.
+        name: its id in the study.
+        head: path of its last linear layer: `fc` of torchvision's ResNets, `classifier.6` of its VGGs.
+        mean, std: per channel, of pixels in [0, 1]; None for a model that normalises by itself.
+        fields: further ones of `Imported`: label, seed, parent, sparsity, ... Those named here may be replaced.
+
+    Returns:
+        A record whose callables hold the model itself. Masks are the nonzero entries of every `weight` of two axes or
+        more but embeddings' and norms', after the masks of `torch.nn.utils.prune` and parametrisations. What `prune`
+        masks is masked anew first, as a call of its layer does.
+
+    Raises:
+        ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; a
+            quantised head; another quantised kernel, unless `masks` and `parameters` are given.
+    """
+    layers = dict(model.named_modules())
+    last = _linear(layers, head)
+    if (mean is None) != (std is None):
+        raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
+    if "__nncf_hooks" in layers:
+        # They act in a call of the whole model only; its weights have no zeros (findings/nncf_prune_keeps_weights.sh).
+        raise ValueError(
+            f"{name!r} has hooks of NNCF, which its weights know nothing of: give "
+            "`nncf.strip(model, strip_format=nncf.StripFormat.IN_PLACE)`."
+        )
+    classifier = _Classifier(model, head, last, mean, std)
+    torch_weights.mask_anew(model)
+    weights = torch_weights.effective(model)
+    kernels = torch_weights.kernels(weights, layers)
+    packed = [path for path, kernel in kernels.items() if torch_weights.is_packed(kernel)]
+    if f"{head}.weight" in packed or (packed and not {"masks", "parameters"} <= fields.keys()):
+        raise ValueError(
+            f"{name!r} has quantised weights, whose zeros cannot be counted here: {', '.join(packed[:5])}. Give "
+            "`masks` and `parameters` of what they stand for, and leave the head as it is."
+        )
+    given: dict[str, Any] = {
+        "logits": classifier.logits,
+        "gradient": classifier.gradient,
+        "logit_gradient": classifier.logit_gradient,
+        "recalibrate": classifier.recalibrate,
+    }
+    if not packed:
+        given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
+        given["parameters"] = sum(weight.numel() for weight in weights.values())
+    # Not of the weights by path: one that is another layer's too has the other's path alone.
+    kernel = _array(last.weight.detach()).T
+    bias = np.zeros(kernel.shape[1], np.float32) if last.bias is None else _array(last.bias.detach())
+    return Imported(name, classifier.features, (kernel, bias), **{**given, **fields})
+
+
+@dataclass(frozen=True, eq=False)
+class _Classifier:
+    """A model with its last linear layer: the callables of its `Imported`, in evaluation mode.
+
+    Attributes:
+        head: Path of `last`, for errors.
+        mean, std: Per channel, of pixels in [0, 1]; None for a model that normalises by itself.
+    """
+
+    model: "torch.nn.Module"
+    head: str
+    last: "torch.nn.Linear"
+    mean: Sequence[float] | None
+    std: Sequence[float] | None
+
+    @property
+    def parameter(self) -> "torch.nn.Parameter":
+        """The one whose device and type the images get."""
+        return next(parameter for parameter in self.model.parameters() if parameter.is_floating_point())
+
+    def inputs(self, images: Images) -> "torch.Tensor":
+        """Pixels float[b, c, h, w] in [0, 1], not yet normalised."""
+        import torch
+
+        x = torch.from_numpy(np.array(images)).to(self.parameter.device).permute(0, 3, 1, 2)
+        return x / 255 if images.dtype == np.uint8 else x
+
+    def outputs(self, x: "torch.Tensor") -> "torch.Tensor":
+        """Logits [b, classes] of pixels in [0, 1], in the model's type."""
+        import torch
+
+        if self.mean is not None and self.std is not None:
+            mean, std = (
+                torch.as_tensor(part, dtype=x.dtype, device=x.device)[:, None, None] for part in (self.mean, self.std)
+            )
+            x = (x - mean) / std
+        y = self.model(x.to(self.parameter.dtype))
+        return getattr(y, "logits", y)
+
+    def logits(self, images: Images) -> np.ndarray:
+        """float32[b, classes]."""
+        import torch
+
+        with torch.no_grad(), _evaluated(self.model):
+            return _array(self.outputs(self.inputs(images)))
+
+    def features(self, images: Images) -> np.ndarray:
+        """The input of the last layer, float32[b, d]; ValueError where that is not called once per batch."""
+        import torch
+
+        caught: list[torch.Tensor] = []
+        hook = self.last.register_forward_pre_hook(lambda module, given: caught.append(given[0]))
+        try:
+            with torch.no_grad(), _evaluated(self.model):
+                self.outputs(self.inputs(images))
+        finally:
+            hook.remove()
+        if len(caught) != 1:
+            raise ValueError(f"head {self.head!r} must be called once per batch, it was called {len(caught)} times.")
+        return _array(caught[0])
+
+    def gradient(self, images: Images, labels: np.ndarray) -> np.ndarray:
+        """float32[b, h, w, c]: that of the summed cross entropy."""
+        import torch
+
+        chosen = self._classes(labels)
+        return self._derivative(images, lambda y: torch.nn.functional.cross_entropy(y, chosen, reduction="sum"))
+
+    def logit_gradient(self, images: Images, classes: np.ndarray) -> np.ndarray:
+        """float32[b, h, w, c]: that of the sum of the samples' logits of their class."""
+        chosen = self._classes(classes)
+        return self._derivative(images, lambda y: y.gather(1, chosen[:, None]).sum())
+
+    def _classes(self, classes: np.ndarray) -> "torch.Tensor":
+        import torch
+
+        return torch.from_numpy(np.array(classes, np.int64)).to(self.parameter.device)
+
+    def _derivative(self, images: Images, of: Callable[["torch.Tensor"], "torch.Tensor"]) -> np.ndarray:
+        """float32[b, h, w, c]: the gradient of a number made of float32 logits with respect to the images."""
+        import torch
+
+        with torch.enable_grad(), _evaluated(self.model):
+            x = self.inputs(images).requires_grad_()
+            (slope,) = torch.autograd.grad(of(self.outputs(x).float()), x)
+        return _array(slope.permute(0, 2, 3, 1))
+
+    def recalibrate(self, batches: Iterable[Images]) -> Features:
+        """`features` with the BatchNorm statistics of some images; the model keeps its own."""
+        import torch
+
+        norms = _batch_norms(self.model)
+        if not norms:
+            return self.features
+        own = [_statistics(norm) for norm in norms]
+        momenta = [norm.momentum for norm in norms]
+        try:
+            with torch.no_grad(), _evaluated(self.model):
+                for norm in norms:
+                    norm.reset_running_stats()
+                    # Momentum None averages batches, as torch.optim.swa_utils.update_bn does.
+                    norm.momentum, norm.training = None, True
+                for images in batches:
+                    self.outputs(self.inputs(images))
+            new = [_statistics(norm) for norm in norms]
+        finally:
+            for norm, momentum, statistics in zip(norms, momenta, own, strict=True):
+                norm.momentum = momentum
+                _install(norm, statistics)
+
+        def recalibrated(images: Images) -> np.ndarray:
+            # Installed for a call and not in a copy: a model pruned by torch.nn.utils.prune cannot be copied.
+            try:
+                for norm, statistics in zip(norms, new, strict=True):
+                    _install(norm, statistics)
+                return self.features(images)
+            finally:
+                for norm, statistics in zip(norms, own, strict=True):
+                    _install(norm, statistics)
+
+        return recalibrated
+
+
+def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Linear":
+    """The linear layer under a path; ValueError, which names those that there are, where it is none."""
+    import torch
+
+    named = layers.get(head)
+    if isinstance(named, torch.nn.Linear):
+        return named
+    linear = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear)]
+    got = "is not there" if named is None else f"is a {type(named).__name__}"
+    raise ValueError(f"head {head!r} must be a linear layer of the model, but {got}; it has {linear[-5:]}.")
+
+
+def _array(tensor: "torch.Tensor") -> np.ndarray:
+    """A tensor on any device and of any type as float32."""
+    return tensor.float().cpu().numpy()
+
+
+@contextlib.contextmanager
+def _evaluated(model: "torch.nn.Module") -> Iterator[None]:
+    """Context manager: the model in evaluation mode, and afterwards every module in its own again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _batch_norms(model: "torch.nn.Module") -> list[Any]:
+    """The BatchNorms of a model that keep running statistics."""
+    import torch
+
+    kinds = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm)
+    return [module for module in model.modules() if isinstance(module, kinds) and module.running_mean is not None]
+
+
+def _statistics(norm: Any) -> list["torch.Tensor"]:
+    """Copies of the running mean, variance and number of batches of a BatchNorm."""
+    return [part.clone() for part in (norm.running_mean, norm.running_var, norm.num_batches_tracked)]
+
+
+def _install(norm: Any, statistics: list["torch.Tensor"]) -> None:
+    """Set the running statistics of a BatchNorm in place."""
+    for part, value in zip((norm.running_mean, norm.running_var, norm.num_batches_tracked), statistics, strict=True):
+        part.copy_(value)

@@ -1,0 +1,62 @@
+"""The weights of a PyTorch model as it uses them: masks and parametrisations applied."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def mask_anew(model: "torch.nn.Module") -> None:
+    """Set every weight under torch.nn.utils.prune to its original times its mask."""
+    # A layer's hook does so when the layer is called. The projection of nn.MultiheadAttention never is, and keeps what
+    # it had before load_state_dict (findings/torch_prune_attention_keeps_old.sh).
+    for path, parameter in model.named_parameters():
+        owner, _, name = path.rpartition(".")
+        module, base = model.get_submodule(owner), name.removesuffix("_orig")
+        mask = getattr(module, f"{base}_mask", None)
+        if base != name and mask is not None and hasattr(module, base):
+            setattr(module, base, parameter * mask)
+
+
+def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
+    """Every parameter as the model uses it, by path: masks of torch.nn.utils.prune and parametrisations applied."""
+    weights: dict[str, Any] = {}
+    for path, parameter in model.named_parameters():
+        owner, _, name = path.rpartition(".")
+        module = model.get_submodule(owner)
+        base = name.removesuffix("_orig")
+        if base != name and hasattr(module, base):
+            mask = getattr(module, f"{base}_mask", None)
+            name, value = base, getattr(module, base) if mask is None else parameter * mask
+        elif ".parametrizations." in f".{path}":
+            owner, _, rest = f".{path}".partition(".parametrizations.")
+            owner, name = owner.removeprefix("."), rest.partition(".")[0]
+            value = getattr(model.get_submodule(owner), name)
+        else:
+            value = parameter
+        weights[f"{owner}.{name}".removeprefix(".")] = value.detach()
+    return weights
+
+
+def kernels(
+    weights: Mapping[str, "torch.Tensor"], layers: Mapping[str, "torch.nn.Module"]
+) -> dict[str, "torch.Tensor"]:
+    """The weights of two axes or more by path, but those of embeddings and norms over layers."""
+    import torch
+
+    no_kernels = (torch.nn.Embedding, torch.nn.EmbeddingBag, torch.nn.LayerNorm)
+    kernels = {}
+    for path, weight in weights.items():
+        owner, _, name = path.rpartition(".")
+        if weight.ndim > 1 and name.endswith("weight") and not isinstance(layers.get(owner), no_kernels):
+            kernels[path] = weight
+    return kernels
+
+
+def is_packed(kernel: "torch.Tensor") -> bool:
+    """True of quantised kernels: tensors of another class, or packed bytes."""
+    # findings/bitsandbytes_zeros_are_pairs.sh
+    import torch
+
+    return type(kernel) is not torch.Tensor or not kernel.is_floating_point()

@@ -1,0 +1,119 @@
+"""Many workers on one folder: whole files, one owner of a unit of work, and what ended processes leave."""
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from rosalind import results
+from rosalind.results import leases
+
+
+def in_threads(function, count=8):
+    """Run function(k) in `count` threads that start at once; raises what the first of them raised."""
+    ready = threading.Barrier(count)
+
+    def one(k):
+        ready.wait()
+        return function(k)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_writers_with_equal_process_ids_leave_one_whole_file(tmp_path, monkeypatch, replace):
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    for turn in range(10):
+        path = tmp_path / f"{turn}.npz"
+        save = functools.partial(results.save_arrays, path, replace=replace)
+        in_threads(lambda k, save=save: save({"x": np.full(200_000, k)}))
+        assert len(np.unique(results.load_arrays(path)["x"])) == 1
+        array, table = path.with_suffix(".npy"), path.with_suffix(".json")
+        in_threads(lambda k, array=array: results.save_array(array, np.full(50_000, k), replace=replace))
+        assert len(np.unique(results.load_array(array))) == 1
+        in_threads(lambda k, table=table: results.save_json(table, [k] * 5000, replace=replace))
+        assert len(set(results.load_json(table))) == 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {".npz", ".npy", ".json"}
+
+
+def test_the_first_writer_wins_unless_told_otherwise(tmp_path):
+    path = tmp_path / "cell.json"
+    for value in (1, 2):
+        results.save_json(path, value)
+    assert results.load_json(path) == 1
+    results.save_json(path, 3, replace=True)
+    assert results.load_json(path) == 3
+
+
+def test_workers_that_find_one_damaged_file_all_go_on(tmp_path):
+    (tmp_path / "cell.npz").write_bytes(b"this is no npz")
+    assert in_threads(lambda _: results.readable(tmp_path / "cell.npz")) == [False] * 8
+    assert (tmp_path / "cell.npz.damaged").exists()
+
+
+def dead_process() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+class TestLeases:
+    @pytest.mark.parametrize(
+        ("host", "age", "taken"), [("here", 0, True), ("there", 0, False), ("there", 1e4, True), ("", 0, False)]
+    )
+    def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, host, age, taken):
+        path = tmp_path / "claims" / "unit"
+        path.parent.mkdir()
+        name = {"here": leases.host(), "there": "0123abcd", "": ""}[host]
+        path.write_text(f"{name}-{dead_process()}" if name else "")
+        os.utime(path, (time.time() - age,) * 2)
+        with results.lease(tmp_path, "unit") as is_ours:
+            assert is_ours == taken
+            assert (path.read_text() == leases.owner()) == taken
+        assert path.exists() == (not taken)
+
+    def test_live_ones_are_renewed_and_respected(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
+        path = tmp_path / "claims" / "unit"
+        with results.lease(tmp_path, "unit") as ours:
+            os.utime(path, (0, 0))
+            deadline = time.monotonic() + 5
+            while not path.stat().st_mtime and time.monotonic() < deadline:
+                time.sleep(0.01)
+            with results.lease(tmp_path, "unit") as theirs:
+                assert (ours, theirs) == (True, False)
+        assert not path.exists()
+
+    def test_one_of_many_threads_has_it(self, tmp_path):
+        def one(_):
+            with results.lease(tmp_path, "unit") as is_ours:
+                time.sleep(0.2)
+                return is_ours
+
+        assert sum(in_threads(one)) == 1
+
+    def test_temporary_files_of_ended_processes_are_deleted(self, tmp_path):
+        (tmp_path / "geometry").mkdir()
+        names = {
+            f".a.npz.{leases.host()}-{dead_process()}-{'0' * 16}.tmp": False,
+            f".a.npz.{leases.owner()}-{'0' * 16}.tmp": True,
+            f".a.npz.0123abcd-1-{'0' * 16}.tmp": True,
+            f".b.npz.0123abcd-1-{'0' * 16}.tmp": False,
+            f".b.npz.{'0' * 32}.tmp": False,
+            ".mine.tmp": True,
+        }
+        for name in names:
+            path = tmp_path / "geometry" / name
+            path.write_text("")
+            if name.startswith(".b"):
+                os.utime(path, (0, 0))
+        assert len(results.remove_abandoned(tmp_path)) == 3
+        assert {path.name for path in (tmp_path / "geometry").iterdir()} == {n for n, kept in names.items() if kept}

@@ -1,0 +1,70 @@
+"""Networks made elsewhere that do not fit are refused before any work, with what is allowed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from linear_classifiers import linear
+
+from rosalind import results, study
+from rosalind.config import Condition, Data
+from rosalind.imported import Imported
+
+WEIGHT = np.eye(16, 10, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "a b"}, "cannot be an id"),
+        ({"parent": "nobody"}, "parent of 'x' must be another network"),
+        ({"parent": "x"}, "parent of 'x' must be another network"),
+        ({"sparsity": 80}, r"sparsity of 'x' must lie in \[0, 1\], got 80"),
+        ({"masks": {"w": np.array(["a"])}}, "mask 'w' of 'x' must be of numbers"),
+        ({"masks": {"w": np.where(WEIGHT == 0, np.nan, WEIGHT)}}, "mask 'w' of 'x' must hold no NaN, got 150 of 160"),
+        ({"parameters": 9, "masks": {"w": WEIGHT}}, "parameters of 'x' must be at least .* 160, got 9"),
+        ({"head": (WEIGHT.T, np.zeros(10))}, r"must be \[d, 10\] and \[10\], got \[10, 16\] and \[10\]. Transpose"),
+        ({"head": (WEIGHT[:, :3], np.zeros(3))}, r"must be \[d, 10\]"),
+        ({"head": (WEIGHT * np.nan, np.zeros(10))}, "kernel contain NaN"),
+        ({"features": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 16\], got \[32, 9\]"),
+        ({"logits": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 10\], got \[32, 9\]"),
+        ({"logits": lambda images: images.reshape(len(images), -1)[:, 40:50]}, "do not give its logits"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(linear_study, change, message):
+    folder, features = linear_study[0].folder, lambda images: images.reshape(len(images), -1)[:, 20:36] / 255.0
+    network = dataclasses.replace(Imported("x", features, (WEIGHT, np.zeros(10))), **change)
+    with pytest.raises(ValueError, match=message):
+        study.add_network(folder, [linear("fine"), network])
+    assert not {"x", "fine"} & results.load(folder).networks.keys()
+
+
+def test_the_call_itself_is_checked(linear_study):
+    folder = linear_study[0].folder
+    for call, message in (
+        (lambda: study.add_network(folder, "x"), "'x' must have features and head, or predictions alone"),
+        (lambda: study.add_network(folder, "x", head=(WEIGHT, np.zeros(10)), predictions={}), "or predictions alone"),
+        (lambda: study.add_network(folder, linear("x"), seed=3), "are for a network given by its name"),
+        (lambda: study.add_network(folder, [linear("x"), linear("x")]), "must be unique; repeated: .'x'."),
+        (lambda: study.create(Data(), (Condition("fog", 3),), folder), "must contain the clean one, got .'fog-3'."),
+        (
+            lambda: study.create(Data(), (Condition(), Condition("pgd_transfer", 4)), folder / "new"),
+            "it trains none",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_as_many_features_as_classes_are_warned_of_unless_they_give_the_logits(linear_study):
+    square = np.random.default_rng(0).normal(size=(10, 10))
+    features = lambda images: images.reshape(len(images), -1)[:, 20:30] / 255.0
+    network = Imported("square", features, (square, np.zeros(10)), logits=lambda x: features(x) @ square)
+    unchecked = dataclasses.replace(network, logits=None)
+    with pytest.warns(UserWarning, match="as many as the classes, 10"), pytest.raises(ValueError, match="sparsity"):
+        study.add_network(linear_study[0].folder, [unchecked, linear("x", sparsity=2)])
+    with pytest.raises(ValueError, match="sparsity"):
+        study.add_network(linear_study[0].folder, [network, linear("x", sparsity=2)])
+    untransposed = dataclasses.replace(network, head=(square.T, np.zeros(10)))
+    with pytest.raises(ValueError, match=r"do not give its logits.*transposed"):
+        study.add_network(linear_study[0].folder, untransposed)
