@@ -184,8 +184,13 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
     drawn = [image.get_array() for image in images if image.cmap.name == "RdBu_r"]
     maps_a, maps_b = (side.over(np.array([sample])) for side in sides)
     np.testing.assert_allclose(drawn, [*maps_a, *maps_b, *(maps_b - maps_a)], atol=1e-6)
+    # Of a sample without maps another is drawn; where a side has none, one line says what makes them.
     other = next(int(i) for i in store.ids if i not in sides[0].ids)
-    assert texts(figures.attribution_figure(store, A, b, other)).count("no map") == 9
+    instead = figures.attribution_figure(store, A, b, other)
+    assert {int(k) for k in re.findall(r"sample (\d+)", instead.get_suptitle(), re.I)} == {sample, other}
+    assert sum(len(axes.images) for axes in instead.axes[:12]) == len(images)
+    (line,) = (text for text in texts(figures.attribution_figure(store, A, B, other)) if "rosalind" in text)
+    assert " ".join(line.split()).endswith(occlusion_maps.command(store, B, (other,)))
 
 
 def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder, monkeypatch):

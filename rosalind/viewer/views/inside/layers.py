@@ -15,7 +15,7 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind.analysis import heat_map, inside
+from rosalind.analysis import diagnostics, heat_map, inside
 from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
@@ -147,8 +147,7 @@ class Layers:
             self.rows = []
             for source in (self.cells, self.names, self.texts, self.marks):
                 source.data = {name: [] for name in source.data}
-            line = draw.commands(inside.command(self.store, "dead_units"))
-            missing = f"The study has no numbers per layer. Make them with<br>{line}"
+            missing = _missing(self.store)
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
             others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
@@ -262,6 +261,17 @@ class Layers:
             beyond = int((np.abs(table.change) > table.null)[known].sum())
             words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
         return words
+
+
+def _missing(store: Store) -> str:
+    """What the study lacks, and the command that gives it."""
+    alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
+    others = [name for name, info in store.results.conditions.items() if not info.is_clean]
+    if alone and others:
+        line = draw.commands(inside.command(store, alone[0], condition=others[0]))
+        return f"{escape(alone[0])} of clean images compares them with themselves. Measure a corruption with<br>{line}"
+    line = draw.commands(inside.command(store, "dead_units"))
+    return f"The study has no numbers per layer. Make them with<br>{line}"
 
 
 def _plainly(kind: str) -> str:

@@ -46,6 +46,13 @@ CELL = 22
 """Fewest pixels of a cell with a number: in narrower ones they run into each other."""
 
 
+LARGEST = 60
+"""Most pixels of a cell: a few larger ones would fill the card and say no more."""
+
+BAR = 150
+"""Pixels that the title of the colour bar needs."""
+
+
 @dataclass(frozen=True)
 class Correlations:
     """The correlations and the curve of one kind of accuracy, alike benchmarks side by side.
@@ -128,8 +135,6 @@ class Redundancy:
         figure = plot(
             "redundancy",
             "Matrix of correlations between corruptions over networks; alike ones side by side.",
-            height=420,
-            max_width=660,
             x_range=Range1d(),
             y_range=Range1d(),
         )
@@ -200,6 +205,9 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        side = int(np.clip(LARGEST * count, BAR, 300))
+        # Names stand below and left, the colour bar right; many cells are as wide as the card lets them.
+        self.heat.update(height=side + 120, max_width=side + 200 if side < 300 else 660)
         show_between(self.texts, CELL * count, None)
         correlation = self.correlations.correlation
         self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())
