@@ -15,7 +15,7 @@ from rosalind.config import CLEAN
 from rosalind.results import DiagnosticInfo, diagnostics, load
 
 NETWORKS = 30
-"""Largest number of networks with a row each; of more the rows are means over seeds, as in the heat map of accuracies."""
+"""Largest number of networks with a row each; of more the rows are means over seeds, as those of accuracies are."""
 
 
 def stored(store: Store) -> tuple[list[DiagnosticInfo], list[str]]:

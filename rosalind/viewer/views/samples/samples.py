@@ -36,6 +36,8 @@ NOT_STORED = (
     "again makes it."
 )
 
+NO_PARENTS = "B descends from no dense network that is measured under its condition: nothing says what pruning changes."
+
 NOT_CLEAN = "That side is not measured on clean images, so that nothing says what its condition breaks."
 
 
@@ -146,7 +148,8 @@ class Samples:
             return
         choices = {"samples-preset": name, "samples-page": "1"}
         if picked is None:
-            self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
+            lacks = {sample_presets.EXEMPLARS: NO_PARENTS, **dict.fromkeys(sample_presets.CORRUPTED, NOT_CLEAN)}
+            self._show_message(lacks.get(name, NOT_STORED))
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
             why = f"none was {PRESETS[name][1]} often enough"
