@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from given_predictions import fake_results
 from pages import Page, says
+from scipy.stats import ttest_ind
 from test_ranking import condition_info
 
 from rosalind import figures, results
@@ -78,6 +79,10 @@ def test_a_class_that_suffers_more_than_the_others_is_found():
     assert np.isnan([impact[2], p[2]]).all()
     assert (impact[[1, 3]] > 0.1).all()
     assert np.isnan(exemplars.class_impact(dense[:1], pruned, labels, 4)[1]).all()
+    columns = [np.stack([one[:, :100].mean(1) - one.mean(1)]) for one in (dense, pruned)]
+    assert p[0] == pytest.approx(ttest_ind(*columns, axis=1, equal_var=False).pvalue[0])
+    # Networks of one kind that are alike do not warn.
+    assert exemplars.class_impact(dense[[0, 0]], pruned, labels, 4)[1][0] < 0.05
 
 
 def test_what_is_forgotten_on_a_way():

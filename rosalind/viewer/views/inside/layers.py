@@ -177,7 +177,10 @@ class Layers:
         across, down = self.figure.xaxis[0], self.figure.yaxis[0]
         down.ticker.ticks = list(range(0, lines, -(-lines // NAMED)))
         across.ticker.ticks = list(range(columns))
-        down.major_label_overrides = dict(enumerate(map(draw.plain, table.names)))
+        # Of groups by name: that all are over seeds is said once, below.
+        groups = self.store.sides.groups_by_id
+        names = [groups[name].name if name in groups else name for name in table.names]
+        down.major_label_overrides = dict(enumerate(map(draw.plain, names)))
         across.major_label_overrides = dict(enumerate(map(draw.plain, table.layers)))
         down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
         fits = columns * max(map(len, table.layers), default=0) <= LETTERS

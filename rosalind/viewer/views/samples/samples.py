@@ -28,8 +28,9 @@ PAGES = 200
 
 PAIRS = ("A | B", "clean | B")
 
-LABELS = {name: f"{'AB'[side]} right clean, wrong corrupted" for name, side in sample_presets.CORRUPTED.items()}
-"""What the buttons of presets with long names say."""
+LABELS = {name: f"broken by {'AB'[side]}'s condition" for name, side in sample_presets.CORRUPTED.items()}
+LABELS[sample_presets.EXEMPLARS] = "exemplars of B"
+"""What the buttons of presets with long names say, so that all have two lines."""
 
 NOT_STORED = (
     "The study holds no comparison/fragility.npz, which says how often each sample breaks; running the study "
