@@ -222,7 +222,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
                 figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
         if table is None and side is not None:
             lines = [occlusion_maps.command(store, c, (sample,)) for c in store.sides.seeds(side)[:1]]
-            words = textwrap.fill(f"No maps under {name}. {lines[0]}", 74, break_on_hyphens=False)
+            words = textwrap.fill(f"No maps under {name}; this makes them: {lines[0]}", 74, break_on_hyphens=False)
             look = {"ha": "center", "va": "center", "transform": grid[line][2].transAxes, "in_layout": False}
             grid[line][2].text(0.5, 0.5, words, fontsize=7, **look)
     at = np.flatnonzero(store.ids == sample)
