@@ -2,12 +2,15 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from bokeh.models import ColumnDataSource
 from pages import says
+from PIL import ImageFont
 
 from rosalind import results
 from rosalind.analysis import contact_sheet, fragility, sample_margins, sample_presets, selection, selection_steps
@@ -17,6 +20,7 @@ from rosalind.viewer.views.draw import FLIP_COLOURS
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.samples.sample import SampleDetail
 from rosalind.viewer.views.samples.samples import TILES, Samples
+from rosalind.viewer.views.samples.sheet import lines_of
 
 A = ("dense over seeds", "contrast-5")
 B = ("lth 0.9 over seeds", "contrast-5")
@@ -50,6 +54,14 @@ class TestSheet:
         assert (beyond.tolist(), number) == (whole[70:].tolist(), 8)
         nothing, number, total = contact_sheet.page(key, candidates[:0], 10, 3)
         assert (nothing.size, number, total) == (0, 1, 1)
+
+    def test_words_are_no_wider_than_their_tile(self):
+        path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+        font = ImageFont.truetype(str(path), 105)
+        for name in ("WOMBATMONGOOSE", "wwwwwwwwwww", "MMMMMMMMMMM", "automobile", "lilliputian", "Übermaß", "9@%_|"):
+            for line in lines_of(name, ("A", "automobile"), ("B", name), 68 / 10.5).split("\n"):
+                assert font.getlength(line) / 10 <= 68, line
+        assert lines_of("lilliputian", ("A", "cat"), ("B", "automobile"), 68 / 10.5).split("\n")[0] == "lilliputian"
 
     @pytest.mark.parametrize("channels", [1, 3])
     def test_a_mosaic_holds_every_picture_in_its_place(self, channels):

@@ -33,11 +33,6 @@ def shifts_of(frame: Frame, measure: str, sides: tuple[Cell, Cell]) -> distribut
     )
 
 
-def _height(count: int) -> int:
-    """Pixels for so many classes."""
-    return 90 + 17 * count
-
-
 class ClassShifts:
     """A line per class from its median under A to that under B, and a thin one of the null below it.
 
@@ -55,8 +50,9 @@ class ClassShifts:
         self.figure = draw.plot(
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
-            # At once: a figure that grows while it is laid out keeps the frame that it had.
-            height=_height(min(len(frame.store.class_names), LISTED)),
+            height=200,
+            # Else it would leave as much room above and below as the densities need for titles and tools.
+            frame_align=False,
             styles={"flex": BESIDE},
             x_range=(0, 1),
             y_axis_label="class",
@@ -115,7 +111,7 @@ class ClassShifts:
         names = [draw.cut(store.class_names[k], LETTERS) for k in self.listed]
         figure = self.figure
         figure.y_range.update(start=count - 0.5, end=-0.5)
-        figure.height = _height(count)
+        figure.height = 60 + 20 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(draw.plain, names)))
         figure.xaxis.axis_label = f"median {draw.axis_label(store, measure, state.raw)}, A circle, B diamond"
