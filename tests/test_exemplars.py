@@ -151,3 +151,4 @@ def test_the_viewer_selects_exemplars_and_counts_the_ways_that_forget_a_sample(s
     expected = (counts[0], len(names), counts[1], len(names), counts[2], sum(sparser), 2)
     assert [int(k) for k in re.findall(r"\d+", page.view.ways.text)] == list(expected)
     assert says(page.view.text.text, 100 * one.rate_of_halves, 100 * one.null)
+    assert page.view.figure.visible

@@ -82,9 +82,8 @@ class _Measured:
             margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in chain]).astype(np.float64)
         return along(self.right(chain), np.array(place, np.float64), margins)
 
-    def right(self, chain: Sequence[cells.Cell], samples: slice = slice(None)) -> Bool[np.ndarray, "k n"]:
-        predictions = np.stack([self.stored.prediction_of(*cell)[samples] for cell in chain])
-        return predictions == self.results.labels[samples]
+    def right(self, chain: Sequence[cells.Cell]) -> Bool[np.ndarray, "k n"]:
+        return np.stack([self.stored.prediction_of(*cell) for cell in chain]) == self.results.labels
 
 
 def _measured(results: Results) -> _Measured:
@@ -168,9 +167,12 @@ def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[
     Returns:
         `severity`: over the side's networks and the corruptions of the main mean. `sparsity`: over the seeds of its
         method, from the dense parent on. Without a way (0, 0).
+
+    Raises:
+        results.Damaged: a cell cannot be read.
     """
     of = store.cached(("forgetting",), lambda: _measured(store.results))
-    results, one = store.results, slice(position, position + 1)
+    results = store.results
     bn = results.conditions[cell[1]].bn
     main = main_mean(results, bn)
     corruptions = dict.fromkeys(results.conditions[c].name for c in main.conditions) if main else {}
@@ -186,11 +188,15 @@ def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[
         with contextlib.suppress(ValueError):
             networks = _sparsities(of, label, seed, cell[1]).values()
             chains["sparsity"].append([(network, cell[1]) for network in networks])
-    counts = {}
-    for kind, ways in chains.items():
-        ways = [chain for chain in ways if len(chain) > 1]
-        counts[kind] = (sum(int(along(of.right(chain, one)).events[0] > 0) for chain in ways), len(ways))
-    return counts
+
+    def lost(chain: Sequence[cells.Cell]) -> bool:
+        # The store keeps what it has read, where a study has no table of all predictions.
+        tables = [of.stored.prediction_of(*c) if c in of.stored.row else store.predictions(c) for c in chain]
+        right = np.array([table[position] == store.labels[position] for table in tables])
+        return bool(along(right[:, None]).events[0])
+
+    ways = {kind: [chain for chain in found if len(chain) > 1] for kind, found in chains.items()}
+    return {kind: (sum(map(lost, found)), len(found)) for kind, found in ways.items()}
 
 
 def _share(values: Sequence[np.ndarray]) -> str:

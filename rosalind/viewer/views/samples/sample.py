@@ -1,5 +1,6 @@
 """One sample: its images, its most probable classes under A and B, and its margins in all cells."""
 
+from collections.abc import Callable
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.results import Damaged
 from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
@@ -126,10 +128,10 @@ class SampleDetail:
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
-                f"{_exemplar(frame, position)}"
+                f"{_or_why(_exemplar, frame, position)}"
                 f"<div class='grid'>{''.join(sides)}</div>"
             )
-            self.ways.text = _forgotten(frame, position)
+            self.ways.text = _or_why(_forgotten, frame, position)
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
             words = f"Sample {state.primary}, class {true_class}"
             self.own = f"{words}: right in {share:.0f} % of {margins.cells:,} cells."
@@ -207,6 +209,14 @@ def _of_slice(frame: Frame) -> str:
         return ""
     share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
     return f"Of {int(frame.selected.sum()):,} selected {share:.0f} % are right on average."
+
+
+def _or_why(words: Callable[[Frame, int], str], frame: Frame, position: int) -> str:
+    """Some words on a sample, or why a cell that they are of cannot be read: the margins are shown without; HTML."""
+    try:
+        return words(frame, position)
+    except (Damaged, OSError) as error:
+        return f" {escape(str(error))}"
 
 
 def _forgotten(frame: Frame, position: int) -> str:
