@@ -141,6 +141,11 @@ def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     cut, edges = narrow.tab.evaluate(CUT)
     assert cut == []
     assert max(edges) - min(edges) <= 1
+    # Ten classes have 17 pixels each or more, and the matrix of two corruptions is as large as its colour bar needs.
+    assert narrow.tab.evaluate(FRAME, "local-shifts")["height"] >= 170
+    matrix = narrow.tab.evaluate(FRAME, "redundancy")
+    assert 120 < matrix["width"] <= 200
+    assert 120 < matrix["height"] <= 200
     dark = sum(canvas(narrow, "local-a")[0, 0].astype(int)) < 200
     assert dark == (theme == "dark")
     # With the null, four panels stand on one line only where each can be read.

@@ -1,11 +1,16 @@
 """The contact sheet: which samples a page lists, its mosaic, and reading one sample of a stored cell."""
 
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from rosalind import results
 from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
+from rosalind.viewer.views.samples.sheet import lines_of
 
 SIDE = ("lth 0.9 over seeds", "contrast-5")
 
@@ -23,6 +28,15 @@ def test_pages_are_a_stable_sort_cut_into_pieces():
     assert (beyond.tolist(), number) == (whole[70:].tolist(), 8)
     nothing, number, total = contact_sheet.page(key, candidates[:0], 10, 3)
     assert (nothing.size, number, total) == (0, 1, 1)
+
+
+def test_words_are_no_wider_than_their_tile():
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    font = ImageFont.truetype(str(path), 105)
+    for name in ("WOMBATMONGOOSE", "wwwwwwwwwww", "MMMMMMMMMMM", "automobile", "lilliputian", "Übermaß", "9@%_|"):
+        for line in lines_of(name, ("A", "automobile"), ("B", name), 68 / 10.5).split("\n"):
+            assert font.getlength(line) / 10 <= 68, line
+    assert lines_of("lilliputian", ("A", "cat"), ("B", "automobile"), 68 / 10.5).split("\n")[0] == "lilliputian"
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -229,6 +229,26 @@ class TestWhileOpen:
             session.actions.undo()
         assert gone not in str(session.state)
 
+    def test_a_second_network_is_b_unless_the_reader_has_chosen(self, folder):
+        away = folder.with_name("away")
+        for kind in ("networks", "geometry"):
+            (away / kind).mkdir(parents=True)
+            for path in (folder / kind).iterdir():
+                if path.stem != "mlp-dense-seed1":
+                    path.rename(away / kind / path.name)
+        first, chosen = opened(folder), opened(folder)
+        only = ("mlp-dense-seed1", "clean")
+        assert (first.state.a, first.state.b) == (only, only)
+        chosen.change(b=(only[0], "contrast-5"))
+        for path in [path for kind in away.iterdir() for path in kind.iterdir()]:
+            path.rename(folder / path.parent.name / path.name)
+        for session in (first, chosen):
+            session.watch()
+        fresh = opened(folder).state
+        assert (first.state.a, first.state.b) == (fresh.a, fresh.b)
+        assert fresh.a != fresh.b != only
+        assert (chosen.state.a, chosen.state.b) == (only, (only[0], "contrast-5"))
+
     def test_what_was_half_written_is_seen_once_it_is_whole(self, folder):
         cell, info = folder / "geometry" / "mlp-lth-0.9-seed1" / "clean.npz", folder / NETWORK
         whole, table = cell.read_bytes(), info.read_text()

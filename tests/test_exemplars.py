@@ -1,11 +1,17 @@
 """Exemplars and forgetting: the published toy, planted cases, the sum over first wrong steps, and a study."""
 
+import re
+
 import numpy as np
 import pytest
 from given_predictions import condition_info, fake_results
+from pages import Page, says
+from scipy.stats import ttest_ind
 
 from rosalind import figures, results
-from rosalind.analysis import exemplars, forgetting, robustness
+from rosalind.analysis import exemplars, forgetting, robustness, sample_presets, selection
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.samples.sample import SampleDetail
 
 
 @pytest.mark.parametrize(("seeds", "expected"), [(3, 0.0544), (5, 0.0170)])
@@ -72,6 +78,10 @@ def test_a_class_that_suffers_more_than_the_others_is_found():
     assert np.isnan([impact[2], p[2]]).all()
     assert (impact[[1, 3]] > 0.1).all()
     assert np.isnan(exemplars.class_impact(dense[:1], pruned, labels, 4)[1]).all()
+    columns = [np.stack([one[:, :100].mean(1) - one.mean(1)]) for one in (dense, pruned)]
+    assert p[0] == pytest.approx(ttest_ind(*columns, axis=1, equal_var=False).pvalue[0])
+    # Networks of one kind that are alike do not warn.
+    assert exemplars.class_impact(dense[[0, 0]], pruned, labels, 4)[1][0] < 0.05
 
 
 def test_what_is_forgotten_on_a_way():
@@ -112,3 +122,32 @@ def test_a_study_has_both_in_its_report(small_folder):
             forgetting.over_sparsity(study_results, *wrong)
     with pytest.raises(ValueError, match="must be measured together"):
         forgetting.over_severity(study_results, "mlp-dense-seed0", "snow")
+
+
+def test_the_viewer_selects_exemplars_and_counts_the_ways_that_forget_a_sample(small_folder):
+    store = Store(small_folder)
+    a, b, preset = ("mlp-dense-seed0", "contrast-5"), ("mlp-lth-0.9-seed0", "contrast-5"), sample_presets.EXEMPLARS
+    group = store.sides.group(b[0])
+    one = exemplars.of_group(store.results, group, b[1])
+    picked = sample_presets.pick(store, preset, a, b)
+    assert set(picked.positions) == set(np.flatnonzero(one.flag)) != set()
+    assert (np.diff(one.agree[picked.positions]) <= 0).all()
+    rule = selection.check_rule(store, [{"op": "replace", "preset": preset, "cell": list(a), "other": list(b)}])
+    np.testing.assert_array_equal(selection.select(store, rule, None), one.flag)
+    assert rule[0].words(store, (a, b)) == preset
+    assert group.name in rule[0].words(store, (b, a))
+    assert says(sample_presets.finding(preset, picked), one.flag.sum(), 100 * one.rate_of_halves, 100 * one.null)
+    assert sample_presets.pick(store, preset, b, a) is None
+    position = int(picked.positions[0])
+    page = Page(store, SampleDetail, a=a, b=b, primary=int(store.ids[position]))
+    names = {store.results.conditions[c].name for c in robustness.main_mean(store.results).conditions}
+    lost = {
+        side[0]: [forgetting.over_severity(store.results, side[0], name)[1].events[position] > 0 for name in names]
+        for side in (a, b, ("mlp-dense-seed1", ""))
+    }
+    sparser = [forgetting.over_sparsity(store.results, "lth", k, b[1])[1].events[position] > 0 for k in (0, 1)]
+    counts = [sum(of_side) for of_side in lost.values()]
+    expected = (counts[0], len(names), counts[1], len(names), counts[2], sum(sparser), 2)
+    assert [int(k) for k in re.findall(r"\d+", page.view.ways.text)] == list(expected)
+    assert says(page.view.text.text, 100 * one.rate_of_halves, 100 * one.null)
+    assert page.view.figure.visible

@@ -52,8 +52,8 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     assert page.name == "report.html"
     assert page.stat().st_size > 1_000_000
     assert {path.suffix for path in written} == {".png", ".pdf", ".svg", ".md", ".tex"}
-    assert len({path.stem for path in written}) == 21 + 1  # `accuracy` is a figure and a table
-    assert len(written) == 3 * 21 + 2
+    assert len({path.stem for path in written}) == 22 + 1  # `accuracy` is a figure and a table
+    assert len(written) == 3 * 22 + 2
     assert all(500 < path.stat().st_size < 1_000_000 for path in written)
     # The layout that is found once is the one that saving a single figure finds.
     with rc_context({"text.parse_math": False}):
@@ -178,8 +178,32 @@ def test_attribution_maps_are_those_of_the_study_and_gaps_are_said(store):
     drawn = [image.get_array() for image in images if image.cmap.name == "RdBu_r"]
     maps_a, maps_b = (side.over(np.array([sample])) for side in sides)
     np.testing.assert_allclose(drawn, [*maps_a, *maps_b, *(maps_b - maps_a)], atol=1e-6)
+    # Of a sample without maps another is drawn; where a side has none, one line says what makes them.
     other = next(int(i) for i in store.ids if i not in sides[0].ids)
-    assert texts(figures.attribution_figure(store, A, b, other)).count("no map") == 9
+    instead = figures.attribution_figure(store, A, b, other)
+    assert {int(k) for k in re.findall(r"sample (\d+)", instead.get_suptitle(), re.I)} == {sample, other}
+    assert sum(len(axes.images) for axes in instead.axes[:12]) == len(images)
+    bare = next(cell for cell in store.cells if not occlusion_maps.stamp(store, cell))
+    (line,) = (text for text in texts(figures.attribution_figure(store, A, bare, sample)) if "rosalind" in text)
+    assert " ".join(line.split()).endswith(occlusion_maps.command(store, bare, (sample,)))
+
+
+def test_methods_are_as_far_apart_as_on_the_page_and_named_without_covering_each_other(store):
+    figure = figures.methods_figure(store.results, sides=["dense"])
+    groups = similarity.group(store.results, similarity.load(store.results)[0])
+    plane, matrix = figure.axes[:2]
+    at = np.ix_(groups.order, groups.order)
+    np.testing.assert_allclose(matrix.images[0].get_array(), groups.distance[at], rtol=1e-6)
+    assert [label.get_text() for label in matrix.get_yticklabels()] == [groups.names[k] for k in groups.order]
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in plane.texts}
+    assert set(boxes) == set(groups.names)
+    frame = plane.get_window_extent()
+    named = list(boxes.values())
+    assert not [1 for k, box in enumerate(named) for other in named[:k] if box.overlaps(other)]
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in named)
+    assert [t.get_text() for t in plane.texts if t.get_fontweight() == "bold"] == ["dense"]
+    assert figures.methods_figure(store.results, ["dense"]) is None
 
 
 def test_points_that_are_means_over_seeds_and_severities_are_drawn(small_folder, monkeypatch):

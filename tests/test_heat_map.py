@@ -25,6 +25,8 @@ def test_means_stay_right_of_the_conditions(way):
     order = heat_map.arrange_columns(means, way, 7)
     assert sorted(order) == list(range(9))
     assert order[7:].tolist() == [7, 8]
+    blocks = heat_map.arrange_columns(means, "study order", 7, [*"cabacba", "means", "means"])
+    assert blocks.tolist() == [0, 4, 1, 3, 6, 2, 5, 7, 8]
 
 
 def test_rows_by_a_column_start_with_the_largest_and_end_with_gaps():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rosalind import figures
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness import potential
 
@@ -93,6 +94,15 @@ class TestPotential:
         infos_of = {p.condition: p for p in potential.potentials(fake_results(infos, within, networks), 0.02)}
         np.testing.assert_allclose(infos_of["clean"].values, [0.7, 0.6])
         assert infos_of["clean"].half == pytest.approx(12.706 * 0.05, rel=1e-3)
+        # Ends that are no sparsity are cut, with arrows.
+        apart = fake_results(infos, {**within, ("x 0.9-1", "clean"): [0] * 40 + [1] * 60}, networks)
+        row = potential.rows(apart, 0.02)[0]
+        assert (row["low"], row["potential"], row["high"]) == (0, pytest.approx(0.6, abs=0.02), 1)
+        axes = figures.potential_figure(apart).axes[0]
+        ends = np.concatenate([np.concatenate(bars[2][0].get_segments())[:, 0] for bars in axes.containers])
+        arrows = [place for dots in axes.collections for place in np.asarray(dots.get_offsets())[:, 0]]
+        assert (ends.min(), ends.max()) == (0, 100) == (min(arrows), max(arrows))
+        assert axes.get_xlim()[1] < 110
         for delta in (0, 1, 1.5):
             with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
                 potential.potentials(study_results, delta)

@@ -134,7 +134,7 @@ def test_t3_what_moved_most(reader, folder):
 def test_t4_fragile_samples_and_their_pictures(reader, folder):
     store = Store(folder)
     press(reader, "same condition for both")
-    press(reader, "B right clean, wrong corrupted")
+    press(reader, "broken by B's condition")
     count = int(matched(r"(\d+) samples right when clean, wrong under B's condition", seen(reader, "samples"))[1])
     broken = store.ids[store.correct((B, "clean")) & ~store.correct((B, "contrast-5"))].tolist()
     assert count == len(broken) > 0

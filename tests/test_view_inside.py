@@ -11,13 +11,14 @@ from written_diagnostics import (
     NUMBERS,
     PRUNED,
     features_of,
+    write,
     write_features,
     write_layers,
     write_path,
 )
 
 from rosalind import figures, results
-from rosalind.analysis import inside, layer_likeness, paths
+from rosalind.analysis import diagnostics, inside, layer_likeness, paths
 from rosalind.analysis.representations import between_layers, likeness
 from rosalind.analysis.store import Store
 from rosalind.results.schema import diagnostic_file
@@ -203,8 +204,10 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     assert not len(found.view.points.data["x"])
     np.testing.assert_allclose(found.view.ends.data["y"], [0.2, 0.2], rtol=1e-6)
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
-    (lines,) = (axes.get_lines() for axes in figures.paths_figure(results.load(copied), "bezier").axes)
-    assert len(lines) == 1
+    # Every diagnosis of the name has its panel in the report.
+    drawn = figures.paths_figure(results.load(copied), "bezier").axes
+    ends = [(len(axes.get_lines()), float(axes.get_lines()[0].get_ydata()[-1])) for axes in drawn]
+    assert ends == [(1, pytest.approx(15)), (1, pytest.approx(10))]
     assert f"Stored: {DENSE[0]} to " in told(found.view)
 
 
@@ -216,6 +219,19 @@ def test_without_diagnostics_every_view_names_its_command(small_folder):
         assert f"rosalind diagnose {small_folder} {diagnostic}" in told(view)
     found.views[0].tap(0.0)
     assert not found.asked
+
+
+def test_profiles_of_clean_images_are_no_answer_and_say_what_is(copied):
+    shutil.rmtree(copied / "diagnostics")
+    gives = {"turned": {"axes": ["layers"]}}
+    arrays = {"turned": np.zeros(2, np.float32), "axis/layers": np.array(LAYERS[:2])}
+    write(copied, "activation_profile", PRUNED[0], gives, arrays)
+    view = page(Store(copied), Layers).view
+    assert not view.figure.visible
+    assert f"diagnose {copied} activation_profile --under gaussian_noise-1" in told(view)
+    assert diagnostics.summary(results.load(copied)) == []
+    write(copied, "activation_profile", PRUNED[0], gives, arrays, condition="contrast-5")
+    assert page(Store(copied), Layers).view.figure.visible
 
 
 def test_files_are_listed_once_per_study(store, monkeypatch):

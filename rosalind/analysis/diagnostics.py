@@ -45,17 +45,21 @@ class LayerTable:
         )
 
 
+def is_beside_itself(info: DiagnosticInfo) -> bool:
+    """True for profiles of clean images: they are compared with themselves, which is 0 in every network and layer."""
+    return info.name == "activation_profile" and info.condition == CLEAN
+
+
 def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = None) -> list[tuple[str, str, str | None]]:
     """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`.
 
-    Profiles of clean images beside themselves, which are 0, stand last.
+    Without those of `is_beside_itself`.
     """
     infos = list(diagnostics(results)[0] if stored is None else stored)
-    infos.sort(key=lambda info: info.name == "activation_profile" and info.condition == CLEAN)
     listed = [
         (info.id, array, info.condition)
         for info in infos
-        if info.other is None
+        if info.other is None and not is_beside_itself(info)
         for array, given in info.gives.items()
         if "layers" in given["axes"] and not set(SEPARATE) & set(given["axes"])
     ]
@@ -110,11 +114,12 @@ def layer_table(
 def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """A row per diagnosis, array, network, other network and condition, with its mean over all axes.
 
-    Gaps (NaN) are left out of the mean and counted in `gaps`; arrays of `SEPARATE` axes are left out.
+    Gaps (NaN) are left out of the mean and counted in `gaps`; arrays of `SEPARATE` axes are left out, and what
+    `is_beside_itself`.
     """
     rows = []
     for info in diagnostics(results)[0]:
-        if ids is not None and info.id not in ids:
+        if is_beside_itself(info) or (ids is not None and info.id not in ids):
             continue
         shown = [
             name

@@ -3,6 +3,7 @@
 After arXiv 1812.05159, where the way is that of training; here it is that of sparsity, or of severity.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.groups import SeedGroup, groups, main_mean
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.robustness.summary import dense_root
+from rosalind.analysis.store import Store
 from rosalind.measures import COORDINATES
 from rosalind.results import Results
 
@@ -75,11 +77,13 @@ class _Measured:
     complete: frozenset[cells.Cell]
 
     def along(self, chain: Sequence[cells.Cell], place: Sequence[float]) -> Forgetting:
-        predictions = np.stack([self.stored.prediction_of(*cell) for cell in chain])
         margins, axis = None, COORDINATES.index("margin")
         if self.complete.issuperset(chain):
             margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in chain]).astype(np.float64)
-        return along(predictions == self.results.labels, np.array(place, np.float64), margins)
+        return along(self.right(chain), np.array(place, np.float64), margins)
+
+    def right(self, chain: Sequence[cells.Cell]) -> Bool[np.ndarray, "k n"]:
+        return np.stack([self.stored.prediction_of(*cell) for cell in chain]) == self.results.labels
 
 
 def _measured(results: Results) -> _Measured:
@@ -97,6 +101,12 @@ def over_sparsity(results: Results, label: str, seed: int | None, condition: str
 
 
 def _over_sparsity(of: _Measured, label: str, seed: int | None, condition: str) -> tuple[list[str], Forgetting]:
+    places = _sparsities(of, label, seed, condition)
+    return list(places.values()), of.along([(name, condition) for name in places.values()], list(places))
+
+
+def _sparsities(of: _Measured, label: str, seed: int | None, condition: str) -> dict[float, str]:
+    """The networks of a way by sparsity."""
     infos = of.results.networks
     pruned = [
         (info.sparsity, name)
@@ -114,7 +124,7 @@ def _over_sparsity(of: _Measured, label: str, seed: int | None, condition: str) 
     start = dense_root(of.results, pruned[0][1])
     if start is not None and (start, condition) in of.predicted:
         places = {0.0: start, **places}
-    return list(places.values()), of.along([(name, condition) for name in places.values()], list(places))
+    return places
 
 
 def over_severity(results: Results, network: str, corruption: str, bn: str = "train") -> tuple[list[str], Forgetting]:
@@ -127,6 +137,12 @@ def over_severity(results: Results, network: str, corruption: str, bn: str = "tr
 
 
 def _over_severity(of: _Measured, network: str, corruption: str, bn: str) -> tuple[list[str], Forgetting]:
+    places = _severities(of, network, corruption, bn)
+    return list(places.values()), of.along([(network, name) for name in places.values()], list(places))
+
+
+def _severities(of: _Measured, network: str, corruption: str, bn: str) -> dict[float, str]:
+    """The conditions of a way by severity."""
     severities = {
         float(info.severity): name
         for name, info in reversed(of.results.conditions.items())
@@ -137,8 +153,50 @@ def _over_severity(of: _Measured, network: str, corruption: str, bn: str) -> tup
     clean = clean_of(of.results, bn)
     if clean is not None and (network, clean) in of.predicted:
         severities[0.0] = clean
-    places = dict(sorted(severities.items()))
-    return list(places.values()), of.along([(network, name) for name in places.values()], list(places))
+    return dict(sorted(severities.items()))
+
+
+def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[int, int]]:
+    """On how many ways one sample is forgotten, right at a step and wrong at the next, and how many there are.
+
+    Args:
+        store: of the study.
+        cell: a side: its networks, its BatchNorm statistics, and the condition of `sparsity`.
+        position: of the sample.
+
+    Returns:
+        `severity`: over the side's networks and the corruptions of the main mean. `sparsity`: over the seeds of its
+        method, from the dense parent on. Without a way (0, 0).
+
+    Raises:
+        results.Damaged: a cell cannot be read.
+    """
+    of = store.cached(("forgetting",), lambda: _measured(store.results))
+    results = store.results
+    bn = results.conditions[cell[1]].bn
+    main = main_mean(results, bn)
+    corruptions = dict.fromkeys(results.conditions[c].name for c in main.conditions) if main else {}
+    members = store.sides.members(cell[0])
+    chains: dict[str, list[list[cells.Cell]]] = {"severity": [], "sparsity": []}
+    for network in members:
+        for corruption in corruptions:
+            with contextlib.suppress(ValueError):
+                places = _severities(of, network, corruption, bn)
+                chains["severity"].append([(network, condition) for condition in places.values()])
+    label = results.networks[members[0]].label
+    for seed in dict.fromkeys(info.seed for info in results.networks.values() if info.label == label):
+        with contextlib.suppress(ValueError):
+            networks = _sparsities(of, label, seed, cell[1]).values()
+            chains["sparsity"].append([(network, cell[1]) for network in networks])
+
+    def lost(chain: Sequence[cells.Cell]) -> bool:
+        # The store keeps what it has read, where a study has no table of all predictions.
+        tables = [of.stored.prediction_of(*c) if c in of.stored.row else store.predictions(c) for c in chain]
+        right = np.array([table[position] == store.labels[position] for table in tables])
+        return bool(along(right[:, None]).events[0])
+
+    ways = {kind: [chain for chain in found if len(chain) > 1] for kind, found in chains.items()}
+    return {kind: (sum(map(lost, found)), len(found)) for kind, found in ways.items()}
 
 
 def _share(values: Sequence[np.ndarray]) -> str:

@@ -53,11 +53,15 @@ def arrange_rows(
 
 
 def arrange_columns(
-    means: Float[np.ndarray, "groups columns"], way: str, measured: int
+    means: Float[np.ndarray, "groups columns"], way: str, measured: int, blocks: Sequence[str] = ()
 ) -> Int64[np.ndarray, " columns"]:
-    """The order of columns, in one of `COLUMNS`; what is not a condition stays at the end."""
+    """The order of columns, in one of `COLUMNS`; what is not a condition stays at the end.
+
+    In the study's order conditions of one block, such as a group of corruptions, stand together where the first does.
+    """
     conditions = means[:, :measured]
-    order = np.arange(measured)
+    first = list(dict.fromkeys(blocks))
+    order = np.array(sorted(range(measured), key=lambda k: first.index(blocks[k]) if first else 0), np.int64)
     if way == "likeness":
         order = seriate(conditions.T)
     elif way == "mean":

@@ -14,8 +14,8 @@ from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.results import DiagnosticInfo, diagnostics, load
 
-NETWORKS = 60
-"""Largest number of networks with a row each; of more the rows are means over seeds."""
+NETWORKS = 30
+"""Largest number of networks with a row each; of more the rows are means over seeds, as those of accuracies are."""
 
 
 def stored(store: Store) -> tuple[list[DiagnosticInfo], list[str]]:

@@ -278,3 +278,9 @@ def missing(store: Store, cells: Sequence[Cell], sample: int | None) -> list[Cel
     """The single cells that have no map of a sample, or none at all for None."""
     maps_of = [(cell, stored(store, cell)) for cell in cells]
     return [c for c, maps in maps_of if maps is None or (sample is not None and sample not in maps.ids)]
+
+
+def with_maps(store: Store, a: Cell, b: Cell, sample: int) -> int:
+    """The sample where it has maps in both sides, else the first that has, else the sample itself."""
+    both = difference(store, store.sides.pairs(a, b))
+    return sample if both is None or sample in both.ids else int(both.ids[0])

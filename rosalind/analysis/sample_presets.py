@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int, Integer
 
-from rosalind.analysis import fragility
+from rosalind.analysis import exemplars, fragility
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -18,8 +18,12 @@ PRESETS = {
     "right when clean, wrong under A's condition": ("right on clean images", "wrong"),
     "right when clean, wrong under B's condition": ("right on clean images", "wrong"),
     "hard": ("measured", "wrong"),
+    "exemplars of B's pruning": ("measured", "predicted otherwise"),
 }
 """Per preset (given, event): the rate of the event among the cases in which the first holds."""
+
+EXEMPLARS = "exemplars of B's pruning"
+"""The preset of samples whose usual prediction pruning changes, see `exemplars`."""
 
 CORRUPTED = {"right when clean, wrong under A's condition": 0, "right when clean, wrong under B's condition": 1}
 """Presets that compare one side with itself on clean images, and which of A and B that is."""
@@ -40,6 +44,9 @@ class Picked:
         again: Share of the picked samples' cases in the rest that behave alike; NaN without cases.
         null: The same share over all samples: what picking anything would give.
         cases: Cases of the picked samples in the rest.
+
+    Of `EXEMPLARS` all seeds are picked on, `again` is `exemplars.Exemplars.rate_of_halves`, `null` that of dense
+    networks alone, and `cases` the networks in either half.
     """
 
     positions: Int[np.ndarray, " m"] = field(repr=False)
@@ -54,6 +61,12 @@ class Picked:
 def report(preset: str, picked: Picked) -> str:
     """A preset's outcome in a sentence: what the replicates that it was not picked on say, and what chance gives."""
     given, event = PRESETS[preset]
+    if preset == EXEMPLARS:
+        words = f"{len(picked.positions)} samples that most networks of {picked.scope} predict otherwise than most of "
+        words += "their dense parents, whether right or wrong (arXiv 1911.05248), the most agreed on first"
+        if not picked.cases:
+            return f"{words}; one seed: nothing says what another seed alone changes."
+        return f"{words}. Few networks flag more: {_halves(picked)}, which other seeds change alone."
     scope = f" ({picked.scope})" if picked.scope else ""
     words = f"{len(picked.positions)} samples {preset}{scope}, picked on "
     if not picked.on:
@@ -69,12 +82,21 @@ def report(preset: str, picked: Picked) -> str:
 def finding(preset: str, picked: Picked) -> str:
     """A preset's outcome in at most 20 words; `report` has what they were picked on."""
     given, event = PRESETS[preset]
+    if preset == EXEMPLARS:
+        halves = _halves(picked) if picked.cases else "one seed, so no null"
+        return f"{len(picked.positions)} exemplars of {picked.scope}; {halves}."
     words = f"{len(picked.positions)} samples {preset}"
     if not picked.on:
         return f"{words}: too few seeds and draws to say whether they behave so again."
     if not picked.cases:
         return f"{words}; none was {given} on {picked.rest}."
     return f"{words}; on held-out cases {event} in {100 * picked.again:.0f} % (all samples: {100 * picked.null:.0f} %)."
+
+
+def _halves(picked: Picked) -> str:
+    """How many exemplars networks of some seeds have against dense ones of as many others, and dense ones alone."""
+    n, share = picked.cases, [f"{100 * rate:.1f} %" for rate in (picked.again, picked.null)]
+    return f"{n} pruned against {n} dense flag {share[0]}, dense against dense {share[1]}"
 
 
 def ranked(counts: Integer[np.ndarray, "2 n"]) -> Float64[np.ndarray, " n"]:
@@ -99,7 +121,8 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     Fragile: the tenth of all samples that breaks most clearly in B's group of seeds, in all pruned networks where that
     was never counted. Rescued and broken: those that are so in more than half of their cases of A and B, of two
     networks all that are so. Right when clean and wrong under a condition: the same of one side on clean images and
-    as it is; None where its clean images are not measured. Hard: wrong in every cell.
+    as it is; None where its clean images are not measured. Hard: wrong in every cell. Exemplars: those of B's group
+    under B's condition; None where its dense parents are not measured there.
 
     Raises:
         results.Damaged: a table cannot be read.
@@ -107,7 +130,20 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     return store.cached(("presets", preset, a, b), lambda: _pick(store, preset, a, b))
 
 
+def exemplars_of(store: Store, cell: Cell) -> exemplars.Exemplars | None:
+    """Those of a side's group of seeds under its condition, see `exemplars.of_group`; cached until the study grows."""
+    group = store.sides.group(cell[0])
+    return store.cached(("exemplars", group.name, cell[1]), lambda: exemplars.of_group(store.results, group, cell[1]))
+
+
 def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
+    if preset == EXEMPLARS:
+        found = exemplars_of(store, b)
+        if found is None:
+            return None
+        flagged = np.flatnonzero(found.flag)
+        positions = flagged[np.argsort(-found.agree[flagged], kind="stable")]
+        return Picked(positions, found.group.name, "", "", found.rate_of_halves, found.null, found.size)
     if preset in CORRUPTED:
         side = (a, b)[CORRUPTED[preset]]
         clean = clean_cell(store, side)

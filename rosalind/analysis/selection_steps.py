@@ -242,6 +242,10 @@ class Preset:
         return mask
 
     def words(self, store: Store, sides: Sides = ()) -> str:
+        if self.preset == sample_presets.EXEMPLARS:
+            is_b = bool(sides) and sides[-1] == self.other
+            group = store.sides.group(self.other[0]).name
+            return self.preset if is_b else f"exemplars of {group} ({self.other[1]})"
         if self.preset not in sample_presets.CORRUPTED:
             return self.preset + _place(self, sides)
         side = (self.cell, self.other)[sample_presets.CORRUPTED[self.preset]]

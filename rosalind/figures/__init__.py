@@ -22,7 +22,7 @@ from rosalind.figures.comparison import (
     predictors_figure,
     ranking_figure,
 )
-from rosalind.figures.geometry import distribution_figure, similarity_figure
+from rosalind.figures.geometry import distribution_figure, methods_figure, similarity_figure
 from rosalind.figures.inside import curves_figure, layers_figure, paths_figure
 from rosalind.figures.networks import lineage_figure, pareto_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
@@ -53,6 +53,7 @@ __all__ = [
     "layers_figure",
     "lineage_figure",
     "matrix_figure",
+    "methods_figure",
     "parallel_figure",
     "pareto_figure",
     "paths_figure",
@@ -77,7 +78,11 @@ OPTIONS: dict[str, dict[str, Any]] = {"png": {"pil_kwargs": {"compress_level": 1
 """Options of saving by format: of the same pixels a file a tenth larger, encoded in two thirds of the time."""
 
 WHOLE = ("methods", "ranking", "held-out", "prune-potential", "predictors", "layers", "paths", "curves", "frequencies")
-WHOLE += ("lineage", *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES))
+WHOLE += (
+    "lineage",
+    "similarity-methods",
+    *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES),
+)
 """Figures that are of all samples whatever is selected: of fits, tests and distances that were made once."""
 
 EXPLAINED = "explain-"
@@ -123,12 +128,15 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     if under or any(info.is_corruption for info in results.conditions.values()):
         yield "distributions", distribution_figure(results, under, groups, mask)
     # Places refer to a first network on clean images, whose condition may be damaged.
-    for mode in similarity.DISTANCE_MODES if any(condition == CLEAN for _, condition in results.cells()) else ():
-        yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode, groups, shown.conditions)
+    sides = [store.sides.group(name).name for name, _ in (shown.a, shown.b)] if shown.link else []
+    if any(condition == CLEAN for _, condition in results.cells()):
+        if (figure := methods_figure(results, groups, sides)) is not None:
+            yield "similarity-methods", figure
+        for mode in similarity.DISTANCE_MODES:
+            yield f"similarity-{mode.replace('_', '-')}", similarity_figure(results, mode, groups, shown.conditions)
     summary = None if mask is None else slice_accuracy.summary(store, mask)
     # Pinned methods are in colour, beside those of A and of B.
     pinned = [store.sides.group(name).name for name, _ in (shown.a, shown.b, *shown.pins)] if shown.pins else []
-    sides = [store.sides.group(name).name for name, _ in (shown.a, shown.b)] if shown.link else []
     tolerance, kind = (shown.settings.get(f"redundancy-{name}") for name in ("tolerance", "accuracies"))
     pictures = {
         "severities": severity_figure(store, shown.b[1], groups or pinned, summary, subset, sides),

@@ -162,8 +162,8 @@ def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | 
 def potential_figure(results: Results) -> Figure | None:
     """How far every method may prune on clean and on corrupted images, with 95 % intervals over seeds.
 
-    Hollow points are lower ends: the sparsest network of a seed still is within the limit. None where nothing is
-    pruned.
+    Hollow points with an arrow are lower ends: the sparsest network of a seed still is within the limit. The axis is
+    that of sparsities, 0 to 100; an arrow ends an interval that goes beyond. None where nothing is pruned.
     """
     main = robustness.main_mean(results)
     kinds = {"clean": "0.2", main.name if main else "": QUIET}
@@ -178,7 +178,15 @@ def potential_figure(results: Results) -> Figure | None:
         places = [methods.index(p.method) + offset for p in of_kind]
         mean, half = (100 * np.array([getattr(p, name) for p in of_kind]) for name in ("mean", "half"))
         # Of a single seed 0, as error bars need a number.
-        axes.errorbar(mean, places, xerr=np.nan_to_num(half), fmt="none", ecolor=colour, linewidth=1, capsize=2)
+        half = np.nan_to_num(half)
+        # No network lies outside of 0 to 100, so neither does an end that is drawn.
+        low, high = np.minimum(half, mean), np.minimum(half, 100 - mean)
+        axes.errorbar(mean, places, xerr=[low, high], fmt="none", ecolor=colour, linewidth=1, capsize=2)
+        beyond = np.array([p.beyond > 0 for p in of_kind], bool)
+        arrows = ((0, "<", low < half), (100, ">", high < half), (np.minimum(mean + 4, 100), ">", beyond))
+        for at, marker, there in arrows:
+            ends = np.broadcast_to(at, mean.shape)[there]
+            axes.scatter(ends, np.array(places)[there], s=20, color=colour, marker=marker, linewidths=0, zorder=3)
         faces = ["white" if p.beyond else colour for p in of_kind]
         clean = condition == "clean"
         look: dict[str, Any] = {"s": 26, "marker": "o" if clean else "s"}
@@ -190,7 +198,9 @@ def potential_figure(results: Results) -> Figure | None:
     axes.tick_params(labelsize=7)
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     points = 100 * robustness.potential.DELTA
-    axes.set_xlabel(f"largest sparsity that loses at most {points:g} points of accuracy, percent", fontsize=8)
+    axes.set_xlim(-3, 103)
+    words = f"largest sparsity that loses at most {points:g} points of accuracy, percent"
+    axes.set_xlabel(f"{words}\narrow: beyond what was measured, or an interval's end beyond 0 or 100", fontsize=8)
     return figure
 
 

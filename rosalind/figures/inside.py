@@ -1,15 +1,17 @@
 """Figures of diagnostics: numbers of every layer by method, and errors on paths between networks."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rosalind.analysis import diagnostics, robustness
 from rosalind.analysis.palette import families
 from rosalind.analysis.scope import chosen as chosen_groups
 from rosalind.config import CLEAN
-from rosalind.results import Results
+from rosalind.results import DiagnosticInfo, Results
 from rosalind.results import diagnostics as read_diagnostics
 
 PANELS = 12
@@ -17,6 +19,9 @@ PANELS = 12
 
 COLUMNS = 3
 """Heat maps side by side."""
+
+NULL = "two dense seeds"
+"""What paths between dense networks of two seeds are called."""
 
 
 def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
@@ -64,51 +69,55 @@ def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | No
 def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | None:
     """Errors on paths: from pruned networks to their parents, and between dense networks of two seeds.
 
-    A line is the mean over seeds of a group, a panel a condition; the dashed lines of two dense seeds say what a seed
-    alone does. None without paths of a diagnostic or a diagnosis' id of this name; of several ids the first counts.
+    A line is the mean over seeds of a group, a row of panels a diagnosis' id, a column a condition; the dashed lines of
+    two dense seeds say what a seed alone does. None without paths of a diagnostic or a diagnosis' id of this name.
     """
     infos = [info for info in read_diagnostics(results)[0] if info.other and diagnosis in (info.id, info.name)]
     if not infos:
         return None
-    infos = [info for info in infos if info.id == infos[0].id]
+    ids = list(dict.fromkeys(info.id for info in infos))
+    conditions = list(dict.fromkeys(info.condition or "" for info in infos))
+    size = (1.6 + 3.6 * len(conditions), 0.4 + 3 * len(ids))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(ids), len(conditions), sharex=True, sharey=True, squeeze=False)
+    for row, name in zip(grid, ids, strict=True):
+        for axes, condition in zip(row, conditions, strict=True):
+            of_panel = [info for info in infos if (info.id, info.condition or "") == (name, condition)]
+            axes.set_visible(bool(of_panel))
+            _draw_paths(axes, results, of_panel)
+            axes.set_title(f"{name}\n{condition}".strip(), fontsize=8)
+            axes.tick_params(labelsize=7, labelbottom=True)
+            axes.grid(alpha=0.3)
+        row[0].set_ylabel("error, percent", fontsize=8)
+    figure.supxlabel("on the way from the network to its parent", fontsize=8)
+    drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
+    handles = {label: handle for lines, labels in drawn for handle, label in zip(lines, labels, strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside right center", fontsize=6)
+    return figure
+
+
+def _draw_paths(axes: Axes, results: Results, infos: Collection[DiagnosticInfo]) -> None:
+    """Draw the mean of the paths of every group of seeds, and that of pairs of dense networks."""
     colours, dashes = families(results.networks.values()), ("-", ":", "-.")
     groups = robustness.groups(results)
     group_of, family = {n: g for g in groups for n in g.networks}, {g.name: g.family for g in groups}
-    conditions = list(dict.fromkeys(info.condition or "" for info in infos))
-    figure = Figure(figsize=(1.6 + 3.6 * len(conditions), 3.4), layout="constrained")
-    for axes, condition in zip(
-        figure.subplots(1, len(conditions), sharey=True, squeeze=False).flat, conditions, strict=True
-    ):
-        lines: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for info in infos:
-            if (info.condition or "") == condition:
-                arrays = info.arrays(("error", "axis/points"))
-                is_null = all(results.networks[end].is_dense for end in (info.network, info.other) if end)
-                name = "two dense seeds" if is_null else group_of[info.network].name
-                lines.setdefault(name, []).append((arrays["axis/points"], arrays["error"]))
-        drawn: list[str] = []
-        for name, paths in lines.items():
-            is_null = name == "two dense seeds"
-            of = "dense" if is_null else family[name]
-            # Groups of one family differ in dashes.
-            dash = dashes[drawn.count(of) % len(dashes)]
-            drawn.append(of)
-            axes.plot(
-                paths[0][0],
-                100 * np.mean([errors for _, errors in paths], 0),
-                color="0.35" if is_null else colours[of],
-                linestyle="--" if is_null else dash,
-                label=name,
-                linewidth=1.2,
-            )
-        axes.set_title(condition, fontsize=8)
-        axes.set_xlabel("on the way from the network to its parent", fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.grid(alpha=0.3)
-    figure.suptitle(infos[0].id, fontsize=8)
-    figure.axes[0].set_ylabel("error, percent", fontsize=8)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=6)
-    return figure
+    # By group, so that one has the same dash in every panel.
+    of_family: dict[str, list[str]] = {}
+    for group in groups:
+        of_family.setdefault(group.family, []).append(group.name)
+    lines: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for info in infos:
+        arrays = info.arrays(("error", "axis/points"))
+        is_null = all(results.networks[end].is_dense for end in (info.network, info.other) if end)
+        name = NULL if is_null else group_of[info.network].name
+        lines.setdefault(name, []).append((arrays["axis/points"], arrays["error"]))
+    for name, paths in lines.items():
+        errors = 100 * np.mean([of_seed for _, of_seed in paths], 0)
+        look: dict[str, Any] = {"color": "0.35", "linestyle": "--"}
+        if name != NULL:
+            dash = dashes[of_family[family[name]].index(name) % len(dashes)]
+            look = {"color": colours[family[name]], "linestyle": dash}
+        axes.plot(paths[0][0], errors, label=name, linewidth=1.2, **look)
 
 
 def curves_figure(results: Results) -> Figure | None:

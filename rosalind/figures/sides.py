@@ -181,8 +181,10 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
 def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     """The effect of hiding a patch on a sample's angle, norm and margin under A, under B, and the difference.
 
-    Colours are shared along a column; red raises the value, blue lowers it. A row without stored maps is empty.
+    Colours are shared along a column; red raises the value, blue lowers it. Of a sample without maps under both the
+    first one that has them is drawn, and the title says so; where there is none, a row says what makes its maps.
     """
+    asked, sample = sample, occlusion_maps.with_maps(store, a, b, sample)
     sides = {
         "A": occlusion_maps.mean(store, store.sides.seeds(a)),
         "B": occlusion_maps.mean(store, store.sides.seeds(b)),
@@ -208,7 +210,6 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             axes = grid[line][column + 1]
             axes.set_title(f"{kind}, {unit}" if line == 0 else "", fontsize=8)
             if table is None or cell is None:
-                axes.text(0.5, 0.5, "no map", ha="center", va="center", transform=axes.transAxes, fontsize=8)
                 continue
             sizes = [occlusion_maps.placed(store, cell, table.shape[1 + axis], axis) for axis in (1, 0)]
             (left, wide, _), (top, tall, _) = sizes
@@ -219,9 +220,15 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             axes.set(xlim=(0, 1), ylim=(1, 0))
             if line == 2 or tables["B minus A"] is None:
                 figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
+        if table is None and side is not None:
+            lines = [occlusion_maps.command(store, c, (sample,)) for c in store.sides.seeds(side)[:1]]
+            words = textwrap.fill(f"No maps under {name}; this makes them: {lines[0]}", 74, break_on_hyphens=False)
+            look = {"ha": "center", "va": "center", "transform": grid[line][2].transAxes, "in_layout": False}
+            grid[line][2].text(0.5, 0.5, words, fontsize=7, **look)
     at = np.flatnonzero(store.ids == sample)
     true = next(iter(store.names_of(store.labels[at])), "unknown")
-    figure.suptitle(f"Sample {sample}, class {true}: change when a patch is hidden", fontsize=9)
+    instead = f" (of sample {asked} there are no maps)" if asked != sample else ""
+    figure.suptitle(f"Sample {sample}, class {true}{instead}: change when a patch is hidden", fontsize=9)
     return figure
 
 

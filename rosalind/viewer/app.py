@@ -28,8 +28,10 @@ from rosalind.viewer.state import (
     State,
     checked_pins,
     clause,
+    only_sides,
     selected,
     with_choices,
+    with_others,
     with_pin,
     with_scope,
     without_lost,
@@ -70,6 +72,7 @@ class Session:
         self._turn = turn
         self.choices = choices(store, views)
         self.state, problems = address.from_query(store, query, self.choices)
+        self._only_sides = only_sides(store)
         if alone in views:
             # Choices inside the other views stay in the address.
             views = {alone: views[alone]}
@@ -394,6 +397,8 @@ class Session:
         """Make all views anew after the study has changed; a sentence for each part of the state that is lost."""
         self.choices = choices(self.store, self.panels.classes)
         self.state, problems = without_lost(self.store, self.state, self.choices)
+        self.state = with_others(self.store, self.state, self._only_sides)
+        self._only_sides = only_sides(self.store)
         places = {figure: cursor.place for figure, cursor in self._cursors().items() if cursor.place is not None}
         self.panels.clear()
         self.controls.refill(self.state)

@@ -10,6 +10,8 @@ TERMS = {
     "effective robustness": "Accuracy above that of dense networks with the same clean accuracy, under the condition.",
     "power": "The smallest difference that so many samples or seeds show in 4 of 5 cases, at level 5 %.",
     "Pareto front": "Networks than which no other is nowhere worse in accuracies and bytes, and somewhere better.",
+    "exemplar": "A sample that most networks of a group predict otherwise than most of their dense parents.",
+    "forgotten": "Right at a step and wrong at the next, as severity or sparsity grows.",
 }
 """Terms with their sentences."""
 
@@ -28,9 +30,9 @@ OF = {
     "classes": ("angle", "null", "power"),
     "collapse": ("angle", "null"),
     "explained": ("margin", "null"),
-    "samples": ("margin", "units", "null"),
+    "samples": ("margin", "units", "null", "exemplar"),
     "attribution": ("angle", "norm", "margin"),
-    "sample": ("margin", "units"),
+    "sample": ("margin", "units", "exemplar", "forgotten"),
     "layers": ("null",),
     "layer_likeness": ("likeness", "null"),
     "path": ("null",),

@@ -114,6 +114,26 @@ def default(store: Store) -> State:
     return State(a, b, primary=primary)
 
 
+def only_sides(store: Store) -> tuple[Cell, Cell] | None:
+    """The sides that a page opens with where one network is measured; None where there are others to compare."""
+    return store.first_sides()[:2] if len(store.networks) == 1 else None
+
+
+def with_others(store: Store, state: State, before: tuple[Cell, Cell] | None) -> State:
+    """The state with a fresh page's sides where it still has those that were there while the first network was alone.
+
+    Args:
+        store: of the study, which has grown.
+        state: of a page that was open before.
+        before: what `only_sides` gave then.
+    """
+    if before is None or (state.a, state.b) != before:
+        return state
+    fresh = default(store)
+    primary = fresh.primary if state.primary is None else state.primary
+    return dataclasses.replace(state, a=fresh.a, b=fresh.b, primary=primary)
+
+
 def selected(store: Store, state: State) -> np.ndarray:
     """bool[n]: the samples that the rule and the class filter of a state select."""
     return selection.select(store, state.rule, state.true_class)

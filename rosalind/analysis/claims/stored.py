@@ -79,11 +79,13 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
         return "No replicate has a value."
     name = f"{part['alternative']}: {part['name']}" if part["alternative"] else part["name"]
     ends = f" ({_number(part['low'])} to {_number(part['high'])})" if part["n"] > 1 else ""
-    corrected = "not tested" if verdict["p_holm"] is None else _number(verdict["p_holm"])
+    corrected = (
+        "" if verdict["p_holm"] is None else f", {_number(verdict['p_holm'])} with Holm's correction over claims"
+    )
     several = f", the weakest of {len(verdict['parts'])}" if len(verdict["parts"]) > 1 else ""
     return (
         f"{name[0].upper()}{name[1:]}{several}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} "
-        f"{verdict['unit']}; p {_number(verdict['p'])}, with Holm's correction over claims {corrected}."
+        f"{verdict['unit']}; p {_number(verdict['p'])}{corrected}."
     )
 
 

@@ -111,15 +111,15 @@ COLUMNS = ("method", "condition", "seeds", "potential", "low", "high", "beyond")
 
 
 def rows(results: Results, delta: float = DELTA) -> list[dict[str, Any]]:
-    """The rows of `comparison/potential.csv`; `low` to `high` is the 95 % t-interval over seeds."""
+    """The rows of `comparison/potential.csv`; `low` to `high` is the 95 % t-interval over seeds, cut at 0 and 1."""
     return [
         {
             "method": p.method,
             "condition": p.condition,
             "seeds": int(np.isfinite(p.values).sum()),
             "potential": p.mean,
-            "low": p.mean - p.half,
-            "high": p.mean + p.half,
+            "low": float(np.maximum(p.mean - p.half, 0)),
+            "high": float(np.minimum(p.mean + p.half, 1)),
             "beyond": p.beyond,
         }
         for p in potentials(results, delta)

@@ -51,6 +51,8 @@ class ClassShifts:
             "local-shifts",
             "Median of every class under A and B, those that moved most on top; click a class to keep only it.",
             height=200,
+            # Else it would leave as much room above and below as the densities need for titles and tools.
+            frame_align=False,
             styles={"flex": BESIDE},
             x_range=(0, 1),
             y_axis_label="class",
@@ -109,7 +111,7 @@ class ClassShifts:
         names = [draw.cut(store.class_names[k], LETTERS) for k in self.listed]
         figure = self.figure
         figure.y_range.update(start=count - 0.5, end=-0.5)
-        figure.height = 90 + 17 * count
+        figure.height = 60 + 20 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(draw.plain, names)))
         figure.xaxis.axis_label = f"median {draw.axis_label(store, measure, state.raw)}, A circle, B diamond"

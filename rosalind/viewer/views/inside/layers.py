@@ -15,7 +15,7 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind.analysis import heat_map, inside
+from rosalind.analysis import diagnostics, heat_map, inside
 from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
@@ -147,8 +147,7 @@ class Layers:
             self.rows = []
             for source in (self.cells, self.names, self.texts, self.marks):
                 source.data = {name: [] for name in source.data}
-            line = draw.commands(inside.command(self.store, "dead_units"))
-            missing = f"The study has no numbers per layer. Make them with<br>{line}"
+            missing = _missing(self.store)
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
             others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
@@ -178,7 +177,10 @@ class Layers:
         across, down = self.figure.xaxis[0], self.figure.yaxis[0]
         down.ticker.ticks = list(range(0, lines, -(-lines // NAMED)))
         across.ticker.ticks = list(range(columns))
-        down.major_label_overrides = dict(enumerate(map(draw.plain, table.names)))
+        # Of groups by name: that all are over seeds is said once, below.
+        groups = self.store.sides.groups_by_id
+        names = [groups[name].name if name in groups else name for name in table.names]
+        down.major_label_overrides = dict(enumerate(map(draw.plain, names)))
         across.major_label_overrides = dict(enumerate(map(draw.plain, table.layers)))
         down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
         fits = columns * max(map(len, table.layers), default=0) <= LETTERS
@@ -262,6 +264,17 @@ class Layers:
             beyond = int((np.abs(table.change) > table.null)[known].sum())
             words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
         return words
+
+
+def _missing(store: Store) -> str:
+    """What the study lacks, and the command that gives it."""
+    alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
+    others = [name for name, info in store.results.conditions.items() if not info.is_clean]
+    if alone and others:
+        line = draw.commands(inside.command(store, alone[0], condition=others[0]))
+        return f"{escape(alone[0])} of clean images compares them with themselves. Measure a corruption with<br>{line}"
+    line = draw.commands(inside.command(store, "dead_units"))
+    return f"The study has no numbers per layer. Make them with<br>{line}"
 
 
 def _plainly(kind: str) -> str:

@@ -159,7 +159,7 @@ class Evaluation:
         # The better ranks are the smaller ones, and the best comes first.
         shown = -means if frame.choice("evaluation-cells") == "rank" else means
         self.rows = heat_map.arrange_rows(shown, frame.choice("evaluation-rows"), self.measured, column)
-        order = heat_map.arrange_columns(shown, way, self.measured)
+        order = heat_map.arrange_columns(shown, way, self.measured, self.block_of)
         is_blocked = way == heat_map.COLUMNS[0]
         blocks = self.block_of if is_blocked else [b if b == "means" else "conditions" for b in self.block_of]
         self.places = places = heat_map.place_columns(order, self.frozen, blocks)

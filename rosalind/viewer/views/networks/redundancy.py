@@ -46,6 +46,21 @@ CELL = 22
 """Fewest pixels of a cell with a number: in narrower ones they run into each other."""
 
 
+WIDE = 440
+"""Pixels that either figure has at least where they stand side by side."""
+
+LARGEST = 60
+"""Most pixels of a cell: a few larger ones would fill the card and say no more."""
+
+BAR = 150
+"""Pixels that the title of the colour bar needs."""
+
+
+def _at_least(pixels: int) -> dict[str, str]:
+    """The style of a figure that goes to a line of its own where it would be narrower."""
+    return {"flex": f"1 1 {pixels}px", "min-width": f"min({pixels}px, 100%)"}
+
+
 @dataclass(frozen=True)
 class Correlations:
     """The correlations and the curve of one kind of accuracy, alike benchmarks side by side.
@@ -120,7 +135,8 @@ class Redundancy:
         self.choosers = row(accuracies, tolerance)
         self.root = stacked(
             self.choosers,
-            row(self._heat(), self._curve(), sizing_mode="stretch_width"),
+            # On a narrow page the curve stands below, so that cells have room for their numbers.
+            row(self._heat(), self._curve(), sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}),
             self.listed,
         )
 
@@ -128,8 +144,6 @@ class Redundancy:
         figure = plot(
             "redundancy",
             "Matrix of correlations between corruptions over networks; alike ones side by side.",
-            height=420,
-            max_width=660,
             x_range=Range1d(),
             y_range=Range1d(),
         )
@@ -154,6 +168,7 @@ class Redundancy:
             "redundancy-curve",
             "Error of predicting the mean over all corruptions from the first few chosen ones.",
             height=420,
+            styles=_at_least(WIDE),
             x_range=Range1d(),
             y_range=Range1d(start=0),
             x_axis_label="benchmarks chosen, named below",
@@ -200,6 +215,10 @@ class Redundancy:
             axis.major_label_text_font_size = "11px" if count <= NUMBERS else "8px"
             axis.ticker.ticks = [k + 0.5 for k in range(count)]
             axis.major_label_overrides = {k + 0.5: name for k, name in enumerate(names)}
+        side = int(np.clip(LARGEST * count, BAR, 300))
+        # Names stand below and left, the colour bar right; many cells are as wide as the card lets them.
+        wide = side + 200 if side < 300 else 660
+        self.heat.update(height=side + 120, max_width=wide, styles=_at_least(min(wide, WIDE)))
         show_between(self.texts, CELL * count, None)
         correlation = self.correlations.correlation
         self.heat.visible = bool(np.isfinite(correlation[~np.eye(count, dtype=bool)]).any())

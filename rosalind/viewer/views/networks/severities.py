@@ -55,7 +55,7 @@ class Severities:
         self.categories = dict(zip(categories, palette.looks(map(str, range(len(categories)))).values(), strict=True))
         self.grey, self.leaders, self.coloured = empty("x", "y"), empty("x", "y"), empty(*COLOURED)
         self.whiskers, self.points, self.labels = empty(*WHISKERS), empty(*DOTS), empty(*NAMES)
-        self.sliced, self.sliced_grey = empty("xs", "ys", "colour"), empty("x", "y")
+        self.sliced, self.sliced_grey = empty("xs", "ys", "colour", "width", "alpha"), empty("x", "y")
         figure = plot(
             "evaluation-severities",
             "Curves over severities with intervals over seeds; the sentence below says what they show.",
@@ -70,9 +70,11 @@ class Severities:
         look = {"line_color": "colour", "line_width": "width", "line_alpha": "alpha"}
         figure.segment("x", "low", "x", "high", source=self.whiskers, **look)
         figure.multi_line("xs", "ys", source=self.coloured, line_color="colour", line_width="width")
-        dashed = {"line_dash": "dashed", "line_width": 1.2}
-        figure.line("x", "y", source=self.sliced_grey, line_color=GREY, line_alpha=0.6, **dashed)
-        figure.multi_line("xs", "ys", source=self.sliced, line_color="colour", **dashed)
+        dashed = {"line_dash": "dashed"}
+        figure.line("x", "y", source=self.sliced_grey, line_color=GREY, line_alpha=0.6, line_width=1.2, **dashed)
+        # Those of A and B stand out of the others'.
+        dashed |= {"line_color": "colour", "line_width": "width", "line_alpha": "alpha"}
+        figure.multi_line("xs", "ys", source=self.sliced, **dashed)
         figure.line("x", "y", source=self.leaders, line_color=GREY, line_alpha=0.7, line_dash="dotted")
         look = {"marker": "marker", "size": "size", "color": "colour", "line_color": GREY}
         dots = figure.scatter("x", "y", source=self.points, **look)
@@ -271,7 +273,7 @@ class Severities:
                 "alpha": [1.0 if k in sides else 0.5 for k in chosen for _ in across],
             },
         )
-        self._render_slice(sliced, chosen, rest, across, colour)
+        self._render_slice(sliced, chosen, rest, across, colour, set(sides))
         every = [*chosen, *rest][: POINTS // points]
         sizes = np.array([9 if k in sides else 6 if k in colour else 3 for k in every], np.uint8)
         fill(
@@ -314,6 +316,7 @@ class Severities:
         rest: list[int],
         across: np.ndarray,
         colour: dict[int, str],
+        sides: set[int],
     ) -> None:
         """A thin line per method of the selected samples; none where there is no selection."""
         if sliced is None:
@@ -327,6 +330,8 @@ class Severities:
                 "xs": [across.tolist() for _ in chosen],
                 "ys": [sliced[k].tolist() for k in chosen],
                 "colour": [colour[k] for k in chosen],
+                "width": [2.5 if k in sides else 1.2 for k in chosen],
+                "alpha": [1.0 if k in sides else 0.45 for k in chosen],
             },
         )
         gap = np.full((len(rest), 1), np.nan)

@@ -1,5 +1,6 @@
 """One sample: its images, its most probable classes under A and B, and its margins in all cells."""
 
+from collections.abc import Callable
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -8,11 +9,12 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, CustomJSHover, Div, FixedTicker, HoverTool, LinearColorMapper
 
-from rosalind.analysis import contact_sheet, rasters, sample_margins, slice_accuracy
+from rosalind.analysis import contact_sheet, forgetting, rasters, sample_margins, sample_presets, slice_accuracy
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.results import Damaged
 from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
@@ -94,7 +96,8 @@ class SampleDetail:
             figure.text("left", "top", "text", source=self.sides, x_offset=2, y_offset=2, **small, **look)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
-        self.root = stacked(self.text, self.figure)
+        self.ways = Div(text="", name="sample-ways", sizing_mode="stretch_width")
+        self.root = stacked(self.text, self.ways, self.figure)
         self.changed, self.own = Changed(), ""
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -125,8 +128,10 @@ class SampleDetail:
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
                 f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
+                f"{_or_why(_exemplar, frame, position)}"
                 f"<div class='grid'>{''.join(sides)}</div>"
             )
+            self.ways.text = _or_why(_forgotten, frame, position)
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
             words = f"Sample {state.primary}, class {true_class}"
             self.own = f"{words}: right in {share:.0f} % of {margins.cells:,} cells."
@@ -137,7 +142,7 @@ class SampleDetail:
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
-            self.own = self.caption.text = ""
+            self.own = self.caption.text = self.ways.text = ""
 
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
         store = frame.store
@@ -204,6 +209,45 @@ def _of_slice(frame: Frame) -> str:
         return ""
     share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
     return f"Of {int(frame.selected.sum()):,} selected {share:.0f} % are right on average."
+
+
+def _or_why(words: Callable[[Frame, int], str], frame: Frame, position: int) -> str:
+    """Some words on a sample, or why a cell that they are of cannot be read: the margins are shown without; HTML."""
+    try:
+        return words(frame, position)
+    except (Damaged, OSError) as error:
+        return f" {escape(str(error))}"
+
+
+def _forgotten(frame: Frame, position: int) -> str:
+    """On how many ways of severity, and in how many seeds of B's method, the shown sample is forgotten; HTML."""
+    store, state = frame.store, frame.state
+    of = {letter: forgetting.of_sample(store, side, position) for letter, side in (("A", state.a), ("B", state.b))}
+    if not of["B"]["severity"][1]:
+        return ""
+    shown = {name for side in (state.a, state.b) for name in store.sides.members(side[0])}
+    others = [name for name, info in store.results.networks.items() if info.is_parent and name not in shown]
+    nulls = [forgetting.of_sample(store, (name, state.b[1]), position)["severity"] for name in others]
+    counts = [lost for lost, ways in nulls if ways]
+    parts = [f"{letter} {counts['severity'][0]} of {counts['severity'][1]}" for letter, counts in of.items()]
+    if counts:
+        parts.append(f"other dense seeds {' to '.join(map(str, sorted({min(counts), max(counts)})))}")
+    lost, ways = of["B"]["sparsity"]
+    label = escape(store.results.networks[store.sides.members(state.b[0])[0]].label)
+    sparser = f" As sparsity grows: {label} {lost} of {counted(ways, 'seed')}." * (ways > 0)
+    return f"Forgotten as severity grows, a way per corruption and seed: {', '.join(parts)}.{sparser}"
+
+
+def _exemplar(frame: Frame, position: int) -> str:
+    """What most networks of B's group say of the shown sample, where most dense ones say another class; HTML."""
+    found = sample_presets.exemplars_of(frame.store, frame.state.b)
+    if found is None or not found.flag[position]:
+        return ""
+    classes = frame.store.names_of(np.array([found.modal_pruned[position], found.modal_dense[position]]))
+    pruned, dense = (escape(cut(str(name), 24)) for name in classes)
+    share, null = (100 * rate for rate in (found.rate_of_halves, found.null))
+    rates = f" ({share:.1f} % are; of seeds alone {null:.1f} %)" if found.size else ""
+    return f"<br>Exemplar of {escape(found.group.name)}: mostly {pruned}, dense {dense}{rates}."
 
 
 def _lettered(frame: Frame) -> list[tuple[str, Cell]]:

@@ -28,13 +28,16 @@ PAGES = 200
 
 PAIRS = ("A | B", "clean | B")
 
-LABELS = {name: f"{'AB'[side]} right clean, wrong corrupted" for name, side in sample_presets.CORRUPTED.items()}
-"""What the buttons of presets with long names say."""
+LABELS = {name: f"broken by {'AB'[side]}'s condition" for name, side in sample_presets.CORRUPTED.items()}
+LABELS[sample_presets.EXEMPLARS] = "exemplars of B"
+"""What the buttons of presets with long names say, so that all have two lines."""
 
 NOT_STORED = (
     "The study holds no comparison/fragility.npz, which says how often each sample breaks; running the study "
     "again makes it."
 )
+
+NO_PARENTS = "B descends from no dense network that is measured under its condition: nothing says what pruning changes."
 
 NOT_CLEAN = "That side is not measured on clean images, so that nothing says what its condition breaks."
 
@@ -146,7 +149,8 @@ class Samples:
             return
         choices = {"samples-preset": name, "samples-page": "1"}
         if picked is None:
-            self._show_message(NOT_CLEAN if name in sample_presets.CORRUPTED else NOT_STORED)
+            lacks = {sample_presets.EXEMPLARS: NO_PARENTS, **dict.fromkeys(sample_presets.CORRUPTED, NOT_CLEAN)}
+            self._show_message(lacks.get(name, NOT_STORED))
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
             why = f"none was {PRESETS[name][1]} often enough"

@@ -11,7 +11,7 @@ from bokeh.models import CustomJSTransform, HoverTool, ScrollBox
 from rosalind.analysis import contact_sheet, palette
 from rosalind.analysis.sides import Cell
 from rosalind.viewer.views.cursor import CellCursor
-from rosalind.viewer.views.draw import FLIP_COLOURS, cut, empty, mosaics, plot
+from rosalind.viewer.views.draw import FLIP_COLOURS, cut_to, empty, mosaics, plot, width_of
 from rosalind.viewer.views.frame import Frame
 from rosalind.viewer.views.geometry.sample_points import picture_of
 
@@ -23,6 +23,9 @@ WIDTH = 640
 
 WINDOW = 452
 """Pixels of the window in which the sheet scrolls."""
+
+LETTERS = 10.5
+"""Pixels of an em of the words on a tile."""
 
 MARKS = {True: "circle", False: "x"}
 """Right and wrong, in the corner left for A and right for B."""
@@ -93,7 +96,7 @@ class Sheet:
             source=self.tiles,
             text_align="center",
             text_baseline="bottom",
-            text_font_size="10.5px",
+            text_font_size=f"{LETTERS}px",
             text_color="#ffffff",
             background_fill_color="#1c2536",
             background_fill_alpha=0.82,
@@ -139,7 +142,7 @@ class Sheet:
         right = [store.correct(cell)[listed] for cell in (left, state.b)]
         names = lambda classes: [str(name) for name in store.names_of(classes[listed])]
         true, first, second = (names(c) for c in (store.labels, store.predictions(left), store.predictions(state.b)))
-        letters = max(int((WIDTH / self.columns - 12) / 6), 3)
+        ems = (WIDTH / self.columns - 12) / LETTERS
         margins = [store.values(cell, "margin", state.raw)[listed] for cell in (left, state.b)]
         a = "A" if left == state.a else "clean"
         self.tiles.data = {
@@ -151,7 +154,7 @@ class Sheet:
             "right": [MARKS[bool(k)] for k in right[1]],
             "left colour": [RIGHT if k else WRONG for k in right[0]],
             "right colour": [RIGHT if k else WRONG for k in right[1]],
-            "text": [lines_of(t, (a, p), ("B", q), letters) for t, p, q in zip(true, first, second, strict=True)],
+            "text": [lines_of(t, (a, p), ("B", q), ems) for t, p, q in zip(true, first, second, strict=True)],
             "id": store.ids[listed].tolist(),
             "about": [f"true {t}, {a} says {p}, B says {q}" for t, p, q in zip(true, first, second, strict=True)],
             "margins": [f"margin {a} {p:+.2f}, B {q:+.2f}" for p, q in zip(*margins, strict=True)],
@@ -199,19 +202,19 @@ class Sheet:
         return [PICTURE.format(address=picture_of(store, (b[0], c)), words=escape(c)) for c in shown]
 
 
-def lines_of(true: str, left: tuple[str, str], right: tuple[str, str], letters: int) -> str:
+def lines_of(true: str, left: tuple[str, str], right: tuple[str, str], ems: float) -> str:
     """The class of a tile and what the sides, each with its name, say; of long names only what is wrong, on own lines.
 
-    >>> lines_of("cat", ("A", "cat"), ("B", "dog"), 16)
+    >>> lines_of("cat", ("A", "cat"), ("B", "dog"), 9)
     'cat: cat | dog'
-    >>> lines_of("aeroplane", ("A", "aeroplane"), ("B", "automobile"), 12)
+    >>> lines_of("aeroplane", ("A", "aeroplane"), ("B", "automobile"), 8)
     'aeroplane\\nB automobile'
     """
     line = f"{true}: {left[1]} | {right[1]}"
-    if len(line) <= letters:
+    if width_of(line) <= ems:
         return line
-    wrong = [cut(f"{side} {says}", letters) for side, says in (left, right) if says != true]
-    return "\n".join([cut(true, letters), *wrong])
+    wrong = [cut_to(f"{side} {says}", ems) for side, says in (left, right) if says != true]
+    return "\n".join([cut_to(true, ems), *wrong])
 
 
 def _moved(by: float) -> Any:
