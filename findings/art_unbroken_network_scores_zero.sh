@@ -21,7 +21,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/env"
-"$work/env/bin/pip" install -q adversarial-robustness-toolbox==1.20.1 torch==2.13.0 numpy==2.4.6 scipy==1.17.1 packaging==26.4
+"$work/env/bin/pip" install -q adversarial-robustness-toolbox==1.20.1 torch==2.13.0 numpy==2.4.6 scipy==1.17.1 \
+    packaging==26.4
 "$work/env/bin/python" - <<'EOF'
 import numpy as np
 import torch
@@ -55,7 +56,8 @@ for name, slope, least in (
     network = classifier(slope)
     value = empirical_robustness(network, x, "fgsm", ATTACK)
     fooled = 1 - adversarial_accuracy(network, x, attack_name="fgsm", attack_params=ATTACK)
-    print(f"{name:20} mean distance {distance[distance > least].mean():.3f}, fooled {fooled:.2f}, empirical robustness {value:.3f}")
+    mean = distance[distance > least].mean()
+    print(f"{name:20} mean distance {mean:.3f}, fooled {fooled:.2f}, empirical robustness {value:.3f}")
     seen[name] = fooled, value
 assert 0.1 < seen["0.00"][1] < seen["0.10"][1] < seen["0.18"][1], "rising up to the strength"
 for name in ("0.21", "0.00, one class only"):

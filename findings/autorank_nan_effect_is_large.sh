@@ -4,11 +4,11 @@
 # Versions:  Python 3.11; autorank 1.3.0, numpy 2.4.6, pandas 3.1.1, scipy 1.17.1.
 # Behaviour: for what is not normal autorank divides the difference of medians by the pooled median absolute deviation, which
 #            is 0 where more than half of every column is one number. The effect of equal medians is then 0 / 0, NaN. Its
-#            magnitude is found by asking whether it is below 0.2, 0.5 and 0.8; NaN is below none, so it is "large", even
-#            for a method against itself and where Friedman's p is 1. With 5 equal values of 10 it is 0 and "negligible".
+#            magnitude is found by asking whether it is below 0.2, 0.5 and 0.8; NaN is below none, so it is "large", even for
+#            a method against itself and where Friedman's p is 1. With 5 equal values of 10 it is 0 and "negligible".
 # A guess:   an effect that cannot be computed has no magnitude, and one of equal medians is negligible.
-# For users: accuracies saturate at 1 on easy data, and at chance after collapse, so that most of a column is one number; then
-#            the table says "large" in every row, beside equal ranks. Read `effect_size` itself, or ask for
+# For users: accuracies saturate at 1 on easy data, and at chance after collapse, so that most of a column is one number;
+#            then the table says "large" in every row, beside equal ranks. Read `effect_size` itself, or ask for
 #            `effect_size="cliff_delta"`, which is of ranks. rosalind gives no words for sizes; a quotient 0 / 0 is a gap.
 #
 # Output seen (accuracies of three methods on ten data sets, effect of each against the first in the list):

@@ -2,15 +2,15 @@
 # baycomp is certain (probability 1) that a network is better which ties nine times of ten and once wins by a rounding error.
 #
 # Versions:  Python 3.11; baycomp 1.0.3, numpy 2.4.6, scipy 1.17.1.
-# Behaviour: without a region of practical equivalence (`rope=0`, the default) each draw of the posterior gives its vote to the
-#            side with more mass. `SignedRankTest` halves the mass of ties between the sides, so that a single win tips every
-#            draw; `SignTest` leaves the draws that ties have won out of its ratio. Nothing but ties gives NaN there, and in
-#            `SignedRankTest` draws of 0.5 to 0.5, of which equal ones go to the first: it is better than its own copy.
-#            Any rope makes ties a third outcome, and all of this right.
+# Behaviour: without a region of practical equivalence (`rope=0`, the default) each draw of the posterior gives its vote to
+#            the side with more mass. `SignedRankTest` halves the mass of ties between the sides, so that a single win tips
+#            every draw; `SignTest` leaves the draws that ties have won out of its ratio. Nothing but ties gives NaN there,
+#            and in `SignedRankTest` draws of 0.5 to 0.5, of which equal ones go to the first: it is better than its own
+#            copy. Any rope makes ties a third outcome, and all of this right.
 # A guess:   one win in ten data sets is hardly any evidence, and a network is exactly as good as its copy.
 # For users: networks at low sparsities, or of one seed, have equal accuracies on most conditions. Accuracies that were once
-#            errors (1 - (1 - a)) or means in another order differ by 1e-16 from those that were not. Give a rope of at
-#            least one image. rosalind's paired tests give p = 0.34 (t) and 1 (sign changes) for one difference of any size.
+#            errors (1 - (1 - a)) or means in another order differ by 1e-16 from those that were not. Give a rope of at least
+#            one image. rosalind's paired tests give p = 0.34 (t) and 1 (sign changes) for one difference of any size.
 #
 # Output seen (ten data sets; probabilities that the first and the second are better):
 #                                    signed-rank     sign test       signed-rank with rope 0.001   Wilcoxon's p

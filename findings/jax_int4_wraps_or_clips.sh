@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# 8 in 4 bits is -8 by `jnp.asarray(x, dtype=jnp.int4)` and 7 by `jnp.asarray(x).astype(jnp.int4)`: the largest weight turns round.
+# 8 in 4 bits is -8 by `jnp.asarray(x, dtype=jnp.int4)` and 7 by `jnp.asarray(x).astype(jnp.int4)`: weights change sign.
 #
 # Versions:  Python 3.11; jax and jaxlib 0.10.2, ml_dtypes 0.6.0, numpy 2.4.6, CPU.
-# Behaviour: XLA's conversion of floats to integers clips to the range of the type, jitted or not. NumPy's conversion to int4, a
-#            type of ml_dtypes, keeps the lowest four bits of the whole number: 8 is -8, 9 is -7, 16 is 0. `jnp.asarray` and
-#            `jnp.array` hand an array of NumPy to NumPy for the cast, so that the two spellings differ within JAX, and the
-#            same line differs for an array of NumPy and of JAX. Whole numbers wrap in both, floats only in NumPy. Neither warns.
-# A guess:   `asarray(x, dtype=t)` is `asarray(x).astype(t)`; and a cast that does not fit clips, or raises as it does for a list.
-# For users: weights divided by (largest / 8), or by (largest / 7.5), round to 8 in one place or a few: the largest weights, those
-#            that magnitude pruning keeps for certain, get the other sign, while a test of the quantiser inside jit is right.
-#            Clip to [-8, 7] before the cast. rosalind counts bits of codes and casts nothing to 4 bits.
+# Behaviour: XLA's conversion of floats to integers clips to the range of the type, jitted or not. NumPy's conversion to
+#            int4, a type of ml_dtypes, keeps the lowest four bits of the whole number: 8 is -8, 9 is -7, 16 is 0.
+#            `jnp.asarray` and `jnp.array` hand an array of NumPy to NumPy for the cast, so that the two spellings differ
+#            within JAX, and the same line differs for an array of NumPy and of JAX. Whole numbers wrap in both, floats only
+#            in NumPy. Neither warns.
+# A guess:   `asarray(x, dtype=t)` is `asarray(x).astype(t)`; and a cast that does not fit clips, or raises as it does for a
+#            list.
+# For users: weights divided by (largest / 8), or by (largest / 7.5), round to 8 in one place or a few: the largest positive
+#            weights, which magnitude pruning keeps for certain, become the most negative, while a test of the quantiser
+#            inside jit is right. Clip to [-8, 7] before the cast. rosalind counts bits of codes and casts nothing to 4 bits.
 #
 # Output seen:
 #                                 [7, 8, 9, 16, -8, -9] of NumPy   of JAX

@@ -2,12 +2,13 @@
 # loss-landscapes leaves the network at the far end of the line that it measured, and neither end's loss is on the line.
 #
 # Versions:  Python 3.11; loss-landscapes 3.0.6, torch 2.13.0, numpy 2.4.6, CPU.
-# Behaviour: `linear_interpolation(start, end, ...)` moves the parameters of `start` itself, as do `random_line` and `random_plane`
-#            (`deepcopy_model=False` is the default): afterwards `start` has the weights of `end`, and `requires_grad` is off
-#            in both. It moves before it measures, so the first value is one step away from `start`. It moves parameters
-#            only: with batch normalisation the last value is of the weights of `end` with the running statistics of
-#            `start`, which are of variance 0 where a whole neuron is pruned. Random directions are drawn for removed weights
-#            too, but for those of whole neurons, so that a pruned network is nearly dense along the line and after it.
+# Behaviour: `linear_interpolation(start, end, ...)` moves the parameters of `start` itself, as do `random_line` and
+#            `random_plane` (`deepcopy_model=False` is the default): afterwards `start` has the weights of `end`, and
+#            `requires_grad` is off in both. It moves before it measures, so the first value is one step away from `start`.
+#            It moves parameters only: with batch normalisation the last value is of the weights of `end` with the running
+#            statistics of `start`, which are of variance 0 where a whole neuron is pruned. Random directions are drawn for
+#            removed weights too, but for those of whole neurons, so that a pruned network is nearly dense along the line and
+#            after it.
 # A guess:   a function that returns losses changes no network; its first and last values are the losses of the two.
 # For users: what is measured after the plot is of another network, and the barrier between a pruned and a dense network that
 #            one sees is that of the statistics. Give `deepcopy_model=True`, add both ends by hand, and estimate the

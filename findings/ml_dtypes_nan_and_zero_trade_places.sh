@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# In microscaling formats NaN weights become zeros and a scale of 0 becomes NaN: a block that is all pruned comes back as NaN.
+# In microscaling formats NaN weights become 0 and a scale of 0 becomes NaN: a block that is all pruned is read as NaN.
 #
 # Versions:  Python 3.11; ml_dtypes 0.6.0, jax and jaxlib 0.10.2, numpy 2.4.6, CPU.
-# Behaviour: the elements of 4 and 6 bits (`float4_e2m1fn`, `float6_e2m3fn`, `float6_e3m2fn`) have no code for NaN or infinity: a
-#            cast gives 0 or -0 for NaN, the largest number for infinity, in ml_dtypes and (4 bits) in XLA, without a warning.
-#            `float8_e8m0fnu`, the type of the scale of a block, is a power of two and has no code for 0: a cast gives NaN.
-#            The scale of a block of zeros is 0 by the usual rule, largest element over 6; everything in it is then 0 / 0,
-#            which the elements store as zeros, and times NaN when it is read. 8-bit floats keep both.
+# Behaviour: the elements of 4 and 6 bits (`float4_e2m1fn`, `float6_e2m3fn`, `float6_e3m2fn`) have no code for NaN or
+#            infinity: a cast gives 0 or -0 for NaN, the largest number for infinity, in ml_dtypes and (4 bits) in XLA,
+#            without a warning. `float8_e8m0fnu`, the type of the scale of a block, is a power of two and has no code for 0:
+#            a cast gives NaN. The scale of a block of zeros is 0 by the usual rule, largest element over 6; everything in it
+#            is then 0 / 0, which the elements store as zeros, and times NaN when it is read. 8-bit floats keep both.
 # A guess:   NaN stays NaN in any float type, 0 is 0 in any, and a block of zeros is the easiest of all to store.
 # For users: at 95 % sparsity one block of 32 in five is all zeros, with structured pruning most are. And a network that has
-#            diverged is not NaN any more but sparser, by a count of zeros. Give such blocks a scale of 1, look for NaN before
-#            the cast. rosalind counts and measures weights as float32, before any such format.
+#            diverged is not NaN any more but sparser, by a count of zeros. Give such blocks a scale of 1, look for NaN
+#            before the cast. rosalind counts and measures weights as float32, before any such format.
 #
 # Output seen:
 #                            [nan, inf, 0.0, 1.0]
@@ -59,7 +59,10 @@ empty = ~weights.any(1)
 largest = np.abs(weights).max(1, keepdims=True)
 elements, back = through(weights, largest / 6)
 guarded = through(weights, np.where(largest == 0, 1, largest / 6))[1]
-print(f"95 % pruned: {empty.mean():.2f} of the blocks all 0, of these NaN {np.isnan(back[empty]).mean():.2f}, NaN in the elements {np.isnan(elements).sum()}, with a scale of 1 {np.isnan(guarded).sum()}")
+print(
+    f"95 % pruned: {empty.mean():.2f} of the blocks all 0, of these NaN {np.isnan(back[empty]).mean():.2f}, "
+    f"NaN in the elements {np.isnan(elements).sum()}, with a scale of 1 {np.isnan(guarded).sum()}"
+)
 assert 0.15 < empty.mean() < 0.25 and np.isnan(back[empty]).all() and not np.isnan(back[~empty]).any(), "empty blocks"
 assert not np.isnan(elements).any() and not np.isnan(guarded).any(), "elements"
 EOF

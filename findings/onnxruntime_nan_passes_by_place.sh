@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# In ONNX Runtime a NaN passes a max pooling or a maximum only from some places; from others it is dropped, with numbers beside it.
+# In ONNX Runtime NaN passes a max pooling or a maximum from some places only; from others it vanishes, and numbers with it.
 #
 # Versions:  Python 3.11; onnxruntime 1.32.0, onnx 1.23.2, torch 2.13.0, numpy 2.4.6, CPU (x86).
-# Behaviour: ONNX says nothing of NaN in a maximum. NumPy, PyTorch and ONNX's own reference evaluator give NaN if there is one.
-#            ONNX Runtime keeps one of two numbers by a comparison, and with NaN which one is a matter of their order:
+# Behaviour: ONNX says nothing of NaN in a maximum. NumPy, PyTorch and ONNX's own reference evaluator give NaN if there is
+#            one. ONNX Runtime keeps one of two numbers by a comparison, and with NaN which one is a matter of their order:
 #            `MaxPool` and `GlobalMaxPool` forget a NaN at the next number, so that only one in the last place comes through;
-#            `ReduceMax` works on several numbers at once, keeps a NaN in the first place, and from another may lose a
-#            larger number with it (the maximum of 1, NaN, 3, 4 is 3). Relu, TopK, Softmax and mean pooling pass every
-#            NaN on. That `ReduceMax` depends on the place is microsoft/onnxruntime#10514, open since 2022.
+#            `ReduceMax` works on several numbers at once, keeps a NaN in the first place, and from another may lose a larger
+#            number with it (the maximum of 1, NaN, 3, 4 is 3). Relu, TopK, Softmax and mean pooling pass every NaN on. That
+#            `ReduceMax` depends on the place is microsoft/onnxruntime#10514, open since 2022.
 # A guess:   NaN goes through a network to its logits wherever it came from, so that one look at the logits finds it.
 # For users: an image with a gap, or an overflow in one place, is NaN in PyTorch and an ordinary, confident prediction once
 #            the network is exported; accuracies differ between runtimes with no numerical reason. Look for NaN in the

@@ -2,17 +2,17 @@
 # Muon moves weights whose gradient is always 0: with masked gradients a pruned network is dense after one step.
 #
 # Versions:  Python 3.11; optax 0.2.8, jax and jaxlib 0.10.2, numpy 2.4.6, CPU.
-# Behaviour: `optax.contrib.muon` replaces the momentum of a matrix by the nearest matrix with orthogonal rows. That mixes rows
-#            and columns, so entries of 0 become numbers of the same size as the others, unless a whole row or column is 0.
-#            Every other optimiser of optax that was tried works number by number, or scales whole arrays: what starts at 0
-#            and has no gradient stays at 0, weight decay or not. Vectors are left to Adam, also inside of Muon, so that
+# Behaviour: `optax.contrib.muon` replaces the momentum of a matrix by the nearest matrix with orthogonal rows. That mixes
+#            rows and columns, so entries of 0 become numbers of the same size as the others, unless a whole row or column is
+#            0. Every other optimiser of optax that was tried works number by number, or scales whole arrays: what starts at
+#            0 and has no gradient stays at 0, weight decay or not. Vectors are left to Adam, also inside of Muon, so that
 #            masked biases and scales stay. Multiplying the update by the mask keeps the zeros.
-# A guess:   no gradient, no weight decay and no momentum left: the weight does not move. Masking gradients has been enough for
-#            pruned networks with SGD and Adam for a decade.
+# A guess:   no gradient, no weight decay and no momentum left: the weight does not move. Masking gradients has been enough
+#            for pruned networks with SGD and Adam for a decade.
 # For users: sparsity is gone after the first step of fine-tuning, and the accuracy is a dense network's. Mask the updates or
 #            the weights, after the optimiser, not the gradients before it; the orthogonal update is then no longer quite
-#            Muon's. Whitening methods (Shampoo, SOAP, K-FAC) mix in the same way. rosalind's `training.masked`
-#            around Muon keeps the zeros.
+#            Muon's. Whitening methods (Shampoo, SOAP, K-FAC) mix in the same way. rosalind's `training.masked` around Muon
+#            keeps the zeros.
 #
 # Output seen (gradients masked, 20 steps):
 #   before: zeros in weights 0.797
@@ -77,7 +77,10 @@ for name, optimiser in OPTIMISERS.items():
     weights = train(optimiser, 20)
     of_weights, of_biases = zeros(weights)
     revived = jnp.abs(jnp.where(masks["w"] == 0, weights["w"], 0)).max()
-    print(f"{name + ':':14} zeros in weights {of_weights:.3f}, in biases {of_biases:.2f}, largest pruned weight {revived:.3f}, loss {loss(weights):.2f}")
+    print(
+        f"{name + ':':14} zeros in weights {of_weights:.3f}, in biases {of_biases:.2f}, "
+        f"largest pruned weight {revived:.3f}, loss {loss(weights):.2f}"
+    )
     assert of_biases == 0.5, f"{name}: masked biases"
     assert of_weights == (0 if name == "muon" else pruned), f"{name}: masked weights"
 assert zeros(train(contrib.muon(0.01), 1))[0] == 0, "one step of Muon"

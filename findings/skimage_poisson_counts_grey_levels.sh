@@ -2,9 +2,9 @@
 # scikit-image's Poisson noise is the weaker the more different values an image has: one odd pixel changes it everywhere.
 #
 # Versions:  Python 3.11; scikit-image 0.26.0, numpy 2.4.6, scipy 1.17.1.
-# Behaviour: `random_noise(image, mode="poisson")` takes for the photons of full white the number of distinct values in the whole
-#            array, rounded up to a power of two, and says only that the noise is generated from the data. An image of 2
-#            values gets the noise of 2 photons, one of 256 values that of 256: a deviation 11 times smaller, in the same
+# Behaviour: `random_noise(image, mode="poisson")` takes for the photons of full white the number of distinct values in the
+#            whole array, rounded up to a power of two, and says only that the noise is generated from the data. An image of
+#            2 values gets the noise of 2 photons, one of 256 values that of 256: a deviation 11 times smaller, in the same
 #            pixels. A batch that is given as one array has another strength than each of its images alone.
 # A guess:   shot noise has a strength of its own, or follows from the type (8 bits: 255 photons), and depends on a pixel's
 #            brightness only, not on what else is in the image.

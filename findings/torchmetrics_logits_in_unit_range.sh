@@ -5,12 +5,12 @@
 # Behaviour: `multiclass_calibration_error` applies softmax if any number of the batch is outside of [0, 1], and else not.
 #            Logits that all happen to lie in [0, 1] are read as confidences: a network whose logits are all 0 (a dead last
 #            layer, weights just initialised to 0) is sure to 0 % instead of 10 %. Probabilities of which one is a rounding
-#            error above 1 get a second softmax, all of the batch, and none of ten classes gets more than 23 %. Each `update` of the
-#            class decides for its own batch. Its page names the range, and softmax "per sample".
+#            error above 1 get a second softmax, all of the batch, and none of ten classes gets more than 23 %. Each `update`
+#            of the class decides for its own batch. Its page names the range, and softmax "per sample".
 # A guess:   logits are recognised as such, or an argument says what is meant.
 # For users: networks collapse at high sparsity, and their logits shrink into [0, 1] then; an average of ten networks with
 #            weights of 0.1 sums to 1.0000001 where all are certain. Hand over softmaxed, clipped float numbers. rosalind's
-#            calibration error is of logits always.
+#            calibration errors are of confidences, and 1.0000001 is one of 1.
 #
 # Output seen:
 #   logits, all 0: error 0.1; of their softmax 0.0
@@ -53,7 +53,10 @@ mean = sum(0.1 * network.softmax(-1) for network in logits)
 labels = torch.multinomial(mean, 1)[:, 0]
 parts = mean, mean.clamp(max=1), mean[1:]
 whole, clipped, others = (error(part, labels[-len(part) :]) for part in parts)
-print(f"mean of ten networks, at most 1 + {mean.max().item() - 1:.0e}: error {whole}; clipped {clipped}; without that image {others}")
+print(
+    f"mean of ten networks, at most 1 + {mean.max().item() - 1:.0e}: error {whole}; clipped {clipped}; "
+    f"without that image {others}"
+)
 assert seen["all 0"][0] == 0.1 and seen["all 0"][1] < 0.01, "logits of 0"
 assert seen["in [0, 1]"][0] > 0.7 and seen["in [0, 1]"][1] < 0.1, "logits in [0, 1]"
 assert seen["one of them -1e-6"][0] == seen["one of them -1e-6"][1], "logits outside of [0, 1]"
