@@ -34,8 +34,8 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_1_no_optimizer_revives_removed_weights(name):
-    # Masking gradients alone leaves momentum: -0.09 one step after pruning, measured. Muon mixes rows and columns, and a
-    # triangle becomes dense, which a diagonal would not.
+    # Masking gradients alone leaves momentum: -0.09 one step after pruning, measured. Muon makes a dense matrix of a
+    # triangle, but not of a diagonal.
     optimizer = training.masked(OPTIMIZERS[name])
     params = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.ones(2)}}
     dense = {"a/kernel": np.ones((2, 2), bool)}
