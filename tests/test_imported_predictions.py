@@ -177,6 +177,7 @@ def test_a_study_of_predictions_alone_is_compared_and_reported(digits, tmp_path,
         ({"prediction": lambda v: (v + 1) % 10}, "not the largest of its logits for 597 samples"),
         ({"logits": lambda v: v[:, :9]}, r"must be finite numbers \[597, 10\]"),
         ({"logits": lambda v: np.nan * v}, "must be finite numbers"),
+        ({"logits": lambda v: np.exp(v) / np.exp(v).sum(1, keepdims=True)}, "logits of .* are probabilities"),
         ({"confidence": lambda v: 100 * v}, r"confidence of .* must lie in \[0, 1\]"),
     ],
 )
@@ -186,6 +187,15 @@ def test_predictions_that_do_not_fit_are_refused_before_any_work(predicted, chan
     with pytest.raises(ValueError, match=message):
         study.add_network(found.folder, [linear("fine"), Imported("x", predictions={"clean": wrong})])
     assert not {"x", "fine"} & results.load(found.folder).networks.keys()
+
+
+def test_a_confidence_above_one_by_rounding_is_one(predicted):
+    found, _, arrays = predicted
+    values = {name: arrays["clean"][name] for name in ("id", "prediction", "confidence")}
+    values["confidence"] = np.where(values["id"] == 3, np.float32(1.0000001), values["confidence"])
+    assert values["confidence"].max() > 1
+    read = results.read_predictions(found, "x", "clean", values)
+    assert read["confidence"][found.samples["id"] == 3] == read["confidence"].max() == 1
 
 
 def test_predictions_of_a_condition_stay(predicted, tmp_path):

@@ -25,6 +25,7 @@ OPTIMIZERS = {
     "clipped": optax.chain(optax.clip_by_global_norm(0.1), optax.adam(0.1)),
     "lamb": optax.lamb(0.1),
     "lion": optax.lion(0.1),
+    "muon": optax.contrib.muon(0.1),
     "accumulated": optax.MultiSteps(optax.adam(0.1), 2).gradient_transformation(),
     "injected": optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
     "averaged": optax.chain(optax.sgd(0.1), optax.ema(0.9)),
@@ -33,11 +34,12 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_1_no_optimizer_revives_removed_weights(name):
-    # Masking gradients alone leaves momentum: -0.09 one step after pruning, measured.
+    # Masking gradients alone leaves momentum: -0.09 one step after pruning, measured. Muon makes a dense matrix of a
+    # triangle, but not of a diagonal.
     optimizer = training.masked(OPTIMIZERS[name])
     params = {"a": {"kernel": jnp.array([[1.0, -2.0], [0.5, 3.0]]), "bias": jnp.ones(2)}}
     dense = {"a/kernel": np.ones((2, 2), bool)}
-    sparse = {"a/kernel": np.array([[True, False], [False, True]])}
+    sparse = {"a/kernel": np.array([[True, False], [True, True]])}
     state = optimizer.init(params)
     slope = jax.grad(lambda p: ((p["a"]["kernel"] + 0.3) ** 2).sum() + (p["a"]["bias"] ** 2).sum())
     for step in range(6):
@@ -45,7 +47,7 @@ def test_1_no_optimizer_revives_removed_weights(name):
         params = optax.apply_updates(params, update)
         if step >= 3:
             kernel = np.asarray(params["a"]["kernel"])
-            assert kernel[0, 1] == kernel[1, 0] == 0
+            assert kernel[0, 1] == 0
             assert kernel[0, 0] != 0
     assert (np.asarray(params["a"]["bias"]) != 1).all()
 

@@ -22,15 +22,16 @@ def read_predictions(
         condition: id of a condition of the study.
         source: a CSV file with a header, an npz, or arrays by name: `id` int[n] of every test sample once, in any
             order; `prediction` int[n], or `logits` float[n, c] (in a CSV `logits_0`, `logits_1`, ...), or both;
-            maybe `confidence` float[n], the probability of the prediction; maybe `label` int[n], to be compared with
-            the study's. Other columns are not looked at.
+            maybe `confidence` float[n], the probability of the prediction, in [0, 1]; maybe `label` int[n], to be
+            compared with the study's. Other columns are not looked at. Logarithms of probabilities are logits.
 
     Returns:
         `prediction` int16[n], and `logits` float32[n, c] and `confidence` float32[n] where they were given.
 
     Raises:
         FileNotFoundError, Damaged: see `load_arrays`.
-        ValueError: what is missing, of another length, out of range, or does not fit the study or each other.
+        ValueError: what is missing, of another length, out of range, or does not fit the study or each other; logits
+            that are probabilities.
     """
     results.check_ids(conditions=[condition], own_samples=True)
     where = f"{network!r} under {condition}"
@@ -55,7 +56,8 @@ def read_predictions(
     if ((prediction < 0) | (prediction >= classes) | (prediction % 1 != 0)).any():
         span = f"{prediction.min()} to {prediction.max()}"
         raise ValueError(f"prediction of {where} must be whole numbers 0 to {classes - 1}, got {span}.")
-    if confidence is not None and ((confidence < 0) | (confidence > 1)).any():
+    # Means of float32 probabilities sum to a little more than 1 where all of them are certain.
+    if confidence is not None and ((confidence < 0) | (confidence > 1 + 1e-6)).any():
         raise ValueError(f"confidence of {where} must lie in [0, 1], got {confidence.min():g} to {confidence.max():g}.")
     arrays = {"prediction": prediction.astype(np.int16)}
     if logits is not None:
@@ -63,9 +65,14 @@ def read_predictions(
         behind = logits[np.arange(len(logits)), arrays["prediction"]] < logits.max(1)
         if behind.any():
             raise ValueError(f"prediction of {where} is not the largest of its logits for {behind.sum()} samples.")
+        if classes > 1 and (logits >= 0).all() and (np.abs(logits.sum(1) - 1) < 1e-3).all():
+            raise ValueError(
+                f"logits of {where} are probabilities, every row sums to 1; a softmax of them would be nearly uniform. "
+                "Give their logarithms."
+            )
         arrays["logits"] = logits.astype(np.float32)
     if confidence is not None:
-        arrays["confidence"] = confidence.astype(np.float32)
+        arrays["confidence"] = np.minimum(confidence, 1).astype(np.float32)
     return arrays
 
 
