@@ -32,7 +32,7 @@ points (95 % t-interval of the difference to lth; in brackets what could have be
          dynamic, ap-half      +0.8 +- 0.5 (0.7)       +0.9 +- 1.3 (1.8)       -4.2 +- 2.4 (3.2)
          static + dynamic, ap  +0.2 +- 0.2 (0.3)       +0.8 +- 0.7 (0.9)       +0.9 +- 1.5 (2.1)
          the same, ap-half     +0.8 +- 0.5 (0.7)       +2.5 +- 0.7 (1.0)       +7.4 +- 4.2 (5.6)
-         clean, ap             -0.1 +- 0.4 (0.5)       +0.0 +- 0.2 (0.3)       +0.1 +- 0.5 (0.7)
+         clean, ap             -0.1 +- 0.4 (0.5)       +0.0 +- 0.3 (0.3)       +0.1 +- 0.5 (0.7)
          clean, ap-half        -0.2 +- 0.3 (0.5)       -0.7 +- 0.7 (0.9)       -4.6 +- 0.4 (0.5)
          corrupted, ap         -2.9 +- 3.1 (4.2)       -1.1 +- 4.8 (6.5)       +2.3 +- 6.4 (8.7)
          corrupted, ap-half    -0.9 +- 6.7 (9.1)       +17.7 +- 12.4 (16.8)    +16.1 +- 3.7 (5.0)
@@ -122,13 +122,13 @@ def table(rows: list[Row]) -> list[str]:
         cells.setdefault((model, quantity, method, sparsity), {})[seed] = value
     lines = []
     for (model, quantity, method, sparsity), values in sorted(cells.items()):
-        words = ""
+        words, step = "", reporting.IMAGE if "accuracy" in quantity else 0
         for other, at in (("lth", sparsity), ("dense", 0.0)):
             base = cells.get((model, quantity, other, at))
             if base is None or method in ("dense", other):
                 continue
             differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
-            words += f"  to {other} {reporting.difference(differences)}"
+            words += f"  to {other} {reporting.difference(differences, step=step)}"
         mean = np.mean(list(values.values()))
         lines.append(f"{model} {quantity:38s} {method:8s} {sparsity:4g} {mean:6.2f}{words}")
     return lines
