@@ -38,7 +38,9 @@ class Potential:
     beyond: int
 
 
-def largest_sparsity(sparsities: Sequence[float], lost: Sequence[float], delta: float = DELTA) -> tuple[float, bool]:
+def largest_sparsity(
+    sparsities: Sequence[float], lost: Sequence[float] | np.ndarray, delta: float = DELTA
+) -> tuple[float, bool]:
     """The largest sparsity at which at most `delta` of accuracy is lost, and True where it is the sparsest measured.
 
     Args:
