@@ -122,13 +122,13 @@ def table(rows: list[Row]) -> list[str]:
         cells.setdefault((model, quantity, method, sparsity), {})[seed] = value
     lines = []
     for (model, quantity, method, sparsity), values in sorted(cells.items()):
-        words = ""
+        words, step = "", reporting.IMAGE if "accuracy" in quantity else 0
         for other, at in (("lth", sparsity), ("dense", 0.0)):
             base = cells.get((model, quantity, other, at))
             if base is None or method in ("dense", other):
                 continue
             differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
-            words += f"  to {other} {reporting.difference(differences)}"
+            words += f"  to {other} {reporting.difference(differences, step=step)}"
         mean = np.mean(list(values.values()))
         lines.append(f"{model} {quantity:38s} {method:8s} {sparsity:4g} {mean:6.2f}{words}")
     return lines

@@ -16,8 +16,8 @@ every network has 2,116 weights but the last two):
 
     channels           clean             corruptions       weight noise 0.2  PGD
     static        8    +4.4 +- 2.3       +3.9 +- 14.4      +6.5 +- 13.5      +0.7 +- 9.0
-    static        16   +3.0 +- 0.1       +5.5 +- 17.6      +5.5 +- 15.2      -0.3 +- 13.6
-    static        32   +0.5 +- 3.4       +2.4 +- 23.3      -1.3 +- 8.0       +3.4 +- 6.8
+    static        16   +3.0 +- 0.2       +5.5 +- 17.6      +5.5 +- 15.2      -0.3 +- 13.6
+    static        32   +0.5 +- 3.4       +2.4 +- 23.3      -1.3 +- 8.0       +3.4 +- 6.9
     erk           8    +3.4 +- 2.3       +3.0 +- 20.8      +4.2 +- 15.0      +2.4 +- 15.7
     erk           16   +3.0 +- 1.9       +6.2 +- 17.8      +5.9 +- 13.2      -5.1 +- 10.6
     erk           32   +0.7 +- 2.6       -0.9 +- 7.4       -8.2 +- 13.1      +5.5 +- 8.1
@@ -102,7 +102,8 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, "dense"], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            words = f"  to dense {reporting.difference(100 * differences, 1)}"
+            step = 0 if quantity.startswith("share") else reporting.IMAGE
+            words = f"  to dense {reporting.difference(100 * differences, 1, step)}"
         lines.append(f"{quantity:32s} {group:34s} {100 * np.mean(list(values.values())):6.1f}{words}")
     return lines
 

@@ -166,7 +166,7 @@ def table(rows: list[tuple]) -> list[str]:
         cells.setdefault(tuple(name), []).append(value)
     lines = []
     for name, values in cells.items():
-        mean, half, count = power.seed_interval(np.array(values))
+        mean, half, count = power.seed_interval(np.array(values), step=reporting.IMAGE)
         lines.append(f"{' | '.join(name):70s} {mean:6.1f} +- {half:.1f} (n {count})")
     return lines
 

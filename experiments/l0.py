@@ -96,7 +96,7 @@ def table(rows: list[Row]) -> list[str]:
         parts = []
         for name, place in (("clean", 2), ("corrupted", 3)):
             apart = 100 * np.array([cells[first][s][place] - cells[second][s][place] for s in seeds])
-            parts.append(f"{name} {reporting.difference(apart)}")
+            parts.append(f"{name} {reporting.difference(apart, step=reporting.IMAGE)}")
         return ", ".join(parts)
 
     lines = []

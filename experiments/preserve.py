@@ -21,7 +21,7 @@ in brackets the difference to `none`, 95 % t-interval):
     ewa                69.3 (-1.9 +- 1.6)         .379 (-.005 +- .017)       .328 (+.000 +- .016)
     swa                57.8 (-13.5 +- 4.7)        .565 (+.181 +- .067)       .442 (+.114 +- .044)
     sswa               58.4 (-12.8 +- 3.2)        .552 (+.168 +- .068)       .435 (+.106 +- .043)
-    swa, a tenth       70.7 (-0.5 +- 0.3)         .441 (+.058 +- .015)       .366 (+.038 +- .020)
+    swa, a tenth       70.7 (-0.5 +- 0.4)         .441 (+.058 +- .015)       .366 (+.038 +- .020)
     none-fast          89.2                       .484                       .380
     ewa-fast           88.9 (-0.3 +- 1.7)         .477 (-.008 +- .018)       .371 (-.009 +- .014)
     swa-fast           84.6 (-4.6 +- 2.9)         .802 (+.318 +- .030)       .614 (+.234 +- .040)
@@ -138,7 +138,8 @@ def table(rows: list[Row]) -> list[str]:
         base, words = cells[quantity, condition, "none" + end], ""
         differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
         if differences.any():
-            words = f", to none {reporting.difference(differences, 4)}"
+            step = reporting.IMAGE / 100 if quantity == "accuracy" else 0
+            words = f", to none {reporting.difference(differences, 4, step)}"
         lines.append(f"{quantity:10s} {condition:18s} {group:14s} {np.mean(list(values.values())):.4f}{words}")
     return lines
 

@@ -172,7 +172,8 @@ def table(rows: list[Row]) -> list[str]:
     for (quantity, sparsity, candidates), values in sorted(means.items()):
         words = ""
         if candidates > 1:
-            words = f"  to 1 {reporting.difference(values - means[quantity, sparsity, 1], 3)}"
+            step = reporting.IMAGE if "accuracy" in quantity else 0
+            words = f"  to 1 {reporting.difference(values - means[quantity, sparsity, 1], 3, step)}"
         lines.append(f"{quantity:24s} {sparsity or 'all':4} best of {candidates:2d} {np.nanmean(values):7.3f}{words}")
     return lines
 

@@ -106,7 +106,7 @@ def table(rows: list[Row]) -> list[str]:
             control = 100 * np.array([treatments["recalibrated"][s] for s in sorted(seeds)])
             words = f"{own[:, 0].mean():6.1f} {own[:, 1].mean():6.1f}"
             if treatment in ("repaired", "unguarded"):
-                means, halves, _ = power.seed_interval((own - control).T)
+                means, halves, _ = power.seed_interval((own - control).T, step=reporting.IMAGE)
                 parts = zip(means, halves, strict=True)
                 words += "  to recalibrated " + ", ".join(f"{d:+.1f} +- {h:.1f}" for d, h in parts)
             lines.append(f"{model:4s} {method:10s} {sparsity:4g} {treatment:13s} {words}")

@@ -112,13 +112,15 @@ def _rows(study_results: results.Results) -> list[Row]:
     return rows
 
 
-def _words(differences: np.ndarray) -> str:
-    """Mean of paired differences in points with its 95 % t-interval, and what could have been seen."""
-    return reporting.difference(100 * differences, 1)
+def table(rows: list[Row], step: float = reporting.IMAGE) -> list[str]:
+    """Lines: every group's mean and deviation with its difference to the dense one of its regime, then the contrast.
 
+    `step` is that of `reporting.difference`, in points.
+    """
 
-def table(rows: list[Row]) -> list[str]:
-    """Lines: every group's mean and deviation with its difference to the dense one of its regime, then the contrast."""
+    def words(differences: np.ndarray) -> str:
+        return reporting.difference(100 * differences, 1, step)
+
     cells: dict[tuple[str, str, str], dict[int, float]] = {}
     for quantity, regime, method, seed, value in rows:
         cells.setdefault((quantity, regime, method), {})[seed] = value
@@ -128,24 +130,24 @@ def table(rows: list[Row]) -> list[str]:
     for (quantity, regime, method), values in of.items():
         over = values - of[quantity, "plain" if method.startswith("deck") else regime, "dense"]
         mean, deviation = 100 * values.mean(), 100 * values.std(ddof=1)
-        to_dense = f"  to dense {_words(over)}" if over.any() else ""
+        to_dense = f"  to dense {words(over)}" if over.any() else ""
         lines.append(f"{quantity:14s} {regime:12s} {method:15s} {mean:5.1f} +- {deviation:4.1f}{to_dense}")
     for quantity in ("clean", "corrupted", "without noise"):
         for regime in ("plain", *REGIMES):
             tickets = np.mean([of[quantity, regime, ticket] for ticket in TICKETS], 0)
             for rival in ("magnitude", "magnitude_long"):
                 contrast = tickets - of[quantity, regime, rival]
-                lines.append(f"{quantity:14s} {regime:12s} mean of tickets - {rival:15s} {_words(contrast)}")
+                lines.append(f"{quantity:14s} {regime:12s} mean of tickets - {rival:15s} {words(contrast)}")
         for method in ("dense_extended", *TICKETS, "hydra", "magnitude_long"):
             for rival in ("dense", "magnitude_long")[: 1 + (method != "magnitude_long")]:
                 over = np.mean([of[quantity, r, method] - of[quantity, r, rival] for r in ("plain", *REGIMES)], 0)
-                lines.append(f"{quantity:14s} over regimes {method:15s} - {rival:15s} {_words(over)}")
+                lines.append(f"{quantity:14s} over regimes {method:15s} - {rival:15s} {words(over)}")
         gains = {regime: of[quantity, regime, "dense"] - of[quantity, "plain", "dense"] for regime in REGIMES}
         cards = np.mean([of[quantity, regime, "lth"] for regime in ("gaussian", "augmix")], 0)
         gains |= {deck.label: of[quantity, "plain", deck.label] - cards for deck in DECKS[:2]}
         for name, gain in gains.items():
             against = "over its members" if name.startswith("deck") else "dense - plain dense"
-            lines.append(f"{quantity:14s} {name:13s} {against:27s} {_words(gain)}")
+            lines.append(f"{quantity:14s} {name:13s} {against:27s} {words(gain)}")
     return lines
 
 
@@ -163,7 +165,7 @@ def main(out: Path, folder: Path | None = None, seeds: tuple[int, ...] = (0, 1, 
     rows = sorted(_rows(study.run(plan, out)))
     if folder is None:
         reporting.keep(__file__, ("quantity", "regime", "method", "seed", "accuracy"), rows)
-    print("\n".join(table(rows)))
+    print("\n".join(table(rows, reporting.IMAGE if folder is None else 100 / 2000)))
 
 
 if __name__ == "__main__":

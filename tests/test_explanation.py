@@ -44,6 +44,9 @@ def edit(folder, network, **fields):
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+LINES = explanation.part_lines, explanation.cost_lines
+
+
 @pytest.fixture(scope="module")
 def explained(folder):
     found = explanation.read(results.load(folder), DENSE, PRUNED)
@@ -59,6 +62,9 @@ class TestExplain:
         np.testing.assert_allclose(explained.shares.mean.sum(-1), explained.total.mean, atol=1e-12)
         half = seed_interval(gain, step=1 / explained.samples)[1]
         assert explained.total.high[0] - explained.total.mean[0] == pytest.approx(half)
+        # What B costs is told with the same interval.
+        total, costs = ({line[0]: line for line in lines(explained)[1]} for lines in LINES)
+        assert costs["corruption accuracy"][3:] == total["gain"][1:3]
         assert explained.columns == ("overall", "noise", "digital")
         assert explained.parts == ("mask", "body", "direction", "scale")
         # Nobody trained the ticket's weights under the dense mask.

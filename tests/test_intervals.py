@@ -82,7 +82,7 @@ def test_samples_that_do_not_change_leave_an_interval():
 
 CONSERVATIVE = {
     # Up to 0.9 no interval has 97 % or less. At 1.8 some have 96.9, with more than 5 % missed at one end or (half of
-    # them to right) without; at 3.6 with a tenth to right one has 95.3 (least_of_changes of experiments/coverage.py).
+    # them to right) without; at 3.6 with a tenth to right one has 95.3 (least_of_changes of least_coverage.py).
     (1.8, 0.1): 0.9917, (1.8, 1 / 3): 0.9891, (1.8, 0.5): 0.9890, (0.9, 0.1): 0.9990, (0.9, 1 / 3): 0.9970,
     (0.9, 0.5): 0.9978, (3.6, 0.1): 0.975,
 }  # fmt: skip

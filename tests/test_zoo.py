@@ -117,8 +117,9 @@ class TestRefusals:
         study_results = results.load(small_folder)
         with pytest.raises(ValueError, match="mlp-dense-seed0"):
             zoo.check(study_results, "mlp-dense-seed", packed)
-        other = dataclasses.replace(packed, about={**packed.about, "dataset_hash": "0"})
-        with pytest.raises(ValueError, match="same images"):
+        data = {**packed.about["data"], "test_limit": 7}
+        other = dataclasses.replace(packed, about={**packed.about, "dataset_hash": "0", "data": data})
+        with pytest.raises(ValueError, match=r"same images.* --data\.test-limit 7: rosalind run"):
             zoo.check(study_results, "mlp-dense-seed0", other)
         more = [*packed.about["conditions"], {**packed.about["conditions"][1], "id": "fog-9"}]
         with pytest.raises(ValueError, match="fog-9"):

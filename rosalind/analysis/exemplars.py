@@ -186,7 +186,7 @@ def class_impact(
     p = np.full(classes, np.nan)
     for c in np.flatnonzero(np.isfinite(beyond[0][0])):
         columns = [table[:, c] for table in beyond]
-        if min(map(len, columns)) > 1 and max(map(np.ptp, columns)) > 0:
+        if min(map(len, columns)) > 1 and max(map(np.ptp, columns)) > 1e-12:
             # Of the moments, as the test of samples warns where one kind does not vary.
             moments = [float(m) for column in columns for m in (column.mean(), column.std(ddof=1), len(column))]
             p[c] = scipy.stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue

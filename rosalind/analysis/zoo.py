@@ -297,9 +297,12 @@ def check(results: Results, network: str, zoo: Zoo) -> None:
     if network not in results.networks:
         raise ValueError(unknown("network", network, results.networks))
     if results.study["dataset_hash"] != zoo.about["dataset_hash"]:
+        ours, theirs = results.study["data"], zoo.about["data"]
+        flags = [f"--data.{key.replace('_', '-')} {theirs[key]}" for key in theirs if theirs[key] != ours.get(key)]
         raise ValueError(
             f"{zoo.folder} is a zoo of {zoo.about['dataset']} (hash {zoo.about['dataset_hash']}), {results.folder} a "
-            f"study of {results.study['dataset']} ({results.study['dataset_hash']}): they must be of the same images."
+            f"study of {results.study['dataset']} ({results.study['dataset_hash']}): they must be of the same images. "
+            f"Make a study of the zoo's{', with ' + ' '.join(flags) if flags else ''}: rosalind run --out FOLDER."
         )
     if results.networks[network].only_predictions:
         raise ValueError(f"{network!r} has predictions alone, and a place needs geometry: add `features` and `head`.")

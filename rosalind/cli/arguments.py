@@ -31,7 +31,7 @@ def method_of(text: str, sparsities: tuple[float, ...] = Method.sparsities) -> M
     >>> method_of("mine:GRADIENT:scope=erk,label=erk", (0.8,))
     Method(name='mine:GRADIENT', sparsities=(0.8,), options={'scope': 'erk'}, label='erk', parent='dense')
     """
-    name, options = name_and_options(text)
+    name, options = name_and_options(text, "methods")
     label = options.pop("label", None)
     return Method(name, sparsities, options, None if label is None else str(label))
 
@@ -42,16 +42,16 @@ def regime_of(text: str) -> Regime:
     >>> regime_of("gaussian:sigma=0.2,label=noise")
     Regime(name='gaussian', options={'sigma': 0.2}, label='noise')
     """
-    name, options = name_and_options(text)
+    name, options = name_and_options(text, "regimes")
     label = options.pop("label", None)
     return Regime(name, options, None if label is None else str(label))
 
 
-def name_and_options(text: str) -> tuple[str, dict[str, Any]]:
-    """The parts of NAME:OPTION=VALUE,OPTION=VALUE; see `method_of`, whose errors it raises."""
+def name_and_options(text: str, flag: str = "") -> tuple[str, dict[str, Any]]:
+    """The parts of NAME:OPTION=VALUE,OPTION=VALUE, a word behind `flag`; see `method_of`, whose errors it raises."""
     before = text.partition("=")[0]
     name = before.rpartition(":")[0] if before != text else text
-    apart(methods=[name])
+    apart(**{flag: [name]}) if flag else apart([name])
     if before != text and not name:
         raise ValueError(f"names with options are NAME:OPTION=VALUE, got {text!r}; for example lrr:rate=0.3.")
     options: dict[str, Any] = {}

@@ -124,9 +124,9 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
             them, and module:NAME is one of your own. All that are built in if none is given.
     """
     judged = rosalind.analysis.claims
-    apart([text for text in claims if "=" not in text])
+    apart(claims=[text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
-    wanted = [name_and_options(text) for text in claims or judged.CLAIMS]
+    wanted = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
     with Progress("judging", len(wanted), unit="claims") as progress:
         verdicts = judged.evaluate(study_results, wanted, progress.advance)
     judged.save(study_results, verdicts)

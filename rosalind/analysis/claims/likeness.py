@@ -10,7 +10,6 @@ from jaxtyping import Float, Float64
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.robustness.means import clean_of
-from rosalind.config import unknown
 from rosalind.results import Results
 
 FEWEST = 4
@@ -55,7 +54,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     }
     known = list(dict.fromkeys(info.name for info in infos.values()))
     lacking = [
-        f"The study lacks {name}: add it to its corruptions. {unknown('corruption here', name, known)}"
+        f"The study lacks {name}: add it to its corruptions ({', '.join(known) or 'none'}), or name another."
         for name in dict.fromkeys(pair)
         if name not in known
     ]

@@ -42,6 +42,13 @@ def _at(values: Interval, *place: int) -> tuple[float, float, float]:
     return mean, low, high
 
 
+def _compared(gain: float) -> str:
+    """What B is beside A, by the gain in accuracy under corruption; a gain that is 0.0 points is none."""
+    if points(gain) == points(0):
+        return "as accurate under corruption as"
+    return f"{100 * abs(gain):.1f} points {'more' if gain > 0 else 'less'} accurate under corruption than"
+
+
 def sentence(explained: Explanation) -> str:
     """One sentence: the gain with its interval, its largest part, what margins and few samples hold, and its limits."""
     mean, low, high = _at(explained.total, 0)
@@ -49,8 +56,7 @@ def sentence(explained: Explanation) -> str:
     within = f"95 % interval {ends(low, high)}, {count} seeds" if count > 1 else ONE
     # An end at 0 tells nothing either.
     within += ", which cannot tell it from none" * bool(count > 1 and not low > 0 and not high < 0)
-    words = f"{explained.b} is {100 * abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under "
-    words += f"corruption than {explained.a} ({within})"
+    words = f"{explained.b} is {_compared(mean)} {explained.a} ({within})"
     parts = explained.shares
     if len(explained.parts) > 1:
         largest = int(np.argmax(np.abs(parts.mean[0])))
@@ -61,7 +67,7 @@ def sentence(explained: Explanation) -> str:
     if np.isfinite(moved):
         words += f"; {points(moved)} come with other clean margins and {points(left)} remain at equal ones"
     carried = explained.carried
-    if len(carried.positions):
+    if len(carried.positions) and points(mean) != points(0):
         kept = f"; {len(carried.positions):,} of {explained.samples:,} samples hold 80 % of it"
         if carried.on:
             again = f"{100 * carried.again:.0f} %" if np.isfinite(carried.again) else "none, as there is no gain,"
@@ -72,8 +78,7 @@ def sentence(explained: Explanation) -> str:
 
 def finding(explained: Explanation) -> str:
     """The gain and its largest part, in at most 20 words."""
-    mean = 100 * float(explained.total.mean[0])
-    words = f"B is {abs(mean):.1f} points {'more' if mean >= 0 else 'less'} accurate under corruption"
+    words = f"B is {_compared(float(explained.total.mean[0]))} A"
     if len(explained.parts) > 1:
         largest = int(np.argmax(np.abs(explained.shares.mean[0])))
         part = 100 * float(explained.shares.mean[0, largest])
@@ -114,12 +119,13 @@ def geometry_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
 def cost_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of what it costs: percent under A and B, and B minus A in points."""
     costs = explained.costs
-    change = interval(costs[:, 1] - costs[:, 0])
+    steps = [0.0 if "calibration" in key else explained.step for key in COSTS]
+    changes = [interval(costs[:, 1, k] - costs[:, 0, k], step) for k, step in enumerate(steps)]
     percent = lambda value: f"{100 * value:.1f}" if np.isfinite(value) else "-"
     lines = []
     for k, title in enumerate(COSTS.values()):
         sides = [percent(costs[:, side, k].mean()) for side in (0, 1)]
-        lines.append([title, *sides, points(change.mean[k]), ends(change.low[k], change.high[k])])
+        lines.append([title, *sides, points(changes[k].mean), ends(changes[k].low, changes[k].high)])
     flips = interval(explained.flips, explained.step)
     for k, title in enumerate(FLIPS):
         low, high = max(flips.low[k], 0.0), flips.high[k]

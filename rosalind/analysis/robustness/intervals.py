@@ -112,8 +112,8 @@ def change_interval(change: np.ndarray, *, level: float = LEVEL) -> tuple[float,
     Coverage of one condition is 93 to 97.7 % where three samples or more are expected to change, and up to 100 where
     fewer are. No interval of both counts whose ends move with each of them, that holds the estimate and 93 % at every
     rate of change, has 97 % or less where up to 0.9 change; where 1.5 do only such that miss more than 5 % at one end
-    (`least_of_changes` of `experiments/coverage.py`, an exhaustive search). Tango's score interval (Stat. Med. 17,
-    1998) misses more than 5 % at one end, and covers 92.9 to 98.2 where three or more change.
+    (`least_of_changes` of `experiments/least_coverage.py`, an exhaustive search). Tango's score interval (Stat. Med.
+    17, 1998) misses more than 5 % at one end, and covers 92.9 to 98.2 where three or more change.
 
     Two ends in [-1, 1] with the mean between them; NaN without samples.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness.groups import accuracy, main_mean
+from rosalind.analysis.robustness.groups import accuracy, main_mean, step_of
 from rosalind.analysis.robustness.means import clean_of, means
 from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.robustness.summary import dense_root
@@ -38,7 +38,9 @@ class Potential:
     beyond: int
 
 
-def largest_sparsity(sparsities: Sequence[float], lost: Sequence[float], delta: float = DELTA) -> tuple[float, bool]:
+def largest_sparsity(
+    sparsities: Sequence[float], lost: Sequence[float] | np.ndarray, delta: float = DELTA
+) -> tuple[float, bool]:
     """The largest sparsity at which at most `delta` of accuracy is lost, and True where it is the sparsest measured.
 
     Args:
@@ -89,17 +91,15 @@ def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
     for method, seeds in chains.items():
         for condition, columns in over.items():
             of = lambda name, columns=columns: float(accuracies[index[name], columns].mean())
-            ends = [
-                largest_sparsity(
-                    [results.networks[name].sparsity for name, _ in chain],
-                    [of(parent) - of(name) for name, parent in chain],
-                    delta,
-                )
-                for chain in seeds.values()
-            ]
+            sparsities = [[results.networks[name].sparsity for name, _ in chain] for chain in seeds.values()]
+            lost = [np.array([of(parent) - of(name) for name, parent in chain]) for chain in seeds.values()]
+            ends = [largest_sparsity(*measured_of, delta) for measured_of in zip(sparsities, lost, strict=True)]
             values = np.array([value for value, _ in ends])
             if np.isfinite(values).any():
-                mean, half, _ = seed_interval(values)
+                # What one image more that every pruned network of a seed has wrong takes off.
+                one = step_of(results)
+                less = [largest_sparsity(s, d + one, delta)[0] for s, d in zip(sparsities, lost, strict=True)]
+                mean, half, _ = seed_interval(values, step=float(np.nanmean(values - less)))
                 beyond = sum(is_end for _, is_end in ends)
                 half = float("nan") if beyond else float(half)
                 measured.append(Potential(method, condition, values, float(mean), half, beyond))
