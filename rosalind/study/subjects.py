@@ -62,7 +62,34 @@ def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
 
 
 def computed(folder: Path, config: Data, made: Made, advance: Callable[[float], object]) -> dict[str, np.ndarray]:
-    """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole."""
+    """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole.
+
+    The data set is read only for a diagnostic that sees images.
+    """
+    diagnostic, options = diagnostics.plan(made.diagnosis)
+    if diagnostic.sees_images:
+        subject = _with_images(folder, config, made, advance)
+    else:
+        assert isinstance(made.network, str)
+        load = lambda name: None if name is None else network_files.load_network(folder, name)
+        network = network_files.load_network(folder, made.network)
+        assert network.config is not None
+        none = np.zeros(0, np.int32)
+        empty = data.Split(np.zeros((0, *(network.config.image_shape or ())), np.uint8), none, none)
+        subject = Subject(
+            *(network, load(made.other), empty, empty, empty, _key(made), options, advance),
+            dense=load(made.dense),
+            initial=functools.partial(_initial, folder, made.network, network),
+        )
+    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
+
+
+def _key(made: Made) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
+
+
+def _with_images(folder: Path, config: Data, made: Made, advance: Callable[[float], object]) -> Subject:
+    """What a diagnostic looks at, under the condition of its file."""
     dataset, planned = planning.load(config), made.planned or conditions.plan(Condition())
     diagnostic, options = diagnostics.plan(made.diagnosis)
     network = network_files.ready_network(folder, made.network, dataset.test)
@@ -83,14 +110,12 @@ def computed(folder: Path, config: Data, made: Made, advance: Callable[[float], 
         source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
         network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
         dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
-    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(made.diagnosis.id.encode()))
-    subject = Subject(
-        *(network, other, samples, clean, dataset.train, key, options, advance),
+    return Subject(
+        *(network, other, samples, clean, dataset.train, _key(made), options, advance),
         attacked=attacked_path,
         dense=dense,
         initial=functools.partial(_initial, folder, made.network, network),
     )
-    return diagnostics.check_given(made.diagnosis.id, diagnostic, diagnostic.compute(subject))
 
 
 def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:
