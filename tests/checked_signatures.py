@@ -7,7 +7,8 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *("accuracy_table", "agreement", "claims", "class_matrices", "class_order", "clean_numbers", "collapse"),
+    *("accuracy_table", "agreement", "claims", "class_directions", "class_matrices"),
+    *("class_order", "clean_numbers", "collapse"),
     *("concordance", "contact_sheet", "deletion_curves", "distributions", "downsampling"),
     *("exemplars", "explanation", "forgetting"),
     *("fragility", "head_coherence", "heat_map", "inside", "label_places", "layer_likeness", "lineage"),
