@@ -27,6 +27,8 @@ def head_coherence(
     4.0
     >>> head_coherence(np.ones((4, 3)), np.zeros((4, 2)), np.array([0, 0, 1, 1]))
     0.0
+    >>> head_coherence(np.array([[1.0], [-1.0]]), np.zeros((2, 2)), np.array([0, 0]))  # orthogonal with the bias' 1
+    1.0
     """
     known = labels >= 0
     x, z, own = features[known].astype(np.float64), logits[known].astype(np.float64), labels[known].astype(np.int64)
