@@ -150,7 +150,9 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items() if not np.all(mask)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))
     size = int(np.clip(GRADIENTS // parameters, 1, min(CHUNK, measuring.batch_size(sample))))
-    size = min(size, max(ACTIVATIONS // (2 * _inputs(network.config)), 8))
+    cached = max(ACTIVATIONS // (2 * _inputs(network.config)), 8)
+    # A power of two, so that the last chunk of usual counts is full.
+    size = min(size, 1 << (cached.bit_length() - 1))
     of, count = _Sample(network.config, network.variables, masks, sample, size), len(sample)
     report = lambda done: subject.advance(done / count / 2)
     total, squares, lengths = {}, {}, []

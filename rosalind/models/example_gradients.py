@@ -280,17 +280,17 @@ def _conv_squares(
     kept = masks["kernel"]
     if kept is not None:
         kept = kept.reshape(len(parts), -1, groups, channels // groups)
-    squares, sums = [], []
+    square, sums = jnp.zeros(n, jnp.float32), []
     for k, seen in enumerate(parts):
         # The kernel's inputs are those of a group, its outputs go over all groups.
         axes = (2, 2, None if kept is None else 1)
-        square, own = jax.vmap(_product_squares, axes, (0, 1))(seen, given, None if kept is None else kept[k])
-        squares.append(square.sum(0))
+        squares, own = jax.vmap(_product_squares, axes, (0, 1))(seen, given, None if kept is None else kept[k])
+        square += squares.sum(0)
         sums.append(own)
     whole = None if sums[0] is None else jnp.stack(sums)
     flat = delta.reshape(n, -1, channels)
     bias = {"bias": _of_each(flat.sum(1), masks["bias"])} if "bias" in masks else {}
-    return {"kernel": (sum(squares), whole)} | bias
+    return {"kernel": (square, whole)} | bias
 
 
 def _product_squares(read: Array, delta: Array, kept: Array | None) -> _Parts:
