@@ -22,10 +22,10 @@ left out: forward passes took 0.65 of whole ones for resnet20, whose first stage
 
 Where the time goes, in milliseconds of one core for 50 images of resnet20 without anything around them: 60 in XLA,
 nearly all of it in convolutions (stem 3; first stage 29, at 49 Gflop/s; second 14, at 93; third 13, at 105); 46 in
-PyTorch at batches of 28 or 50 and 68 at batches of 4. What a patch can reach is 0.27 of the maps in the first stage, most
-of them in the second and all in the third: at the rates of convolutions of those sizes about 35 would be left. A third
-of PyTorch's 46 is 15, and the second and third stage alone take 27, at about what the core can do: it is out of reach
-for exact maps.
+PyTorch at batches of 28 or 50 and 68 at batches of 4. What a patch can reach is 0.27 of the maps in the first stage,
+most of them in the second and all in the third: at the rates of convolutions of those sizes about 35 would be left. A
+third of PyTorch's 46 is 15, and the second and third stage alone take 27, at about what the core can do: it is out of
+reach for exact maps.
 """
 
 from collections.abc import Callable

@@ -215,6 +215,7 @@ OPTIONS = {
     "linear_path": {"points": 3},
     "integrated_gradients": {"steps": 32, "samples": 64},
     "occlusion": {"samples": 10},
+    "shapley": {"samples": 10},
 }
 """Fewer images, points and draws than by default: they are worked through in turn, in batches of a fixed size."""
 
