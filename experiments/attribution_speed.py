@@ -19,6 +19,13 @@ in processor time. A goal of a third of Captum's time for occlusion is not reach
 To compute only what a patch can reach, operation by operation while convolutions keep the map's size, was tried and
 left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for resnet18 and
 1.04 for vgg16_bn, for 280 lines.
+
+Where the time goes, in milliseconds of one core for 50 images of resnet20 without anything around them: 60 in XLA,
+nearly all of it in convolutions (stem 3; first stage 29, at 49 Gflop/s; second 14, at 93; third 13, at 105); 46 in
+PyTorch at batches of 28 or 50 and 68 at batches of 4. What a patch can reach is 0.27 of the maps in the first stage,
+most of them in the second and all in the third: at the rates of convolutions of those sizes about 35 would be left. A
+third of PyTorch's 46 is 15, and the second and third stage alone take 27, at about what the core can do: it is out of
+reach for exact maps.
 """
 
 from collections.abc import Callable

@@ -33,11 +33,12 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   of features, beside 2.2 Gflop of float32, of which a core does at least twice as many a second. With float32 tiles it
   was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by
   chance.
-- coherence takes 3.1 to 3.2 gradients of the demo's cnn (0.054 over 0.0176 s; 13 with gradients per example), where 3
-  were wanted, and 3.6 to 5.2 of resnet20 on a busy machine. In turns with gradients per example, medians of three, that
-  is 0.32 and 0.81 of their time. Of resnet20 the products take 0.7 of a gradient; sums and lengths take the rest, half
-  of it for the lengths of convolutions.
-- linear_path takes 1.00 of 11 evaluations with BatchNorm's statistics (0.305 and 0.303 s), 1.86 of 11 without.
+- coherence takes 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2 before
+  single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products 0.8. Of
+  resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9. In
+  chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
+- linear_path takes 1.00 to 1.09 of 11 evaluations with BatchNorm's statistics, 1.86 of 11 without: statistics of 1,000
+  training images are nearly half of it, features of 597 test images a quarter, their geometry the rest.
 - memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; coherence
   since it makes no gradient per example 2.88, as much at 32, 128 and 512 examples.
 """
@@ -214,6 +215,7 @@ OPTIONS = {
     "linear_path": {"points": 3},
     "integrated_gradients": {"steps": 32, "samples": 64},
     "occlusion": {"samples": 10},
+    "shapley": {"samples": 10},
 }
 """Fewer images, points and draws than by default: they are worked through in turn, in batches of a fixed size."""
 

@@ -7,11 +7,13 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 
 ANALYSIS = (
-    *("accuracy_table", "agreement", "claims", "class_matrices", "class_order", "clean_numbers", "collapse"),
+    *("accuracy_table", "agreement", "claims", "class_directions", "class_matrices"),
+    *("class_order", "clean_numbers", "collapse"),
     *("concordance", "contact_sheet", "deletion_curves", "distributions", "downsampling"),
     *("exemplars", "explanation", "forgetting"),
-    *("fragility", "heat_map", "inside", "label_places", "layer_likeness", "lineage", "map_agreement", "map_measures"),
-    *("map_samples", "map_tables", "moved", "occlusion_maps", "pareto", "paths", "polygon", "predictors"),
+    *("fragility", "head_coherence", "heat_map", "inside", "label_places", "layer_likeness", "lineage"),
+    *("map_agreement", "map_measures", "map_samples", "map_tables", "moved", "occlusion_maps"),
+    *("pareto", "paths", "polygon", "predictors"),
     *("ordered", "rasters", "redundancy", "representations", "robustness.cells", "robustness.intervals"),
     *("sample_columns", "sample_margins", "sample_presets", "scope", "selection", "selection_steps"),
     *("severity_curves", "shift", "similarity", "slice_accuracy", "subset_fits"),

@@ -9,9 +9,10 @@ import pytest
 from flax import linen as nn
 
 from rosalind import config, diagnostics, measuring, models
+from rosalind.analysis import explanation
 from rosalind.conditions import Network
 from rosalind.data import Split
-from rosalind.diagnostics import Subject, attribution_methods
+from rosalind.diagnostics import Subject, attribution_methods, occlusion, shapley
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 12, 12, 1)).astype(np.uint8)
@@ -200,6 +201,37 @@ class Single(nn.Module):
     def __call__(self, x, train: bool):
         x = nn.Dense(self.width, name="dense")(x.reshape(len(x), -1))
         return nn.relu(nn.BatchNorm(use_running_average=not train, name="norm")(x))
+
+    def test_patch_values_are_those_of_all_sets_and_add_up(self):
+        # A margin that no sum of patches gives: two corners count together, and one against the middle.
+        def features(images):
+            x = np.asarray(images, np.float64)[..., 0].reshape(len(images), 3, 2, 3, 2).mean((2, 4)) / 255
+            return np.stack([x[:, 0, 0] * x[:, 2, 2], np.sqrt(x[:, 1, 1]) * x[:, 0, 2]], 1).astype(np.float32)
+
+        generator = np.random.default_rng(4)
+        images = generator.integers(0, 256, (2, 6, 6, 1)).astype(np.uint8)
+        split = Split(images, np.array([0, 1], np.int32), np.arange(2, dtype=np.int32))
+        kernel, bias = np.array([[1.0, -0.5, 0.0], [0.3, 1.0, -1.0]], np.float32), np.zeros(3, np.float32)
+        net = Network("game", None, features=features, kernel=kernel, bias=bias)
+        net = dataclasses.replace(net, reference=measuring.reference(net, split, split))
+        exact, missed = shapley.patch_values(net, split, 3, 510)
+        every = np.array([[k >> j & 1 for j in range(9)] for k in range(512)], bool)
+        values = occlusion.values_of(net, 512)
+        for image, label, own in zip(images, split.labels, exact, strict=True):
+            shown = np.repeat(np.repeat(every.reshape(-1, 3, 3), 2, 1), 2, 2)[..., None]
+            painted = np.where(shown, image, occlusion.means_of(image[None])[0])
+            margins = values(painted, np.full(512, label, np.int32))[:, occlusion.MAPPED.index("margin")]
+            np.testing.assert_allclose(own.ravel(), explanation.shapley(margins), atol=1e-5)
+        assert np.abs(missed).max() < 1e-5
+        # Of 300 drawn sets of 510 values are near, and add up as well.
+        drawn, missed = shapley.patch_values(net, split, 3, 300)
+        assert np.abs(missed).max() < 1e-5
+        assert 0 < np.abs(drawn - exact).max() < 0.1 * np.abs(exact).max()
+        arrays = compute("shapley", net, samples=split, grid=3, coalitions=510)
+        assert arrays["map"].shape[2:] == (3, 3)
+        np.testing.assert_allclose(arrays["axis/rows"], [1, 3, 5])
+        with pytest.raises(ValueError, match="coalitions must be at least 18"):
+            diagnostics.plan(config.Diagnosis("shapley", {"grid": 3, "coalitions": 10}))
 
 
 class TestTargets:

@@ -28,8 +28,16 @@ class TestSimplex:
         width, length, noise = 20, 3.0, 0.2
         scatter = np.full(classes, width * noise**2)
         exact = width * noise**2 * (classes - 1) / (2 * classes * length**2)
-        cdnv = collapse.cdnv(simplex(classes, width, length), scatter)
+        corners = simplex(classes, width, length)
+        cdnv = collapse.cdnv(corners, scatter)
         assert cdnv == pytest.approx(exact, rel=1e-9)
+        # With its inverse: noise along every axis, both ways, in every class.
+        axes = noise * width**0.5 * np.concatenate([np.eye(width), -np.eye(width)])
+        features = np.concatenate([corner + axes for corner in corners]) + 3
+        labels = np.repeat(np.arange(classes), len(axes))
+        expected = noise**2 * (classes - 1) ** 2 / (classes * length**2)
+        assert collapse.nc1(features, labels) == pytest.approx(expected, rel=1e-9)
+        assert np.isnan(collapse.nc1(np.zeros((40, width)), labels[:40]))
 
     def test_lengths_and_directions_that_are_off_show_where_they_are(self):
         mean, head = simplex(4, 8, 1.0), simplex(4, 8, 1.0)

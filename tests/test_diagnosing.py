@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import analysis, config, figures, imported, measuring, models, results, study
+from rosalind import analysis, config, diagnostics, figures, imported, measuring, models, results, study
 
 CHOSEN = (
     config.Diagnosis("storage"),
@@ -167,6 +167,34 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
 def test_what_cannot_be_made_is_said_before_work(folder, diagnoses, networks, words):
     with pytest.raises(ValueError, match=words):
         study.diagnose(folder, diagnoses, networks)
+
+
+def test_only_what_sees_images_needs_the_data_set(folder, tmp_path):
+    copied = tmp_path / "study"
+    shutil.copytree(folder, copied)
+    shutil.rmtree(copied / "diagnostics")
+    name, pair = "mlp-magnitude-0.5-seed0", "mlp-magnitude-0.5-seed0:mlp-dense-seed0"
+
+    stored = results.load_object(copied / "study.json")
+    moved = {**stored["data"], "name": "npz", "folder": str(tmp_path / "gone")}
+    results.save_json(copied / "study.json", {**stored, "data": moved}, replace=True)
+    table = {kind: diagnostic.needs == "weights" for kind, diagnostic in diagnostics.DIAGNOSTICS.items()}
+    assert {kind for kind, without in table.items() if without} == {"compressibility", "effective_sparsity", "storage"}
+    for kind, without in table.items():
+        networks = [pair if diagnostics.DIAGNOSTICS[kind].of == "pair" else name]
+        if without:
+            (path,) = study.diagnose(copied, [kind], networks)
+            before = results.diagnostic_file(folder, kind, name, None, None)
+            if before.exists():
+                arrays, expected = results.load_arrays(path), results.load_arrays(before)
+                assert arrays.keys() == expected.keys()
+                assert all(np.array_equal(arrays[key], expected[key]) for key in arrays)
+            continue
+        words = "need images.*gone does not exist|cannot be computed: .* no class maps"
+        with pytest.raises(ValueError, match=f"^{kind} ({words})"):
+            study.diagnose(copied, [kind], networks)
+    with pytest.raises(ValueError, match=r"layer_features need images.*Ask for storage alone"):
+        study.diagnose(copied, ["storage", "layer_features"], [name])
 
 
 def test_networks_from_elsewhere_go_as_far_as_their_adapter(folder, tmp_path):

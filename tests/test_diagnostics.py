@@ -10,6 +10,7 @@ from conftest import MLP, NORM_MLP
 from diagnosed import compute, network, split
 
 from rosalind import conditions, config, diagnostics, geometry, measuring, models
+from rosalind.analysis.head_coherence import head_coherence
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject
@@ -235,11 +236,7 @@ class TestCoherence:
         arrays = compute("coherence", net, samples=90)
         train = split(90, 1)
         features, (kernel, bias) = measuring.features_of(net, train), measuring.head_of(net)
-        logits = features.astype(np.float64) @ kernel + bias
-        p = np.exp(logits - logits.max(1, keepdims=True))
-        delta = p / p.sum(1, keepdims=True) - np.eye(3)[train.labels]
-        x = np.concatenate([features, np.ones((90, 1))], 1)
-        closed = 90 * ((delta.T @ x / 90) ** 2).sum() / ((delta**2).sum(1) * (x**2).sum(1)).mean()
+        closed = head_coherence(features, features @ kernel + bias, train.labels)
         head = [name in ("head/kernel", "head/bias") for name in arrays["axis/layers"].tolist()]
         share = arrays["share"][head]
         assert (arrays["of_layer"][head] * share).sum() / share.sum() == pytest.approx(closed, rel=1e-4)

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float
 
 from rosalind.analysis import collapse
+from rosalind.analysis.head_coherence import head_coherence
 from rosalind.analysis.robustness.cells import Cell, made_of
 from rosalind.results import Damaged, Results, confidence, load_arrays, save_arrays
 
-FORMAT = 1
+FORMAT = 2
 """Number of what is computed, raised with every change to a number."""
 
 PREDICTORS = {
@@ -26,6 +27,7 @@ PREDICTORS = {
     "effective_rank": "effective rank of the features",
     "spread": "spread within classes over distance between them",
     "disagreement": "samples whose nearest class mean is not the prediction",
+    "head_coherence": "coherence of the head's gradients",
     "sparsity": "sparsity",
 }
 """Numbers of a network on clean images, and how they are called."""
@@ -52,7 +54,7 @@ def effective_rank(features: Float[np.ndarray, "m d"]) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-OF_CELL = ("confidence", "effective_rank", "spread", "disagreement")
+OF_CELL = ("confidence", "effective_rank", "spread", "disagreement", "head_coherence")
 """Those that are no column of the summary."""
 
 
@@ -94,10 +96,15 @@ def _of_cells(results: Results, networks: Iterable[str], clean: str) -> dict[str
 def _of_cell(results: Results, network: str, clean: str) -> dict[str, float]:
     cell, of_collapse = results.geometry(network, clean), collapse.of_cell(results, network, clean)
     features = np.asarray(cell.get("features", ()), np.float32)
+    coherence, subset = float("nan"), results.samples["subset"]
+    # Of the nearest classes alone, as cells of many classes hold them, the gradient is not known.
+    if len(features) and "class_id" not in cell:
+        coherence = head_coherence(features, cell["logits"][subset], results.labels_of(clean)[subset])
     return {
         "confidence": float(confidence(cell).mean()),
         "effective_rank": effective_rank(features) if len(features) else float("nan"),
         **{name: of_collapse[name] for name in ("spread", "disagreement")},
+        "head_coherence": coherence,
     }
 
 
@@ -115,7 +122,7 @@ def _stored(results: Results) -> dict[str, dict[str, float]]:
     try:
         arrays = load_arrays(_file(results), ("made_of", "numbers")) if not results.homes else {}
         rows: list[dict[str, float]] = [
-            dict(zip(OF_CELL, row, strict=True)) for row in arrays.get("numbers", np.zeros((0, 4))).tolist()
+            dict(zip(OF_CELL, row, strict=True)) for row in arrays.get("numbers", np.zeros((0, len(OF_CELL)))).tolist()
         ]
         return dict(zip(arrays.get("made_of", np.zeros(0)).tolist(), rows, strict=True))
     except (FileNotFoundError, Damaged, ValueError):

@@ -73,6 +73,31 @@ def cdnv(class_mean: Float[np.ndarray, "c d"], class_scatter: Float[np.ndarray, 
     return float(ratio.mean()) if ratio.size else float("nan")
 
 
+def nc1(features: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> float:
+    """Variability within classes over that between them: tr(S_W S_B^+) / c, 0 or more; 0 is collapsed (NC1).
+
+    S_W is the mean scatter of all samples about their class mean, S_B that of the c class means about theirs, inverted
+    on the c - 1 directions that it has. `cdnv` says the same without an inverse. Samples without a label (-1) are left
+    out. NaN of fewer than two classes, or where two class means or more leave no direction between them.
+
+    >>> nc1(np.array([[1.0], [3.0], [-1.0], [-3.0]]), np.array([0, 0, 1, 1]))
+    0.125
+    """
+    features, labels = features[labels >= 0].astype(np.float64), labels[labels >= 0]
+    names, own = np.unique(labels, return_inverse=True)
+    if len(names) < 2:
+        return float("nan")
+    member = np.eye(len(names))[own]
+    mean = (member.T @ features) / member.sum(0)[:, None]
+    centred = mean - mean.mean(0)
+    _, values, rows = np.linalg.svd(centred / len(names) ** 0.5, full_matrices=False)
+    values, rows = values[: len(names) - 1], rows[: len(names) - 1]
+    if len(values) < len(names) - 1 or not values[-1] > 1e-9 * max(values[0], SMALL):
+        return float("nan")
+    within = (((features - mean[own]) @ rows.T) ** 2).mean(0)
+    return float((within / values**2).sum() / len(names))
+
+
 def nearest_mean(features: Float[np.ndarray, "n d"], class_mean: Float[np.ndarray, "c d"]) -> Int[np.ndarray, " n"]:
     """The class whose mean is nearest to each sample; classes with NaN means are never nearest."""
     present = np.flatnonzero(np.isfinite(class_mean).all(1))

@@ -23,6 +23,7 @@ METHODS = {
     "integrated_gradients": _GRADIENT,
     "lrp": "weights",
     "occlusion": "`features=`",
+    "shapley": "`features=`",
 }
 """Diagnostics that give maps, in the order of choices, and what they need of a network: its weights in the study, or
 arguments of the `imported.Imported` of one made elsewhere."""

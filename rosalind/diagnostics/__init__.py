@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
 from rosalind.diagnostics.attribution_methods import explains_log_probability, integrated_gradients
-from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION
+from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION, SHAPLEY
 from rosalind.diagnostics.coherence import COHERENCE, coherence
 from rosalind.diagnostics.connectivity import LINEAR_PATH, barriers, between, mean_along
 from rosalind.diagnostics.curves import BEZIER, on_curve
@@ -47,6 +47,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "integrated_gradients": INTEGRATED_GRADIENTS,
     "lrp": LRP,
     "occlusion": OCCLUSION,
+    "shapley": SHAPLEY,
 }
 """Diagnostics by name."""
 

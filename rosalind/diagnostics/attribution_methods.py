@@ -16,7 +16,7 @@ from rosalind import measuring, models
 from rosalind.conditions import Network
 from rosalind.config import Model
 from rosalind.data import Split
-from rosalind.diagnostics import occlusion
+from rosalind.diagnostics import occlusion, shapley
 from rosalind.diagnostics.types import Subject
 
 BATCH = 100
@@ -225,6 +225,12 @@ def of_occlusion(subject: Subject, split: Split) -> Maps:
     advance = _advancing(subject, split)
     _, changes = occlusion.hidden_patches(subject.network, split, advance=advance)
     return -changes[:, occlusion.MAPPED.index("margin")], None
+
+
+def of_shapley(subject: Subject, split: Split) -> Maps:
+    """Shapley values of the patches for the margin of the class; off by rounding."""
+    grid, most = int(subject.options["grid"]), int(subject.options["coalitions"])
+    return shapley.patch_values(subject.network, split, grid, most, advance=_advancing(subject, split))
 
 
 def _advancing(subject: Subject, split: Split) -> Callable[[int], object]:

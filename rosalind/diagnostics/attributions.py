@@ -101,6 +101,14 @@ def _check_steps(options: Mapping[str, float]) -> None:
     whole("samples", 1)(options)
 
 
+def _check_sets(options: Mapping[str, float]) -> None:
+    whole("grid", 2, coalitions=2, samples=1)(options)
+    # Fewer sets than patches leave values that no set tells apart.
+    if options["coalitions"] < 2 * options["grid"] ** 2:
+        least = int(2 * options["grid"] ** 2)
+        raise ValueError(f"coalitions must be at least {least} for that grid, got {options['coalitions']:g}.")
+
+
 _SCORE = "logits, or nats where the record's score is a log probability"
 
 _INCOMPLETE = "sum of a map minus what it should be: the score minus that of a black image"
@@ -165,4 +173,18 @@ OCCLUSION = _diagnostic(
     needs="features",
     options={"samples": 100},
     check=whole("samples", 1),
+)
+
+SHAPLEY = _diagnostic(
+    "1705.07874",
+    methods.of_shapley,
+    _gives(
+        "share of a patch in the class' margin over that of the image's mean colour: its mean gain over sets of others "
+        "painted in that colour",
+        "units",
+        "sum of a map minus the margin over that of the mean colour; NaN where a margin is",
+    ),
+    needs="features",
+    options={"grid": 4, "coalitions": 256, "samples": 50},
+    check=_check_sets,
 )

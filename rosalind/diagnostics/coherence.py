@@ -20,6 +20,10 @@ CHUNK = 128
 GRADIENTS = 2**27
 """Most numbers of their gradients where single ones are made: 0.5 GB, of up to three copies; 12 of a ResNet-18."""
 
+ACTIVATIONS = 2**21
+"""Most numbers of layers' inputs and of their derivatives, unless 8 examples have more: 8 MB. Beyond, a core's cache no
+longer holds them: sums of a resnet20 take 2.4 gradients in chunks of 32 or 64, 1.6 in chunks of 16."""
+
 ALONE = 0.1
 """Length of the others' sum, over that of all, below which an example's own gradient is taken from it as it is.
 
@@ -129,6 +133,14 @@ def _alignment(
     return np.clip(cosines, -1, 1)
 
 
+@functools.cache
+def _inputs(config: Model) -> int:
+    """Numbers that the layers of a model read of one example."""
+    image = np.zeros((1, *(config.image_shape or ())), np.uint8)
+    read = jax.eval_shape(lambda variables: models.activations(config, variables, image), models.blank(config))
+    return sum(x.size for x in read.values())
+
+
 def _coherence(subject: Subject) -> dict[str, Any]:
     network = subject.network
     assert network.config is not None
@@ -138,6 +150,9 @@ def _coherence(subject: Subject) -> dict[str, Any]:
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items() if not np.all(mask)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))
     size = int(np.clip(GRADIENTS // parameters, 1, min(CHUNK, measuring.batch_size(sample))))
+    cached = max(ACTIVATIONS // (2 * _inputs(network.config)), 8)
+    # A power of two, so that the last chunk of usual counts is full.
+    size = min(size, 1 << (cached.bit_length() - 1))
     of, count = _Sample(network.config, network.variables, masks, sample, size), len(sample)
     report = lambda done: subject.advance(done / count / 2)
     total, squares, lengths = {}, {}, []

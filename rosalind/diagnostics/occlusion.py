@@ -42,7 +42,7 @@ def offsets(shape: Sequence[int], patch: int | None = None, stride: int | None =
     return patch, stride, [grid(side, patch, stride)[2] for side in shape[:2]]
 
 
-def _values(network: Network, most: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def values_of(network: Network, most: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """From images and labels to angle, norm and margin, float64[n, 3], of at most `most` images; see `occlusion`.
 
     Fewer are filled up, so that one program serves any number of samples: compiling another takes 2 s of a core.
@@ -97,7 +97,7 @@ def hidden_patches(
     # An image as it is, and with each patch hidden: a ResNet-20 takes 2.0 ms of a core per image of 32 pixels in
     # batches of 49, and 3.2 in batches of 196, which leave the cache.
     places = [[], *([(top, left)] for top in rows for left in columns)]
-    values, means = _values(network, _batch(len(places) - 1)), _means(images)
+    values, means = values_of(network, _batch(len(places) - 1)), means_of(images)
     baseline = np.empty((len(split), len(MAPPED)))
     maps = np.empty((len(split), len(MAPPED), len(rows), len(columns)), np.float32)
     for index in range(len(images)):
@@ -116,7 +116,8 @@ def _batch(places: int) -> int:
     return max(1 + places, (1 + ORDERS) * SHARES)
 
 
-def _means(images: np.ndarray) -> np.ndarray:
+def means_of(images: np.ndarray) -> np.ndarray:
+    """The mean colour of every image, [n, 1, 1, c], in its dtype."""
     means = images.mean((1, 2), keepdims=True)
     return means.round().astype(np.uint8) if images.dtype == np.uint8 else means
 
@@ -152,10 +153,10 @@ def occlusion(
         faster is better. NaN where a margin is not finite or the unit 0.
     """
     patch, stride, (rows, columns) = offsets(split.images.shape[1:], patch, stride)
-    values = _values(network, _batch(len(rows) * len(columns)))
+    values = values_of(network, _batch(len(rows) * len(columns)))
     images = np.asarray(jnp.asarray(split.images))
     baseline, maps = hidden_patches(network, split, patch=patch, stride=stride)
-    places, means = [(top, left) for top in rows for left in columns], _means(images)
+    places, means = [(top, left) for top in rows for left in columns], means_of(images)
     deletion = np.empty((len(split), 2, SHARES + 1), np.float32)
     margin = MAPPED.index("margin")
     counts = np.round(np.arange(1, SHARES + 1) * len(places) / SHARES).astype(int)

@@ -39,7 +39,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Subject:
-    """All that a diagnostic may look at; it knows no folder.
+    """All that a diagnostic may look at; it knows no folder. Splits are empty for one that sees no images.
 
     Attributes:
         network: With the weights and BatchNorm statistics that the condition leaves it.
@@ -83,7 +83,8 @@ class Diagnostic:
         compute: Gives an array for every key of `gives`, and under `axis/NAME` the labels of an axis that has some.
         gives: What the arrays are.
         of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
-        needs: `variables` where a network must be a rosalind model; `features` where one made elsewhere will do, whose
+        needs: `weights` where those of a rosalind model do without any image, `variables` where it needs such a model
+            and images; `features` where a network made elsewhere will do, whose
             layers are those that its `activations` give, and `head`; `activations` or `logit_gradient` where one made
             elsewhere must have that too, see `imported.Imported`, and `gradient` where it must have that of a logit or
             of the loss.
@@ -101,7 +102,7 @@ class Diagnostic:
     compute: Callable[[Subject], Mapping[str, Any]]
     gives: Mapping[str, Given]
     of: Literal["network", "pair"] = "network"
-    needs: Literal["variables", "features", "activations", "gradient", "logit_gradient"] = "variables"
+    needs: Literal["weights", "variables", "features", "activations", "gradient", "logit_gradient"] = "variables"
     under: bool = False
     attacks: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
@@ -110,6 +111,11 @@ class Diagnostic:
     check_model: Callable[[Model], None] | None = None
     asks_dense: bool = False
     version: int = 1
+
+    @property
+    def sees_images(self) -> bool:
+        """False where it can be made when the data set is gone."""
+        return self.under or self.needs != "weights"
 
 
 def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:

@@ -161,6 +161,7 @@ COMPRESSIBILITY = Diagnostic(
             0,
         ),
     },
+    needs="weights",
 )
 
 EFFECTIVE_SPARSITY = Diagnostic(
@@ -176,6 +177,7 @@ EFFECTIVE_SPARSITY = Diagnostic(
             1,
         ),
     },
+    needs="weights",
 )
 
 STORAGE = Diagnostic(
@@ -205,5 +207,6 @@ STORAGE = Diagnostic(
             better="lower",
         ),
     },
+    needs="weights",
     version=2,
 )

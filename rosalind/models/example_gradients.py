@@ -128,8 +128,11 @@ def summed_gradients(
     squares = {}
     for path, call in calls.items():
         masks = {name: kept.get(f"{path}/{name}") for name in call.parameters}
-        lengths = call.squares(read[path], deltas[path], masks)
-        squares |= {f"{path}/{name}": square for name, square in lengths.items()}
+        for name, (square, own) in call.squares(read[path], deltas[path], masks).items():
+            squares[f"{path}/{name}"] = square
+            # Where single gradients are made, their sum is at hand: XLA leaves out the derivative that nobody reads.
+            if own is not None:
+                total[f"{path}/{name}"] = own.reshape(params[f"{path}/{name}"].shape)
     rest = {path: leaf for path, leaf in params.items() if path not in known}
     for path, gradient in _each(config, variables, rest, images, labels).items():
         each = gradient * jnp.reshape(counted, (-1, *[1] * (gradient.ndim - 1)))
@@ -138,13 +141,17 @@ def summed_gradients(
     return dict(sorted(total.items())), dict(sorted(squares.items()))
 
 
+_Parts = tuple[Array, Array | None]
+"""Squared lengths of the examples' gradients, float32[n], and the gradients' sum where single ones were made."""
+
+
 class _Call(NamedTuple):
     """The call of a layer whose parameters' squared gradients are known."""
 
     shape: tuple[int, ...]
     """Of what it gives."""
     parameters: tuple[str, ...]
-    squares: Callable[[Array, Array, Mapping[str, Array | None]], dict[str, Array]]
+    squares: Callable[[Array, Array, Mapping[str, Array | None]], dict[str, _Parts]]
     """From what `_reading` keeps of it, the derivative for its output, and masks by parameter."""
 
 
@@ -227,21 +234,22 @@ def _seen(module: nn.Conv, x: Array) -> tuple[Array, dict[str, Any]]:
     return calls[0]
 
 
-def _norm_squares(normal: Array, delta: Array, masks: Mapping[str, Array | None]) -> dict[str, Array]:
+def _norm_squares(normal: Array, delta: Array, masks: Mapping[str, Array | None]) -> dict[str, _Parts]:
     axes = tuple(range(1, delta.ndim - 1))
     gradients = {"scale": (normal * delta).sum(axes), "bias": delta.sum(axes)}
-    return {name: _length(gradients[name], masks[name]) for name in masks}
+    return {name: _of_each(gradients[name], masks[name]) for name in masks}
 
 
-def _length(gradients: Array, kept: Array | None) -> Array:
-    """float32[n] of float32[n, c]."""
-    return jnp.square(gradients if kept is None else gradients * kept[None]).sum(1)
+def _of_each(gradients: Array, kept: Array | None) -> _Parts:
+    """Of gradients float32[n, ...], where a weight is kept."""
+    gradients = gradients if kept is None else gradients * kept[None]
+    return jnp.square(gradients).reshape(len(gradients), -1).sum(1), gradients.sum(0)
 
 
-def _dense_squares(read: Array, delta: Array, masks: Mapping[str, Array | None]) -> dict[str, Array]:
+def _dense_squares(read: Array, delta: Array, masks: Mapping[str, Array | None]) -> dict[str, _Parts]:
     flat = lambda x: x.reshape(len(x), -1, x.shape[-1])
     squares = {"kernel": _product_squares(flat(read), flat(delta), masks["kernel"])}
-    return squares | ({"bias": _length(flat(delta).sum(1), masks["bias"])} if "bias" in masks else {})
+    return squares | ({"bias": _of_each(flat(delta).sum(1), masks["bias"])} if "bias" in masks else {})
 
 
 def _conv_squares(
@@ -254,7 +262,7 @@ def _conv_squares(
     padding: Sequence[tuple[int, int]],
     dilations: Sequence[int],
     groups: int,
-) -> dict[str, Array]:
+) -> dict[str, _Parts]:
     n, outputs, channels = len(read), delta.shape[1:-1], delta.shape[-1]
     # What is padded may be negative: lax then leaves out.
     padded = lax.pad(read, jnp.float32(0), [(0, 0, 0), *((a, b, 0) for a, b in padding), (0, 0, 0)])
@@ -272,28 +280,28 @@ def _conv_squares(
     kept = masks["kernel"]
     if kept is not None:
         kept = kept.reshape(len(parts), -1, groups, channels // groups)
-    square = jnp.zeros(n, jnp.float32)
+    square, sums = jnp.zeros(n, jnp.float32), []
     for k, seen in enumerate(parts):
-        if groups == 1:
-            square += _product_squares(seen[:, :, 0], given[:, :, 0], None if kept is None else kept[k, :, 0])
-        else:
-            axes = (2, 2, None if kept is None else 1)
-            square += jax.vmap(_product_squares, axes)(seen, given, None if kept is None else kept[k]).sum(0)
+        # The kernel's inputs are those of a group, its outputs go over all groups.
+        axes = (2, 2, None if kept is None else 1)
+        squares, own = jax.vmap(_product_squares, axes, (0, 1))(seen, given, None if kept is None else kept[k])
+        square += squares.sum(0)
+        sums.append(own)
+    whole = None if sums[0] is None else jnp.stack(sums)
     flat = delta.reshape(n, -1, channels)
-    return {"kernel": square} | ({"bias": _length(flat.sum(1), masks["bias"])} if "bias" in masks else {})
+    bias = {"bias": _of_each(flat.sum(1), masks["bias"])} if "bias" in masks else {}
+    return {"kernel": (square, whole)} | bias
 
 
-def _product_squares(read: Array, delta: Array, kept: Array | None) -> Array:
-    """float32[n]: squared length of every example's read^T delta, [n, t, k] and [n, t, c], where a weight is kept."""
+def _product_squares(read: Array, delta: Array, kept: Array | None) -> _Parts:
+    """Of every example's read^T delta, [n, t, k] and [n, t, c], where a weight is kept."""
     _, positions, inputs = read.shape
     outputs = delta.shape[-1]
     if positions * (positions + 1) / 2 * (inputs + outputs) > PAIRS_UP_TO * inputs * outputs:
-        gradients = jnp.einsum("ntc,ntk->nck", delta, read)
-        gradients = gradients if kept is None else gradients * kept.T[None]
-        return jnp.square(gradients).sum((1, 2))
+        return _of_each(jnp.einsum("ntk,ntc->nkc", read, delta), kept)
     first, second = np.triu_indices(positions)
     twice = np.where(first == second, 1, 2).astype(np.float32)[None, :, None]
     reads, deltas = read[:, first] * read[:, second], delta[:, first] * delta[:, second] * twice
     if kept is None:
-        return (reads.sum(2) * deltas.sum(2)).sum(1)
-    return (jnp.einsum("npk,kc->npc", reads, kept) * deltas).sum((1, 2))
+        return (reads.sum(2) * deltas.sum(2)).sum(1), None
+    return (jnp.einsum("npk,kc->npc", reads, kept) * deltas).sum((1, 2)), None

@@ -38,7 +38,7 @@ def diagnose(
     """Compute diagnostics of networks of a study; what is there is not made again, `comparison/predictors.csv` is.
 
     Args:
-        folder: of a study whose data can still be loaded.
+        folder: of a study, whose data set must be there for diagnostics that see images.
         diagnoses: names of diagnostics, or `config.Diagnosis` for options and other conditions than clean images.
         networks: their ids, `A:B` for the way from A to B; of networks made elsewhere what was given to
             `add_network`. None takes all whose weights are stored; of pairs every network with its parent, and dense
@@ -51,7 +51,7 @@ def diagnose(
 
     Raises:
         ValueError: an unknown diagnostic, option, network or condition; a network that lacks what a diagnostic needs,
-            or two of different shapes; before any work.
+            or two of different shapes; images that are gone and that one of them needs; before any work.
         results.Mismatch: other data than the study's, or a callable that is not the stored network.
         Incomplete: some could not be computed; all others were.
     """
@@ -65,12 +65,24 @@ def diagnose(
     for diagnosis in chosen:
         diagnostics.plan(diagnosis)
     work = [task for diagnosis in chosen for task in _planned(study_results, diagnosis, networks)]
-    cells.dataset_of(study_results)
+    _check_images(study_results, chosen)
     with pool.processes(jobs) as own_executor:
         failures = _carry_out(study_results, work, executor or own_executor)
     if failures:
         raise units.Incomplete(failures, study_results) from next(iter(failures.values()))
     return [task.path(folder) for task in work]
+
+
+def _check_images(study_results: Results, chosen: Sequence[Diagnosis]) -> None:
+    """Raise ValueError where a diagnosis sees images and the data set cannot be read, or is another."""
+    without = [d.id for d in chosen if not diagnostics.plan(d)[0].sees_images]
+    seeing = [d.id for d in chosen if d.id not in without]
+    try:
+        if seeing:
+            cells.dataset_of(study_results)
+    except (OSError, ImportError) as error:
+        also = f" Ask for {', '.join(without)} alone, which need none." if without else ""
+        raise ValueError(f"{', '.join(seeing)} need images, and those of the study are gone: {error}{also}") from error
 
 
 def of_study(
@@ -183,7 +195,7 @@ def _check_ends(
     if isinstance(network, str) and imported:
         raise ValueError(f"{diagnosis}: the weights of {imported[0]!r} are not stored; give its imported.Imported.")
     if isinstance(network, Imported):
-        if diagnostic.needs == "variables" or other is not None:
+        if diagnostic.needs in ("weights", "variables") or other is not None:
             raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")
         if network.features is None:
             raise ValueError(f"{diagnosis} needs features, and {name!r} has predictions alone.")

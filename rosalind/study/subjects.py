@@ -73,7 +73,34 @@ def _rows(folder: Path, dataset: data.Dataset) -> np.ndarray:
 def computed(
     folder: Path, config: Data, task: DiagnosticTask, advance: Callable[[float], object]
 ) -> dict[str, np.ndarray]:
-    """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole."""
+    """The arrays of one file, checked against what the diagnostic declares; `advance` gets parts of the whole.
+
+    The data set is read only for a diagnostic that sees images.
+    """
+    diagnostic, options = diagnostics.plan(task.diagnosis)
+    if diagnostic.sees_images:
+        subject = _with_images(folder, config, task, advance)
+    else:
+        assert isinstance(task.network, str)
+        load = lambda name: None if name is None else network_files.load_network(folder, name)
+        network = network_files.load_network(folder, task.network)
+        assert network.config is not None
+        none = np.zeros(0, np.int32)
+        empty = data.Split(np.zeros((0, *(network.config.image_shape or ())), np.uint8), none, none)
+        subject = Subject(
+            *(network, load(task.other), empty, empty, empty, _key(task), options, advance),
+            dense=load(task.dense),
+            initial=functools.partial(_initial, folder, task.network, network),
+        )
+    return diagnostics.check_given(task.diagnosis.id, diagnostic, diagnostic.compute(subject))
+
+
+def _key(task: DiagnosticTask) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(task.diagnosis.id.encode()))
+
+
+def _with_images(folder: Path, config: Data, task: DiagnosticTask, advance: Callable[[float], object]) -> Subject:
+    """What a diagnostic looks at, under the condition of its file."""
     dataset, planned = planning.load(config), task.planned or conditions.plan(Condition())
     diagnostic, options = diagnostics.plan(task.diagnosis)
     network = network_files.ready_network(folder, task.network, dataset.test)
@@ -94,14 +121,12 @@ def computed(
         source = dataset.train if planned.condition.bn == "recalibrated" else dataset.test
         network = measuring.with_batch_norm(network, planned, source, key, attacked=attacked)
         dense = dense and measuring.with_batch_norm(dense, planned, source, key, attacked=attacked)
-    key = jax.random.fold_in(jax.random.key(planning.DRAW_SEED), zlib.crc32(task.diagnosis.id.encode()))
-    subject = Subject(
-        *(network, other, samples, clean, dataset.train, key, options, advance),
+    return Subject(
+        *(network, other, samples, clean, dataset.train, _key(task), options, advance),
         attacked=attacked_path,
         dense=dense,
         initial=functools.partial(_initial, folder, task.network, network),
     )
-    return diagnostics.check_given(task.diagnosis.id, diagnostic, diagnostic.compute(subject))
 
 
 def _initial(folder: Path, name: str | Imported, network: conditions.Network) -> Any:

@@ -1,0 +1,124 @@
+"""Where classes point in the last feature space: their mean directions, how tight they are, how far they turn.
+
+NumPy only; from the features that a study keeps of its subset.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int
+
+from rosalind.analysis.blas import one_thread
+from rosalind.results import Results
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Angular structure of a cell's features by class; NaN for classes without samples that have a direction.
+
+    Attributes:
+        mean: float64[c, d]: unit vectors, the mean directions of the classes' features; NaN where they cancel.
+        resultant: Lengths of the means of unit features, in [0, 1]: 1 where a class is one direction.
+        angle: Mean angle of a class's features to its class direction, radians.
+        angle_sd: Standard deviation of it over samples.
+        to_head: Angle between a class's mean and class direction, radians.
+        between: Angles between the mean directions of two classes, radians; 0 on the diagonal.
+        between_head: Angles between class directions, radians; NaN where one is 0.
+    """
+
+    mean: Float64[np.ndarray, "c d"]
+    resultant: Float64[np.ndarray, " c"]
+    angle: Float64[np.ndarray, " c"]
+    angle_sd: Float64[np.ndarray, " c"]
+    to_head: Float64[np.ndarray, " c"]
+    between: Float64[np.ndarray, "c c"]
+    between_head: Float64[np.ndarray, "c c"]
+
+    @property
+    def spread(self) -> Float64[np.ndarray, " c"]:
+        """1 - resultant, in [0, 1]: 0 where a class is one direction."""
+        return 1 - self.resultant
+
+
+def _units(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1; NaN where they are 0, or so short beside the others that rounding is left."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, length, out=np.full(rows.shape, np.nan), where=length > 1e-12)
+
+
+def _angles(cosines: np.ndarray) -> np.ndarray:
+    return np.arccos(np.clip(cosines, -1, 1))
+
+
+def directions(
+    features: Float[np.ndarray, "m d"], labels: Int[np.ndarray, " m"], kernel: Float[np.ndarray, "d c"]
+) -> Directions:
+    """The angular structure of features; samples without a label (-1) and features of length 0 are left out.
+
+    >>> of = directions(np.array([[1.0, 0], [0, 1]]), np.array([0, 0]), np.array([[1.0, 0], [1.0, 1.0]]))
+    >>> of.spread.round(3).tolist(), np.degrees(of.to_head).round().tolist()
+    ([0.293, nan], [0.0, nan])
+    """
+    classes = kernel.shape[1]
+    unit, head = _units(features.astype(np.float64)), _units(kernel.T.astype(np.float64))
+    known = (labels >= 0) & np.isfinite(unit).all(1)
+    unit, own = unit[known], labels[known].astype(np.int64)
+    count = np.bincount(own, minlength=classes)
+    with np.errstate(invalid="ignore", divide="ignore"), one_thread():
+        member = np.eye(classes)[own]
+        means = member.T @ unit / count[:, None]
+        angle = _angles((unit * head[own]).sum(1))
+        mean_angle = np.bincount(own, angle, classes) / count
+        sd = np.sqrt(np.bincount(own, (angle - mean_angle[own]) ** 2, classes) / count)
+        mean = _units(means)
+        between, between_head = _angles(mean @ mean.T), _angles(head @ head.T)
+    for table in (between, between_head):
+        at = np.diag_indices(classes)
+        table[at] = np.where(np.isnan(table[at]), np.nan, 0)
+    return Directions(
+        *(mean, np.linalg.norm(means, axis=1), mean_angle, sd, _angles((mean * head).sum(1)), between, between_head)
+    )
+
+
+def turned(first: Directions, second: Directions) -> Float64[np.ndarray, " c"]:
+    """Angles in radians between the classes' mean directions of two cells of one feature space, see `share_a_space`.
+
+    Raises:
+        ValueError: other numbers of classes or of dimensions.
+    """
+    if first.mean.shape != second.mean.shape:
+        raise ValueError(f"Two cells of one feature space were expected, got {first.mean.shape}, {second.mean.shape}.")
+    return _angles((first.mean * second.mean).sum(1))
+
+
+def random_cosine(dimensions: int) -> float:
+    """The standard deviation of the cosine of two random directions, about a mean of 0: what chance alone aligns.
+
+    >>> round(random_cosine(512), 4)
+    0.0442
+    """
+    return dimensions**-0.5
+
+
+def of_cell(results: Results, network: str, condition: str) -> Directions:
+    """`directions` of the samples whose features are stored; raises as `Results.geometry`."""
+    subset = results.samples["subset"]
+    features = results.geometry(network, condition, ("features",))["features"]
+    return directions(features.astype(np.float32), results.labels_of(condition)[subset], results.head(network)[0])
+
+
+def share_a_space(results: Results, first: str, second: str) -> bool:
+    """True where two networks' features have the same axes: one descends from the other or both from one network.
+
+    Networks of two initialisations have not, though they are of one width: angles between them are chance.
+    """
+
+    def root(name: str) -> str | None:
+        line = [name]
+        while (info := results.networks[line[-1]]).parent in results.networks and info.parent not in line:
+            if info.options.get("control") == "reinitialised":
+                return None
+            line.append(str(info.parent))
+        return line[-1]
+
+    return first == second or (root(first) is not None and root(first) == root(second))
