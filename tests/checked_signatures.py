@@ -22,7 +22,7 @@ ANALYSIS = (
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
     *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.pruning.compression", "rosalind.storage"),
-    *("rosalind.results.logits", "rosalind.study.ensembles"),
+    *("rosalind.results.logits", "rosalind.study.ensembles", "rosalind.diagnostics.shapley"),
     *(f"rosalind.figures.{name}" for name in ("accuracy", "geometry", "sides", "spread")),
     *(f"rosalind.analysis.{name}" for name in ANALYSIS),
 )

@@ -304,6 +304,7 @@ def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns
         "linear_path": {"norm", "margin"},
         "bezier": {"norm", "margin"},
         "occlusion": {"map", "largest"},
+        "shapley": {"map", "largest", "error"},
     }
     for name, diagnostic in DIAGNOSTICS.items():
         if name == "generalisation":

@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from rosalind import config, geometry, models
 from rosalind.config import Model
+from rosalind.models import convolutional
 
 SHAPE = (16, 16, 3)
 WIDTH = {"mlp": 16, "cnn": 8, "resnet20": 4, "resnet18": 4, "vgg16_bn": 4, "vit": 32}
@@ -140,6 +141,26 @@ def test_bad_models_are_refused(model, message):
         models.init(model, jax.random.key(0))
 
 
+def test_a_kernels_first_weights_are_hes():
+    expected = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+    layer = nn.Conv(6, (3, 3), use_bias=False)
+    alike = layer.clone(kernel_init=convolutional.he), layer.clone(kernel_init=expected)
+    maps = jnp.zeros((1, 4, 4, 5))
+    own, theirs = (one.init(jax.random.key(3), maps)["params"]["kernel"] for one in alike)
+    np.testing.assert_array_equal(own, theirs)
+
+
+def test_a_training_step_keeps_its_activations_on_a_cpu():
+    model = small("resnet20", depth=1, image_shape=(4, 4, 1), mean=(0.5,), std=(0.2,))
+    variables = models.init(model, jax.random.key(0))
+    pixels = np.ones((2, 4, 4, 1), np.uint8)
+    loss = lambda params: models.apply(model, {**variables, "params": params}, pixels, train=True)[0].sum()
+    compiled = jax.jit(jax.grad(loss)).lower(variables["params"]).compile().as_text()
+    # The stem and two of every block.
+    assert (compiled.count(" conditional(") >= 7) == (jax.default_backend() == "cpu")
+    assert "cond" not in str(jax.make_jaxpr(lambda v: models.apply(model, v, pixels)[0])(variables))
+
+
 class TestConvolve:
     """Convolutions of small maps, which are products, against lax's."""
 
@@ -156,6 +177,15 @@ class TestConvolve:
         )
         scale = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(expected))
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * scale), found, expected)
+
+    def test_kernels_of_one_position_see_what_their_stride_leaves(self):
+        maps = jax.random.normal(jax.random.key(0), (2, 9, 8, 3))
+        layer = nn.Conv(4, (1, 1), (3, 2), use_bias=False)
+        variables = layer.init(jax.random.key(1), maps)
+        fast = layer.clone(conv_general_dilated=models.convolve)
+        np.testing.assert_allclose(fast.apply(variables, maps), layer.apply(variables, maps), rtol=1e-6, atol=1e-6)
+        traced = str(jax.make_jaxpr(lambda x: fast.apply(variables, x))(maps))
+        assert "window_strides=(1, 1)" in traced
 
     @pytest.mark.parametrize(("side", "stride", "products"), [(2, 1, True), (4, 2, True), (4, 1, False), (8, 2, False)])
     def test_maps_smaller_than_the_kernel_reach_no_convolution_of_xla(self, side, stride, products):

@@ -208,6 +208,8 @@ def test_14_keys_are_folded_from_seed_and_path_and_not_from_hash():
     folded = jax.random.fold_in(jax.random.key(0), 0xAC860D31)
     assert (jax.random.key_data(one) != jax.random.key_data(other)).any()
     assert (jax.random.key_data(one) == jax.random.key_data(folded)).all()
+    drawn = masks.uniform(jax.random.key(0), "a/kernel", (3, 2, 5), -2.0, 0.5)
+    np.testing.assert_array_equal(drawn, jax.random.uniform(one, (3, 2, 5), minval=-2.0, maxval=0.5))
     a, b = (run(Method("random", (0.5,), {"epochs": 0}), key=jax.random.key(k))[0].masks for k in (1, 2))
     assert not equal(a, b)
 

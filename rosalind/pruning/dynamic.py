@@ -56,7 +56,7 @@ def static(run: MethodRun, sparsity: float) -> MaskSchedule:
     With `reinitialise` training begins with the weights of `reinitialised`, here as in `set` and `rigl`.
     """
     kernels = masks.prunable(run.start.trainable)
-    scores = {path: jax.random.uniform(masks.path_key(run.key, path), w.shape) for path, w in kernels.items()}
+    scores = {path: masks.uniform(run.key, path, w.shape) for path, w in kernels.items()}
     rules = {name: run.options[name] for name in ("scope", "layers")}
     return MaskSchedule(masks.keep(scores, sparsity, protected=run.protected, **rules))
 
@@ -74,7 +74,7 @@ def reinitialised(run: MethodRun, current: Mapping[str, np.ndarray]) -> Weights:
         if density in (0.0, 1.0):
             return leaf
         bound = 1 / np.sqrt(masks.fan_in(path, leaf.shape) * density)
-        return jax.random.uniform(masks.path_key(key, path), leaf.shape, leaf.dtype, -bound, bound)
+        return masks.uniform(key, path, leaf.shape, -bound, bound)
 
     return run.start._replace(trainable=training.map_by_path(one, run.start.trainable))
 
@@ -106,7 +106,7 @@ def _by_gradient(run: MethodRun, step: int, trainable: Tree, current: Mapping[st
 
 def _by_chance(run: MethodRun, step: int, trainable: Tree, current: Mapping[str, np.ndarray]):
     key = jax.random.fold_in(run.key, step)
-    return {path: jax.random.uniform(masks.path_key(key, path), mask.shape) for path, mask in current.items()}
+    return {path: masks.uniform(key, path, mask.shape) for path, mask in current.items()}
 
 
 def set(run: MethodRun, sparsity: float) -> MaskSchedule:

@@ -132,7 +132,7 @@ def _l0(rate: float) -> MaskParametrisation:
                 return weight
             draw = None
             if train:
-                draw = jax.random.uniform(masks.path_key(key, path), weight.shape, minval=1e-6, maxval=1 - 1e-6)
+                draw = masks.uniform(key, path, weight.shape, 1e-6, 1 - 1e-6)
             return weight * hard_concrete(rate * trained["gates"][path], draw)
 
         penalty = 0.0

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
-from rosalind.pruning.masks import is_protected, path_key
+from rosalind.pruning.masks import is_protected, uniform
 from rosalind.pruning.types import Scoring
 from rosalind.training import by_path, map_by_path
 
@@ -21,7 +21,7 @@ _jitted = functools.cache(jax.jit)
 def random(scoring: Scoring) -> Scores:
     """Uniform numbers in [0, 1), one key per layer: the control that every method must beat."""
     kernels = scoring.kernels(scoring.trainable)
-    return {path: jax.random.uniform(path_key(scoring.key, path), leaf.shape) for path, leaf in kernels.items()}
+    return {path: uniform(scoring.key, path, leaf.shape) for path, leaf in kernels.items()}
 
 
 def magnitude(scoring: Scoring) -> Scores:

@@ -34,7 +34,7 @@ def initial_scores(kernels: Mapping[str, Any], key: jax.Array) -> dict[str, jax.
 
     def one(path: str, shape: tuple[int, ...]) -> jax.Array:
         bound = 1 / np.sqrt(masks.fan_in(path, shape))
-        return jax.random.uniform(masks.path_key(key, path), shape, minval=-bound, maxval=bound)
+        return masks.uniform(key, path, shape, -bound, bound)
 
     return {path: one(path, weight.shape) for path, weight in kernels.items()}
 
