@@ -21,7 +21,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 from rosalind import config, viewer
 from rosalind.analysis.store import Store
-from rosalind.viewer import access, app, host_check, page
+from rosalind.viewer import access, host_check, originals, page
 from rosalind.viewer.page import SCRIPTS, PageHandler
 
 
@@ -76,8 +76,8 @@ class TestServer:
         def broken(*args, **options):
             raise RuntimeError("<b>no view</b>")
 
-        monkeypatch.setattr(app, "Session", broken)
-        body = get(server, "/")
+        monkeypatch.setattr(originals, "Session", broken)
+        body = get(server, "/?x=norm&y=angle")
         assert 'role="alert"' in body
         assert "RuntimeError: &lt;b&gt;no view&lt;/b&gt;" in body
         monkeypatch.setattr(page, "default", broken)
