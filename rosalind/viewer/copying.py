@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
-from bokeh.core.property.vectorization import Field, Value
+from bokeh.core.property.vectorization import Expr, Field, Value
 from bokeh.core.property.wrappers import PropertyValueColumnData, PropertyValueContainer
 from bokeh.document import Document
 from bokeh.model import Model
+from bokeh.util.dataclasses import Unspecified
 
 from rosalind.viewer.map_jobs import MapJobs
 from rosalind.viewer.state import History, State
@@ -39,7 +40,7 @@ STUDY = ("rosalind.analysis.", "rosalind.results.", "rosalind.measures")
 
 SHARED = (
     *(str, bytes, np.ndarray, np.generic, np.dtype, np.random.Generator, type, ModuleType, CodeType, Enum),
-    *(BuiltinFunctionType, PropertyDescriptor, Field, Value, Frame, State, History, Turns, MapJobs),
+    *(BuiltinFunctionType, PropertyDescriptor, type(Unspecified), Frame, State, History, Turns, MapJobs),
 )
 """Types whose objects never change, or belong to all readers."""
 
@@ -85,7 +86,8 @@ class _Writer(pickle.Pickler):
         """
         kind = type(value)
         if kind in (MethodType, partial):
-            parts = (value.__func__, value.__self__) if kind is MethodType else (value.func, *value.args)
+            # A method's function is its class's.
+            parts = (_Same(value.__func__), value.__self__) if kind is MethodType else (value.func, *value.args)
             if kind is partial and value.keywords:
                 raise TypeError(f"{value!r} has keywords.")
             return kind, parts
@@ -93,12 +95,13 @@ class _Writer(pickle.Pickler):
             return NotImplemented
         self.wave.append(value)
         if kind is FunctionType:
-            return _function, (_Same(value), value.__closure__)
+            made_of = (value.__code__, _Same(value.__globals__), value.__name__, None, value.__closure__)
+            return FunctionType, made_of
         if kind is CellType:
             return CellType, ()
         if isinstance(value, PropertyValueContainer):
             return _builtin(value).__new__, (kind,)
-        if isinstance(value, HasProps) or kind.__module__.startswith(OWN):
+        if isinstance(value, HasProps | Expr | Field | Value) or kind.__module__.startswith(OWN):
             return object.__new__, (kind,)
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} is neither known as one reader's nor as all readers'.")
 
@@ -114,10 +117,6 @@ def _is_shared(value: Any) -> bool:
     return isinstance(value, FunctionType) and not any(inside())
 
 
-def _function(original: FunctionType, closure: tuple[CellType, ...] | None) -> FunctionType:
-    return FunctionType(original.__code__, original.__globals__, original.__name__, None, closure)
-
-
 def _contents(value: Any) -> Any:
     """What fills an object, for `_fill`."""
     kind = type(value)
@@ -128,7 +127,8 @@ def _contents(value: Any) -> Any:
     if isinstance(value, PropertyValueColumnData):
         return {name: _Same(column) for name, column in value.items()}, value._owners
     if isinstance(value, PropertyValueContainer):
-        items: Any = dict(value) if isinstance(value, dict) else tuple(value)
+        held: Any = value
+        items: Any = dict(held) if isinstance(value, dict) else tuple(held)
         if not isinstance(value, dict) and all(isinstance(item, str | int | float | None) for item in items):
             items = _Same(items)
         return items, value._owners
@@ -146,7 +146,8 @@ def _fill(value: Any, contents: Any) -> None:
         items, value._owners = contents
         # Their own methods tell the owners.
         base = _builtin(value)
-        (base.extend if base is list else base.update)(value, items)
+        add: Any = base.extend if base is list else base.update
+        add(value, items)
     else:
         value.__dict__.update(contents)
 
