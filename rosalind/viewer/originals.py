@@ -65,7 +65,7 @@ class Originals:
         return None if problems else (store.generation, slices.stamp(store), query.get("view", ""), state)
 
     async def prepare(self, query: Mapping[str, str], pause: Callable[[], Awaitable[None]]) -> None:
-        """Make a page that is asked for again, so that `fill` copies it.
+        """Make a page that is asked for again, so that `page` copies it.
 
         Args:
             query: of the address.
@@ -94,18 +94,22 @@ class Originals:
         self._kept[key] = original
         _shorten(self._kept, MOST)
 
-    def fill(self, document: Document) -> None:
+    def page(self, document: Document, query: Mapping[str, str]) -> Session:
         """Fill the document of a reader: with a copy where there is an original, else anew."""
-        # Without a server there is no request.
-        request = getattr(document.session_context, "request", None)
-        query = {} if request is None else query_of(request.arguments)
         key = self._key(query)
         original = None if key is None else self._kept.get(key)
         if original is None:
-            Session(self.store, document, query, self.views, self.turn, alone=query.get("view", ""))
-            return
-        original.graph.copy(document).publish()
+            return Session(self.store, document, query, self.views, self.turn, alone=query.get("view", ""))
+        session = original.graph.copy(document)
+        session.publish()
         self._messages[document] = original.messages
+        return session
+
+    def fill(self, document: Document) -> None:
+        """Fill the document of the reader of a request."""
+        # Without a server there is no request.
+        request = getattr(document.session_context, "request", None)
+        self.page(document, {} if request is None else query_of(request.arguments))
 
     def messages_of(self, document: Document) -> Messages | None:
         """The messages of a copied page; None of one that was made anew."""
