@@ -74,10 +74,10 @@ def test_it_can_be_looked_at(linear_study):
     from bokeh.models import ColumnDataSource
 
     from rosalind.analysis.store import Store
-    from rosalind.viewer.app import application
+    from rosalind.viewer.originals import Originals
 
     document = Document()
-    application(Store(linear_study[0].folder))(document)
+    Originals(Store(linear_study[0].folder)).fill(document)
     sources = [s for s in document.select({"type": ColumnDataSource}) if {"cell", "reason"} <= s.data.keys()]
     (shown,) = [dict(zip(s.data["cell"], s.data["reason"], strict=True)) for s in sources]
     assert shown.keys() == {

@@ -109,10 +109,10 @@ def test_a_study_can_be_reviewed_without_jax(small_folder):
         "import sys\n"
         "for name in ('jax', 'jaxlib', 'flax', 'optax'): sys.modules[name] = None\n"
         f"import {modules}\n"
-        "from rosalind.viewer.app import application\n"
+        "from rosalind.viewer.originals import Originals\n"
         "from rosalind.analysis.store import Store\n"
         "from bokeh.document import Document\n"
-        f"application(Store({str(small_folder)!r}))(Document())\n"
+        f"Originals(Store({str(small_folder)!r})).fill(Document())\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

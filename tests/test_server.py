@@ -16,7 +16,7 @@ from serving import fetched, get, in_thread
 
 from rosalind import viewer
 from rosalind.analysis.store import Store
-from rosalind.viewer import access, app, page
+from rosalind.viewer import access, originals, page
 from rosalind.viewer.page import SCRIPTS
 
 
@@ -50,8 +50,8 @@ def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(server, 
     def broken(*args, **options):
         raise RuntimeError("<b>no view</b>")
 
-    monkeypatch.setattr(app, "Session", broken)
-    body = get(server, "/")
+    monkeypatch.setattr(originals, "Session", broken)
+    body = get(server, "/?x=norm&y=angle")
     assert 'role="alert"' in body
     assert "RuntimeError: &lt;b&gt;no view&lt;/b&gt;" in body
     monkeypatch.setattr(page, "default", broken)

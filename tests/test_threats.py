@@ -134,7 +134,7 @@ def test_the_table_and_the_report_say_what_was_used(made, tmp_path, monkeypatch)
 def test_the_viewer_shows_means_and_shifts_apart(made):
     from bokeh.document import Document
 
-    from rosalind.viewer.app import application
+    from rosalind.viewer.originals import Originals
 
     _, base = made
     store = Store(base / "study")
@@ -145,7 +145,7 @@ def test_the_viewer_shows_means_and_shifts_apart(made):
     assert "Read from official files: contrast." in accuracy_table.sources(store)
     assert "Frost is synthetic" in accuracy_table.sources(store)
     document = Document()
-    application(store)(document)
+    Originals(store).fill(document)
     caption = document.get_model_by_name("evaluation-caption")
     assert "Read from official files: contrast." in caption.text
 

@@ -111,6 +111,12 @@ class Session:
         self._reported = set(store.problems)
         if problems:
             self.show_errors(*problems)
+        self._alone = alone if alone in views else ""
+        self.publish()
+
+    def publish(self) -> None:
+        """Say what the page around the views needs, and listen to the browser."""
+        store, document, views = self.store, self.document, self.panels.classes
         document.title = f"rosalind: {store.name}"
         document.template = theme.page_template("index.html")
         document.template_variables.update(
@@ -121,7 +127,7 @@ class Session:
             sides=json.loads(self.controls.sides.text),
             titles={name: view.title for name, view in views.items()},
             layouts=LAYOUTS,
-            alone=alone if alone in views else "",
+            alone=self._alone,
             state=self.state,
             study=self.controls.study.text,
             themes=theme.page_colours(),
@@ -413,18 +419,3 @@ class Session:
         """Show sentences on the page as errors, in place of earlier ones."""
         self.errors.text = "".join(f"<p class='error'>{escape(message)}</p>" for message in messages)
         self.errors.visible = True
-
-
-def application(
-    store: Store, views: Mapping[str, type[View]] = VIEWS, turn: Turn = contextlib.nullcontext
-) -> Callable[[Document], None]:
-    """A function that fills one reader's document; all readers share the store and the turns."""
-
-    def fill(document: Document) -> None:
-        # Without a server there is no request.
-        request = getattr(document.session_context, "request", None)
-        arguments = {} if request is None else request.arguments
-        query = {name: values[0].decode("utf-8", "replace") for name, values in arguments.items() if values}
-        Session(store, document, query, views, turn, alone=query.get("view", ""))
-
-    return fill

@@ -318,7 +318,7 @@ def batch_messages(session: ServerSession) -> None:
         batches = list(waiting.items())
         waiting.clear()
         for connection, changes in batches:
-            await connection._socket.send_message(_in_few_parts(_patch(connection.protocol, changes)))
+            await connection._socket.send_message(message_of(connection.protocol, changes))
 
     def document_patched(event: Any) -> None:
         # The browser that made a change has it already.
@@ -333,7 +333,7 @@ def batch_messages(session: ServerSession) -> None:
                 writes.append(connection.send_patch_document(event))
         if waiting and scheduled[0] is not writes:
             scheduled[0] = writes
-            writes.append(_Deferred(send))
+            writes.append(Deferred(send))
 
     session._document_patched = document_patched
 
@@ -351,6 +351,11 @@ class _PatchSerializer(Serializer):
         if ref is None and isinstance(obj, Model) and obj.id in self._known and obj not in self._known._new_models:
             return obj.ref
         return ref
+
+
+def message_of(protocol: Any, changes: list[Any]) -> Any:
+    """One message of changes to a document."""
+    return _in_few_parts(_patch(protocol, changes))
 
 
 def _patch(protocol: Any, changes: list[Any]) -> Any:
@@ -377,7 +382,7 @@ def _in_few_parts(message: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Deferred:
+class Deferred:
     """An awaitable whose coroutine is made when it is awaited; Bokeh drops those of a gesture that fails."""
 
     make: Callable[[], Coroutine[Any, Any, None]]

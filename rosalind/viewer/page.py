@@ -12,8 +12,8 @@ from bokeh.server.views.doc_handler import DocHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from rosalind.analysis.store import Store
-from rosalind.viewer import bokeh_patches, theme
+from rosalind.viewer import bokeh_patches, page_messages, theme
+from rosalind.viewer.originals import Originals, query_of
 from rosalind.viewer.state import LAYOUTS, default
 from rosalind.viewer.turns import Turns
 
@@ -32,8 +32,8 @@ class PageHandler(DocHandler):
     failure is written on the page, as its status has been sent by then.
     """
 
-    def initialize(self, *, store: Store, turns: Turns, **others: Any) -> None:
-        self.store, self.turns, self.has_left = store, turns, False
+    def initialize(self, *, originals: Originals, turns: Turns, **others: Any) -> None:
+        self.originals, self.store, self.turns, self.has_left = originals, originals.store, turns, False
 
     def on_connection_close(self) -> None:
         self.has_left = True
@@ -94,6 +94,12 @@ class PageHandler(DocHandler):
             await self.finish(f'<p class="failed" role="alert">The page cannot be made. {reason}</p></body></html>')
         else:
             bokeh_patches.batch_messages(session)
+            messages = self.originals.messages_of(document)
+            if messages is not None:
+                page_messages.hand_out(session, messages)
             await self.finish(html)
-            await self.turns.pause()
-            bokeh_patches.serialise_ahead(document)
+            if messages is None:
+                await self.turns.pause()
+                bokeh_patches.serialise_ahead(document)
+                # After this reader has the first view; those who wait for their turn get copies.
+                await self.originals.prepare(query_of(self.request.arguments), self.turns.pause)

@@ -67,6 +67,10 @@ class Panels:
         """The views that `complete` draws, in its order."""
         return [*self.late, *self.waiting]
 
+    def whole(self, layout: str) -> bool:
+        """True where every view of a page is there: none waits, and none has failed."""
+        return self.views.keys() >= set(self.shown[layout])
+
     @property
     def roots(self) -> tuple[Column | Div, ...]:
         """The headings, and the panels, empty until their views are drawn."""

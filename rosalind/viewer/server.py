@@ -33,7 +33,7 @@ from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer import access, bokeh_patches, host_check
-from rosalind.viewer.app import application
+from rosalind.viewer.originals import Originals
 from rosalind.viewer.page import PageHandler
 from rosalind.viewer.state import default
 from rosalind.viewer.turns import Turns
@@ -136,13 +136,11 @@ def make_server(
     routes["/"] = _together(stores)
     table = with_outside(views)
     turns = Turns()
+    originals = {path: Originals(store, table, turns.one) for path, store in routes.items()}
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
-            {
-                path: Application(FunctionHandler(application(store, table, turns.one)))
-                for path, store in routes.items()
-            },
+            {path: Application(FunctionHandler(pages.fill)) for path, pages in originals.items()},
             prefix=prefix,
             use_index=False,
             # BokehJS is 4 MB, compressed 1.1 MB.
@@ -170,7 +168,7 @@ def make_server(
             ],
         )
         tornado.settings["proxies"] = {name.lower() for name in proxies}
-        _reroute(tornado, routes, host, token, turns, prefix)
+        _reroute(tornado, originals, host, token, turns, prefix)
         tornado.add_transform(access.FramedHeaders if framed else access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
@@ -187,7 +185,7 @@ def make_server(
 
 
 def _reroute(
-    tornado: BokehTornado, stores: Mapping[str, Store], host: str, token: str, turns: Turns, prefix: str
+    tornado: BokehTornado, originals: Mapping[str, Originals], host: str, token: str, turns: Turns, prefix: str
 ) -> None:
     """Put this package's handlers in place of Bokeh's, behind checks of the Host header and of the token."""
     proxies = sorted(tornado.settings["proxies"])
@@ -202,12 +200,12 @@ def _reroute(
             rule.matcher = access.AnySpelling(rule.matcher)
         if rule.target is DocHandler:
             rule.target = PageHandler
-            rule.target_kwargs["store"] = stores[rule.target_kwargs["application_context"].url]
+            rule.target_kwargs["originals"] = originals[rule.target_kwargs["application_context"].url]
             rule.target_kwargs["turns"] = turns
         elif rule.target is WSHandler:
             rule.target = host_check.SameOriginSocket
             rule.target_kwargs["turns"] = turns
-    absent = f"There is no such page. The studies of this server are at {', '.join(prefix + at for at in stores)}."
+    absent = f"There is no such page. The studies of this server are at {', '.join(prefix + at for at in originals)}."
     names = ", ".join(map(_in_url, (*host_check.allowed_names(host), *proxies)))
     foreign = f"This server answers to the names {names}; open it under one of these."
     closed = "This page needs the token of the address that the server printed when it started: open that address."

@@ -67,7 +67,8 @@ return shared[0] > 1 ? `${words} (the strongest of about ${shared[0]} fields)` :
 def groups_as_rows(store: Store) -> Rows:
     """A row per group of similar classes."""
     order, groups = class_matrices.order_of_likeness(store), class_matrices.groups_of(store)
-    return class_order.rows_of_groups(class_matrices.apart(store), order, groups, store.class_names)
+    make = lambda: class_order.rows_of_groups(class_matrices.apart(store), order, groups, store.class_names)
+    return store.cached(("classes", "rows of groups"), make)
 
 
 def rows_of(frame: Frame) -> Rows:
@@ -241,7 +242,11 @@ class ClassMatrices:
         samples = frame.per_class(self.mask)
         ones = np.ones(self.count)
         weights = {class_matrices.ANGLES: samples, class_matrices.BETWEEN: ones}.get(show)
-        read = lambda cell: class_order.gathered(self._table(cell, show), self.rows, weights)
+        gather = lambda cell: class_order.gathered(self._table(cell, show), self.rows, weights)
+        # All of 1,000 classes would be 4 MB a side.
+        shared = self.mask is None and self.rows.grouped
+        once = lambda cell: store.cached(("classes", "gathered", show, cell), lambda: gather(cell))
+        read = once if shared else gather
         tables = {"a": read(state.a), "b": read(state.b)}
         tables["difference"] = tables["b"] - tables["a"]
         if frame.null is not None:

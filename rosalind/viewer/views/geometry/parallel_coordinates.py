@@ -8,7 +8,8 @@ import numpy as np
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, FixedTicker, LinearAxis
 
-from rosalind.analysis import class_matrices, class_order, rasters
+from rosalind.analysis import class_matrices, class_order, distributions, rasters
+from rosalind.analysis.ordered import of_side
 from rosalind.analysis.selection import to_json
 from rosalind.analysis.selection_steps import Band
 from rosalind.analysis.sides import Cell
@@ -76,7 +77,7 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
     def ends(cell: Cell, shown: str | tuple[int, ...]) -> tuple[float, float]:
         def make() -> tuple[float, float]:
             if isinstance(shown, str):
-                return rasters.ends(frame.values(cell, shown))
+                return distributions.ends(of_side(store, cell, shown, raw=raw))
             return rasters.ends(store.class_angles(cell, shown)[1])
 
         return store.cached(("global", "ends", cell, shown, raw), make)

@@ -1,0 +1,116 @@
+"""A page that is asked for twice is made once: copies show and do the same, and no reader meets another's."""
+
+import asyncio
+import gc
+import json
+import weakref
+from typing import Any
+
+import pytest
+from bokeh.document import Document
+from bokeh.events import DocumentReady
+from bokeh.protocol import Protocol
+from bokeh.server.connection import ServerConnection
+from bokeh.server.session import ServerSession
+from pages import opened, told
+from tornado.ioloop import IOLoop
+
+from rosalind.analysis.store import Store
+from rosalind.viewer import bokeh_patches, originals, page_messages
+from rosalind.viewer.app import Session
+
+QUERY = {"layout": "all"}
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Weak references to the sessions and documents that were made, not copied."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def pages(small_folder, made):
+    """Pages of which the one of `QUERY` has been asked for twice."""
+    pages = originals.Originals(Store(small_folder))
+
+    def session(store, document, *args, **options):
+        session = Session(store, document, *args, **options)
+        made.extend([weakref.ref(session), weakref.ref(document)])
+        return session
+
+    async def at_once() -> None:
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(originals, "Session", session)
+        for _ in range(2):
+            asyncio.run(pages.prepare(QUERY, at_once))
+        yield pages
+
+
+def shown(session: Session) -> dict[str, str]:
+    """All that the views and the bar say; without the milliseconds."""
+    said = {name: told(view) for name, view in session.views.items()}
+    return said | {"status": session.controls.status.text.partition(" <span>(")[0], "errors": session.errors.text}
+
+
+def test_copies_do_what_a_page_made_anew_does_and_are_apart(pages, made):
+    first, second = (pages.page(Document(), QUERY) for _ in range(2))
+    anew = opened(pages.store)
+    gc.collect()
+    assert [reference() for reference in made] == [None, None], "a copy holds what it was copied from"
+    before = shown(second)
+    assert shown(first) == before == shown(anew)
+    a, b = anew.state.a, anew.state.b
+    for fields in (
+        {"step": {"flip": "B breaks", "cell": a, "other": b}},
+        {"null": True},
+        {"b": (b[0], pages.store.conditions[-1]), "theme": "dark"},
+    ):
+        for session in (first, anew):
+            session.change(**fields)
+        assert shown(first) == shown(anew)
+    assert shown(second) == before
+    assert {*first.document.models}.isdisjoint(second.document.models)
+
+
+class Socket:
+    """Keeps what is sent."""
+
+    def __init__(self):
+        self.sent = []
+
+    async def send_message(self, message: Any) -> None:
+        self.sent.append(json.loads(message.content_json)["events"])
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_browser_has_the_whole_page_before_what_changes(pages, early):
+    async def reads() -> None:
+        session = pages.page(document := Document(), QUERY)
+        server, socket, protocol = ServerSession("id", document, IOLoop.current()), Socket(), Protocol()
+        bokeh_patches.batch_messages(server)
+        page_messages.hand_out(server, pages.messages_of(document))
+        connection = ServerConnection(protocol, socket, None, server)
+
+        async def pulled() -> str:
+            reply = await ServerSession.pull(protocol.create("PULL-DOC-REQ"), connection)
+            return json.dumps(json.loads(reply.content_json))
+
+        # The last of the views comes with the last of the messages.
+        last = f'"id": "{session.views["path"].root.id}"'
+        if early:
+            await server.with_document_locked(session.change, theme="dark")
+        assert (last in await pulled()) == early, "what has changed is sent as it is"
+        socket.sent.clear()
+        await server.with_document_locked(session.change, x="norm")
+        *rest, changes = map(json.dumps, socket.sent)
+        assert len(rest) == (0 if early else len(session.views) - 1)
+        assert early or last in rest[-1]
+        assert session.controls.address.id in changes
+        await server.with_document_locked(document.callbacks.trigger_event, DocumentReady())
+        assert len(socket.sent) == len(rest) + 1
+        assert last in await pulled(), "a browser that asks again gets all"
+        server.destroy()
+
+    asyncio.run(reads())
