@@ -9,7 +9,7 @@ import pytest
 from bokeh.document import Document
 
 from rosalind import results
-from rosalind.analysis import selection
+from rosalind.analysis import occlusion_maps, selection
 from rosalind.analysis.store import Store
 from rosalind.figures import attribution_figure
 from rosalind.viewer import exports, slices, state
@@ -169,10 +169,14 @@ def test_unknown_classes_are_left_out_and_have_no_name(folder):
     lines = exports.as_csv(session.store, session.state, chosen).splitlines()[-2:]
     assert [line.split(",")[1] == "" for line in lines] == [True, False]
     assert json.loads(exports.as_json(session.store, session.state, chosen))["true"][0] is None
-    for row, name in ((0, "unknown"), (1, session.store.class_names[session.store.labels[1]])):
-        sample = int(session.store.ids[row])
-        figure = attribution_figure(session.store, session.state.a, session.state.b, sample)
-        assert f"Sample {sample}, class {name}:" in figure.get_suptitle()
+    store, sides, unknown = session.store, (session.state.a, session.state.b), set()
+    maps = occlusion_maps.difference(store, store.sides.pairs(*sides))
+    for sample in map(int, maps.ids):
+        (label,) = store.labels[store.ids == sample]
+        name = "unknown" if label < 0 else store.class_names[label]
+        assert f"Sample {sample}, class {name}:" in attribution_figure(store, *sides, sample).get_suptitle()
+        unknown.add(label < 0)
+    assert unknown == {True, False}
 
 
 def test_names_are_no_formulas_for_a_spreadsheet(folder):
