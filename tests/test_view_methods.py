@@ -67,7 +67,7 @@ def test_all_diagnostics_with_maps_are_choices(folder):
     put(folder, "gradcam", A, maps(0))
     kinds = method_maps.kinds(Store(folder))
     stored = ["gradcam", "gradcam signed", "lrp-samples7"]
-    assert list(kinds) == [*stored, "ewa", "gradxinput", "integrated_gradients", "lrp", "occlusion"]
+    assert list(kinds) == [*stored, "ewa", "gradxinput", "integrated_gradients", "lrp", "occlusion", "shapley"]
     assert kinds["lrp-samples7"].text == "lrp:samples=7"
     assert [kinds[name].positive for name in stored] == [True, False, False]
 
