@@ -10,9 +10,18 @@ Command (three minutes on two cores; needs torch):
     python experiments/training_speed.py --names cnn --rounds 9
 
 The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores, torch
-2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.4 ms over 2.8 (0.83), resnet20 658 over 201 (3.3), resnet18 2,090 over
-1,074 (1.9), vgg16_bn 987 over 582 (1.7). With lax's own convolution where maps are smaller than their kernels the cnn
-took 3.1 ms and vgg16_bn 4,270 (`models.convolve`).
+2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.7 ms over 3.3 (0.82), resnet20 503 over 200 (2.5), resnet18 1,785 over
+1,063 (1.7), vgg16_bn 948 over 588 (1.6). Before activations were kept for the backward pass resnet20 took 658 ms and
+resnet18 2,090. With lax's own convolution where maps are smaller than their kernels the cnn took 3.1 ms and vgg16_bn
+4,270 (`models.convolve`).
+
+Where the rest goes, on one core: convolutions alone take 1.4 times PyTorch's (36 ms over 27 for 128 x 32 x 32 x 16,
+forward and both gradients; 24, 23 and 168 over 16, 16 and 123 for the next shapes), BatchNorm half of PyTorch's.
+A sixth of resnet20's step is the system's: XLA asks for the 0.3 GB of temporary memory anew in every step, 85,000 pages
+that are zeroed each. With glibc told to keep it (`MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0
+MALLOC_TRIM_THRESHOLD_=8000000000`) resnet20 takes 415 ms over 203 (2.0), resnet18 1,661 over 1,048 (1.6). Tried and no
+faster: XLA's YNNPACK for convolutions and products (1.0), the weights' gradient as one product of three shifts by three
+(1.2 to 1.7 times), patches (1.4 to 4).
 """
 
 import csv
