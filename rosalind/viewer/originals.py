@@ -48,7 +48,7 @@ class Originals:
         """
         self.store, self.views, self.turn = store, views, turn
         self._kept: dict[Key, Original | None] = {}
-        """None of a page that cannot be copied."""
+        """Of the study as it is now; None of a page that cannot be copied."""
         self._asked: dict[Key, None] = {}
         self._messages: WeakKeyDictionary[Document, Messages] = WeakKeyDictionary()
 
@@ -74,6 +74,8 @@ class Originals:
         key = self._key(query)
         if key is None or key in self._kept:
             return
+        # Pages of the study before it grew hold its arrays.
+        self._kept = {other: original for other, original in self._kept.items() if other[0] == key[0]}
         if key not in self._asked:
             self._asked[key] = None
             _shorten(self._asked, ASKED)

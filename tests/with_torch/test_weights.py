@@ -1,7 +1,6 @@
 """Exported weights in the same networks in PyTorch: equal logits."""
 
 import json
-from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -14,7 +13,8 @@ from torch.nn.utils import prune
 
 from rosalind import exports, models, results
 from rosalind.config import Model
-from rosalind.results import NetworkInfo
+from rosalind.results import NetworkInfo, Results
+from rosalind.results.schema import network_file
 
 
 class Cnn(nn.Module):
@@ -91,7 +91,7 @@ WIDTH = 8
 NETWORKS = {"cnn": (Cnn, 16 * WIDTH), "mlp": (Mlp, WIDTH), "resnet20": (ResNet20, 4 * WIDTH)}
 
 
-def stored(name: str, folder) -> tuple[SimpleNamespace, np.ndarray, np.ndarray]:
+def stored(name: str, folder) -> tuple[Results, np.ndarray, np.ndarray]:
     """A study with one pruned network of random weights and statistics, images, and its logits."""
     generator = np.random.default_rng(0)
     model = Model(name, WIDTH, (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
@@ -105,14 +105,14 @@ def stored(name: str, folder) -> tuple[SimpleNamespace, np.ndarray, np.ndarray]:
             flat[path] = generator.uniform(0.5, 1.5, array.shape).astype(np.float32)
     images = generator.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
     logits = np.asarray(models.apply(model, models.unflatten(flat), images)[0])
-    path = folder / f"{name}.npz"
+    path = network_file(folder, name)
+    path.parent.mkdir()
     arrays = {f"variables/{k}": x for k, x in flat.items()} | {f"masks/{k}": x for k, x in masks.items()}
     results.save_arrays(path, arrays)
     config = {"name": name, "image_shape": [16, 16, 3], "mean": list(model.mean), "std": list(model.std)}
     info = NetworkInfo("one-shot", name, name, "magnitude", {}, None, 0, 1, 1, 1.0, "", "", config=config)
     names = [f"class{k}" for k in range(10)]
-    fields = {"networks": {name: info}, "network_file": lambda network: path, "class_names": names}
-    return SimpleNamespace(folder=folder, **fields), images, logits
+    return Results(folder, {"class_names": names}, {name: info}, {}), images, logits
 
 
 @pytest.mark.parametrize("name", NETWORKS)
