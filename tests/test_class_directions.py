@@ -24,6 +24,9 @@ def test_pairs_about_an_axis_have_closed_forms():
     np.testing.assert_allclose(of.angle, [0.4] * 3 + [np.nan], rtol=1e-12)
     np.testing.assert_allclose(of.angle_sd[:3], 0, atol=1e-12)
     np.testing.assert_allclose(of.to_head, [0, 0, 0, np.nan], atol=1e-7)
+    # Angles know no scale, be it one whose squares leave float32.
+    tiny = class_directions.directions(1e-20 * features, labels, 1e-20 * kernel)
+    np.testing.assert_allclose(tiny.angle, of.angle, rtol=1e-12)
     expected = np.full((4, 4), np.nan)
     expected[:3, :3] = np.pi / 2 * (1 - np.eye(3))
     for table in (of.between, of.between_head):

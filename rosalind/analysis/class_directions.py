@@ -40,10 +40,14 @@ class Directions:
         return 1 - self.resultant
 
 
-def _units(rows: np.ndarray) -> np.ndarray:
-    """Rows of length 1; NaN where they are 0, or so short beside the others that rounding is left."""
+CANCELLED = 1e-12
+"""Length of a mean of unit vectors below which only rounding is left of it."""
+
+
+def _units(rows: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """Rows of length 1; NaN where they are no longer than `least`."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.full(rows.shape, np.nan), where=length > 1e-12)
+    return np.divide(rows, length, out=np.full(rows.shape, np.nan), where=length > least)
 
 
 def _angles(cosines: np.ndarray) -> np.ndarray:
@@ -70,7 +74,7 @@ def directions(
         angle = _angles((unit * head[own]).sum(1))
         mean_angle = np.bincount(own, angle, classes) / count
         sd = np.sqrt(np.bincount(own, (angle - mean_angle[own]) ** 2, classes) / count)
-        mean = _units(means)
+        mean = _units(means, CANCELLED)
         between, between_head = _angles(mean @ mean.T), _angles(head @ head.T)
     for table in (between, between_head):
         at = np.diag_indices(classes)
@@ -115,6 +119,7 @@ def share_a_space(results: Results, first: str, second: str) -> bool:
 
     def root(name: str) -> str | None:
         line = [name]
+        # Not `parent_of`, which of a network without a parent gives the dense one that it is compared with.
         while (info := results.networks[line[-1]]).parent in results.networks and info.parent not in line:
             if info.options.get("control") == "reinitialised":
                 return None

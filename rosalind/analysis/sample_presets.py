@@ -10,6 +10,9 @@ from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 
+EXEMPLARS = "exemplars of B's pruning"
+"""The preset of samples whose usual prediction pruning changes, see `exemplars`."""
+
 PRESETS = {
     "most fragile to pruning": ("right in their dense parent", "wrong in the pruned network"),
     "most fragile to corruption": ("right on clean images", "wrong on corrupted ones"),
@@ -18,12 +21,9 @@ PRESETS = {
     "right when clean, wrong under A's condition": ("right on clean images", "wrong"),
     "right when clean, wrong under B's condition": ("right on clean images", "wrong"),
     "hard": ("measured", "wrong"),
-    "exemplars of B's pruning": ("measured", "predicted otherwise"),
+    EXEMPLARS: ("measured", "predicted otherwise"),
 }
 """Per preset (given, event): the rate of the event among the cases in which the first holds."""
-
-EXEMPLARS = "exemplars of B's pruning"
-"""The preset of samples whose usual prediction pruning changes, see `exemplars`."""
 
 CORRUPTED = {"right when clean, wrong under A's condition": 0, "right when clean, wrong under B's condition": 1}
 """Presets that compare one side with itself on clean images, and which of A and B that is."""

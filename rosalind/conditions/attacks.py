@@ -19,6 +19,7 @@ from rosalind import models
 from rosalind.conditions.network import Network
 from rosalind.conditions.types import Batch, Kind
 from rosalind.config import Model
+from rosalind.draws import in_one_axis
 
 
 def _length(images: Array) -> Array:
@@ -46,8 +47,8 @@ def _start(clean: Array, ids: Array, key: Array, size: Array, norm: str) -> Arra
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
     shape = clean.shape[1:]
     if norm == "linf":
-        return size * jax.vmap(lambda k: jax.random.uniform(k, shape, minval=-1, maxval=1))(keys)
-    normal = jax.vmap(lambda k: jax.random.normal(jax.random.fold_in(k, 0), shape))(keys)
+        return size * jax.vmap(lambda k: in_one_axis(jax.random.uniform, k, shape, minval=-1, maxval=1))(keys)
+    normal = jax.vmap(lambda k: in_one_axis(jax.random.normal, jax.random.fold_in(k, 0), shape))(keys)
     part = jax.vmap(lambda k: jax.random.uniform(jax.random.fold_in(k, 1)))(keys)
     return _direction(normal, norm) * (size * part ** (1 / clean[0].size))[:, None, None, None]
 

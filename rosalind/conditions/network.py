@@ -13,6 +13,7 @@ from jax import Array
 
 from rosalind import models
 from rosalind.config import Model
+from rosalind.draws import in_one_axis
 from rosalind.geometry import Reference
 
 
@@ -57,7 +58,8 @@ def with_weight_noise(network: Network, strength: float, key: Array) -> models.V
         name = path if path in flat else f"params/{path}"
         weights, alive = jnp.asarray(flat[name]), jnp.asarray(mask)
         size = jnp.sqrt((jnp.where(alive, weights, 0) ** 2).sum() / jnp.maximum(alive.sum(), 1))
-        noise = jax.random.normal(jax.random.fold_in(key, zlib.crc32(name.encode())), weights.shape)
+        own_key = jax.random.fold_in(key, zlib.crc32(name.encode()))
+        noise = in_one_axis(jax.random.normal, own_key, weights.shape)
         flat[name] = jnp.where(alive, weights + strength * size * noise, weights)
     return models.unflatten(flat)
 

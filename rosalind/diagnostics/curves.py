@@ -14,6 +14,7 @@ from rosalind.conditions import Network
 from rosalind.config import Model, Train
 from rosalind.diagnostics.connectivity import OF_PATHS, along, between, distance
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
+from rosalind.draws import in_one_axis
 from rosalind.training import by_path
 
 BATCH = 128
@@ -45,7 +46,8 @@ def _curve_loss(config: Model, weight_decay: float, attack: float) -> training.L
     def attacked(params, inner, batch, key):
         images = batch["images"].astype(jnp.float32) / 255
         radius, step = 4 * attack / 255, attack / 255
-        begun = jnp.clip(images + jax.random.uniform(key, images.shape, minval=-radius, maxval=radius), 0, 1)
+        moved = in_one_axis(jax.random.uniform, key, images.shape, minval=-radius, maxval=radius)
+        begun = jnp.clip(images + moved, 0, 1)
         slope = jax.grad(lambda x: entropy(params, inner, {**batch, "images": x}, True)[0])(begun)
         moved = jnp.clip(begun + step * jnp.sign(slope), images - radius, images + radius)
         return {**batch, "images": jax.lax.stop_gradient(jnp.clip(moved, 0, 1))}

@@ -16,6 +16,7 @@ from rosalind.data import Split
 from rosalind.diagnostics.generalisation import ROOT, distance_to, folded, kernels_of, root, sample_of
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
 from rosalind.diagnostics.weights import kept_weights
+from rosalind.draws import in_one_axis
 from rosalind.training import map_by_path
 
 STEPS = 15
@@ -38,7 +39,8 @@ def _noisy_logits(config: Model, variables, spread, key, images):
     def noisy(path, weight):
         if path not in spread:
             return weight
-        return weight + spread[path] * jax.random.normal(pruning.masks.path_key(key, path), weight.shape)
+        own_key = pruning.masks.path_key(key, path)
+        return weight + spread[path] * in_one_axis(jax.random.normal, own_key, weight.shape)
 
     return models.apply(config, {**variables, "params": map_by_path(noisy, variables["params"])}, images)[0]
 

@@ -95,7 +95,7 @@ def patch_values(
     )
     shown = tried.reshape(-1, grid, grid)[:, rows][:, :, columns, None]
     values, means = occlusion.values_of(network, BATCH), occlusion.means_of(images)
-    maps, missed = np.empty((len(images), grid, grid), np.float32), np.empty(len(images), np.float32)
+    gains = np.empty((len(tried) - 1, len(images)))
     for index, (image, mean, label) in enumerate(zip(images, means, split.labels, strict=True)):
         of_sets = np.concatenate(
             [
@@ -103,11 +103,10 @@ def patch_values(
                 for part in np.split(shown, range(BATCH, len(shown), BATCH))
             ]
         )
-        gains = of_sets[1:] - of_sets[0]
-        shares = np.full((grid * grid, 1), np.nan)
-        if np.isfinite(gains).all():
-            shares = fitted(sets, weights, gains[1:, None], gains[:1])
-        maps[index], missed[index] = shares.reshape(grid, grid), shares.sum() - gains[0]
+        gains[:, index] = of_sets[1:] - of_sets[0]
         if advance is not None:
             advance(1)
-    return maps, missed
+    shares, known = np.full((grid * grid, len(images)), np.nan), np.isfinite(gains).all(0)
+    shares[:, known] = fitted(sets, weights, gains[1:, known], gains[0, known])
+    maps = shares.T.reshape(-1, grid, grid).astype(np.float32)
+    return maps, (shares.sum(0) - gains[0]).astype(np.float32)

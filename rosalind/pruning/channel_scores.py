@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from rosalind import training
 from rosalind.config import ChannelGroup
 from rosalind.pruning.gradients import gradient
-from rosalind.pruning.masks import path_key
+from rosalind.pruning.masks import uniform
 from rosalind.pruning.types import Scoring
 from rosalind.training import Tree, by_path
 
@@ -106,7 +106,7 @@ def _gate_slope(group: ChannelGroup, leaves: Mapping[str, Any], slopes: Mapping[
 
 def random(scoring: Scoring) -> list[jax.Array]:
     """Uniform numbers in [0, 1): the control."""
-    return [jax.random.uniform(path_key(scoring.key, g.members[0][0]), (g.size,)) for g in scoring.groups]
+    return [uniform(scoring.key, g.members[0][0], (g.size,)) for g in scoring.groups]
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from rosalind.draws import in_one_axis
 from rosalind.training.fitting import Loss
 from rosalind.training.trees import Tree
 
@@ -21,7 +22,7 @@ def pixels(images: ArrayLike) -> Array:
 
 def noisy(images: Array, keys: Array, sigma: ArrayLike) -> Array:
     """float32 images plus normal noise of deviation sigma, clipped to [0, 1]; drawn per image by its key's data."""
-    normal = lambda key: jax.random.normal(jax.random.wrap_key_data(key), images.shape[1:])
+    normal = lambda key: in_one_axis(jax.random.normal, jax.random.wrap_key_data(key), images.shape[1:])
     return jnp.clip(images + sigma * jax.vmap(normal)(keys), 0, 1)
 
 
@@ -55,7 +56,8 @@ def adversarial(loss: Loss, options: Mapping[str, Any]) -> Loss:
         weights, fixed = jax.lax.stop_gradient((trainable, state))
         slope = jax.grad(lambda x: loss(weights, fixed, {**batch, "images": x}, False)[0])
         inside = lambda x: jnp.clip(jnp.clip(x, clean - size, clean + size), 0, 1)
-        uniform = lambda key: jax.random.uniform(jax.random.wrap_key_data(key), clean.shape[1:], minval=-1, maxval=1)
+        cube, shape = {"minval": -1, "maxval": 1}, clean.shape[1:]
+        uniform = lambda key: in_one_axis(jax.random.uniform, jax.random.wrap_key_data(key), shape, **cube)
         start = inside(clean + size * jax.vmap(uniform)(batch["keys"]))
         ascend = lambda _, x: inside(x + step * jnp.sign(slope(x)))
         images = jax.lax.stop_gradient(jax.lax.fori_loop(0, options["steps"], ascend, start))
