@@ -29,6 +29,7 @@ __all__ = [
     "data",
     "demo",
     "diagnostics",
+    "draws",
     "exports",
     "fields",
     "figures",
