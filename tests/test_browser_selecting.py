@@ -66,6 +66,8 @@ def test_a_drag_over_the_heat_map_chooses_networks_and_conditions(page):
 def test_a_box_reaches_matrices_and_collapse_and_its_chip_takes_it_away(page, small_folder):
     before = {name: page.tab.evaluate(TEXT, name) for name in ("matrix-caption", "global-collapse", "head-local")}
     page.drag("local-difference", 0.3, 0.1, 0.9, 0.6)
+    page.wait("location.search.includes('rule=')")
+    page.settled()
     status = page.wait_text("status", "on B-A")
     count = int(status.split("<b>")[1].split()[0])
     assert f"{count:,} selected samples" in page.wait_text("matrix-caption", "selected samples")
