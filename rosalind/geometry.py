@@ -228,7 +228,10 @@ def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike)
     # Of an absent class all sums are 0, and the quotients NaN.
     with np.errstate(invalid="ignore"):
         shift, angles = sums["offset"] / count, sums["class_angle"] / count
-        mean_square = sums["square"] / sums["count"] * float(_scale_of(reference)) ** 2
+        # `_scale_of` in NumPy, as its operations outside of a compiled program take 0.3 ms.
+        scale = np.float32(reference.feature_scale)
+        power = 2.0 ** np.clip(np.frexp(scale)[1] - 1, -126, 126) if scale > 0 else 1
+        mean_square = sums["square"] / sums["count"] * power**2
     bias = np.asarray(bias, np.float64)
     from_bias = total * ((bias - bias.mean()) ** 2).sum()
     whole = from_bias + sums["spread"]
@@ -344,9 +347,14 @@ def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: Array
     if labels.size and (labels.min() < 0 or labels.max() > last):
         raise ValueError(f"labels must lie in 0..{last}, got {labels.min()}..{labels.max()}.")
     for name, part in (("features", features), ("kernel", kernel), ("bias", bias)):
-        if not bool(jnp.isfinite(jnp.asarray(part)).all()):
+        if not bool(_where(part).isfinite(part).all()):
             raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")
-    check_scale(float(jnp.abs(jnp.asarray(features)).max(initial=0)), kernel)
+    check_scale(float(_where(features).abs(features).max(initial=0)), kernel)
+
+
+def _where(x: ArrayLike) -> Any:
+    """The module that computes where an array is: on its device, or in NumPy, without a copy to one."""
+    return jnp if isinstance(x, Array) else np
 
 
 def check_scale(largest: float, kernel: ArrayLike) -> None:

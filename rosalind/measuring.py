@@ -58,6 +58,12 @@ def _measured(config: Model, variables, images, labels, valid, reference, distan
     return samples, sums, features[keep]
 
 
+@jax.jit
+def _half(features: Array) -> Array:
+    """float16, what leaves it at its ends; ten times sooner than NumPy's conversion."""
+    return jnp.clip(features, -65504, 65504).astype(jnp.float16)
+
+
 def features_of(network: Network, split: Split) -> Float32[np.ndarray, "n d"]:
     """The head's input for every image of a split."""
     batches = _batches(split, batch_size(split))
@@ -174,6 +180,8 @@ def measure(
         # Weights are changed before BatchNorm adapts to them.
         network = conditions.network_under(planned, network, key)
         network = with_batch_norm(network, planned, source, key, attacked=attacked)
+        # Once, and not with every batch.
+        network = dataclasses.replace(network, variables=jax.device_put(network.variables))
         if network.reference is None:
             raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
         kernel, bias = head_of(network)
@@ -206,7 +214,7 @@ def measure(
                 inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
                 samples |= {name: computed(measure, name, *inputs) for name, measure in measures.items()}
                 features = features[keep]
-            parts[network.name].append((samples, sums, features, len(rows)))
+            parts[network.name].append((samples, sums, _half(features), len(rows)))
     for network, *_ in prepared:
         yield network.name, _collect(parts.pop(network.name), network, split, subset, nearest, measures)
 
@@ -237,7 +245,8 @@ def _collect(
 ) -> dict[str, np.ndarray]:
     """One network's arrays from its batches."""
     kernel, bias = head_of(network)
-    parts = jax.device_get(parts)
+    # On a CPU they are views; `device_get` takes 56 us for each, a tenth of a small network's cell.
+    parts = jax.tree.map(np.asarray, parts) if jax.default_backend() == "cpu" else jax.device_get(parts)
     arrays = {name: np.concatenate([part[0][name] for part in parts])[: len(split)] for name in parts[0][0]}
     assert network.reference is not None  # measure has checked
     if count := int((~np.isfinite(arrays["norm"])).sum()):
@@ -248,7 +257,7 @@ def _collect(
     if subset is not None:
         features = np.concatenate([features[:rows] for _, _, features, rows in parts])
         order = np.argsort(np.argsort(subset, kind="stable"), kind="stable")
-        arrays["features"] = np.clip(features[order], -65504, 65504).astype(np.float16)
+        arrays["features"] = features[order]
     if kernel.shape[1] > nearest:
         arrays = geometry.keep_nearest(arrays, np.maximum(split.labels, 0), nearest)
     unlabelled = split.labels < 0

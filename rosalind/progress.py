@@ -13,6 +13,9 @@ Advance = Callable[[float, str], None]
 INTERVAL = 10.0
 """Seconds between lines where the output is not a terminal."""
 
+REDRAWN = 0.1
+"""Seconds between two notes and estimates of a bar."""
+
 
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
@@ -71,6 +74,8 @@ class Progress:
     def begin(self, part: str) -> None:
         """Say which part begins, as its first unit compiles and may take long."""
         self._part = part if part in self._left else self._part
+        if self._bar is not None:
+            self._printed = 0.0
         self._show(f"{part} begins", time.monotonic())
 
     def advance(self, amount: float = 1, note: str = "") -> None:
@@ -106,12 +111,15 @@ class Progress:
         return waiting * compiling + sum(left * rates.get(part, mean) for part, left in self._left.items())
 
     def _show(self, note: str, now: float) -> None:
+        # The estimate is a sum over all parts: after each of hundreds it took a sixth of the demo's diagnosing.
+        if now - self._printed <= (INTERVAL if self._bar is None else REDRAWN):
+            return
+        self._printed = now
         seconds = self.seconds_left()
         left = "" if seconds is None else f", {_clock(seconds)} left"
         if self._bar is not None:
             self._bar.set_postfix_str(f"{left.removeprefix(', ')}  {note}".strip())
-        elif now - self._printed > INTERVAL:
-            self._printed = now
+        else:
             self._print(f"{self.what}: {self.done:.0f} of {self.total:.0f} {self.unit}{left}  {note}")
 
     def _print(self, line: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning.gradients import flow_gradient
@@ -33,9 +32,9 @@ def on_a_path(flow: Callable[[Tree, Tree], Any], trainable: Tree, state: Tree, m
     def constant(path: str, leaf: Any) -> Any:
         if path in weights:
             # The mean sum over inputs is 1, so that the flow neither overflows nor dies out in deep networks.
-            mask = jnp.asarray(weights[path], jnp.float32)
-            return mask * leaf.shape[-1] / jnp.maximum(mask.sum(), 1)
-        return jnp.ones_like(leaf) if path.split("/")[-1] == "scale" else jnp.zeros_like(leaf)
+            mask = np.asarray(weights[path], np.float32)
+            return mask * np.float32(leaf.shape[-1] / max(mask.sum(dtype=float), 1))
+        return np.ones(leaf.shape, leaf.dtype) if path.split("/")[-1] == "scale" else np.zeros(leaf.shape, leaf.dtype)
 
     slopes = by_path(flow_gradient(flow)(map_by_path(constant, trainable), state)[1])
     return {path: np.asarray(mask) & (np.asarray(slopes[path]) != 0) for path, mask in weights.items()}

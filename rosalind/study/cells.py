@@ -1,10 +1,12 @@
 """Tasks that measure: one condition of many networks; conditions and their thumbnails on disk."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from rosalind import conditions, data, measures, measuring, results
@@ -139,8 +141,9 @@ def chunks(folder: Path, names: Iterable[str]) -> list[tuple[str, ...]]:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(folder: Path, names: tuple[str, ...], digests: tuple[str, ...]) -> list[Network]:
-    """Networks; the last part stays in memory, as reading a network takes as long as measuring a cell."""
-    return [network_files.load_network(folder, name) for name in names]
+    """Networks on the device; the last part stays there, as reading a network takes as long as measuring a cell."""
+    networks = [network_files.load_network(folder, name) for name in names]
+    return [dataclasses.replace(network, variables=jax.device_put(network.variables)) for network in networks]
 
 
 def measure_networks(
@@ -232,7 +235,9 @@ def condition_images(
     """
     split = conditions.source_images(planned, dataset.test)
     key = planning.draw_key(dataset, planned.condition)
-    size, parts = min(measuring.batch_size(dataset.test), max(len(rows), 1)), []
+    # Powers of two, or the batch that is measured, so that few sizes are compiled: a third of a second for each.
+    size, whole = 1 << max(len(rows) - 1, 0).bit_length(), measuring.batch_size(dataset.test)
+    size, parts = whole if 2 * size > whole else size, []
     for start in range(0, len(rows), size):
         batch = split.take(rows[np.minimum(np.arange(start, start + size), len(rows) - 1)])
         images = np.asarray(conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key))[
