@@ -9,9 +9,9 @@ Command (five minutes of one core, nothing cached; a minute afterwards), also as
     python experiments/compilations.py
 
 Every study is run in a process of its own. Expected, and at commit 21f71c7 with the same studies: four methods at one
-sparsity 205 (227), and as many with 3 seeds (227); at two sparsities 263 (285), as the control `dense_narrow` of the
-second has shapes of its own: without that control 140 and 140. The demo's eight methods 235 (353), with 3 seeds 235
-(369), 0.64 of them.
+sparsity 75 (227), and as many with 3 seeds (227); at two sparsities 88 (285), as the control `dense_narrow` of the
+second has shapes of its own: without controls 61 and 61. The demo's eight methods 106 (353), with 3 seeds 106
+(369), 0.29 of them.
 """
 
 import multiprocessing
@@ -34,12 +34,15 @@ EIGHT = (
     Method("biprop", (0.8,)),
 )
 TWO_LEVELS = tuple(Method(method.name, (0.8, 0.95), method.options) for method in FOUR)
+CONTROLS = Study().controls
 STUDIES = {
-    "4 methods, 1 seed": (FOUR, 1),
-    "4 methods, 3 seeds": (FOUR, 3),
-    "4 methods at two sparsities, 1 seed": (TWO_LEVELS, 1),
-    "the demo's 8 methods, 1 seed": (EIGHT, 1),
-    "the demo's 8 methods, 3 seeds": (EIGHT, 3),
+    "4 methods, 1 seed": (FOUR, 1, CONTROLS),
+    "4 methods, 3 seeds": (FOUR, 3, CONTROLS),
+    "4 methods at two sparsities, 1 seed": (TWO_LEVELS, 1, CONTROLS),
+    "4 methods, no controls": (FOUR, 1, ()),
+    "4 methods at two sparsities, no controls": (TWO_LEVELS, 1, ()),
+    "the demo's 8 methods, 1 seed": (EIGHT, 1, CONTROLS),
+    "the demo's 8 methods, 3 seeds": (EIGHT, 3, CONTROLS),
 }
 
 
@@ -53,12 +56,13 @@ def programs(name: str) -> int:
 
     jax.monitoring.register_event_duration_secs_listener(heard)
     study.use_compilation_cache()
-    methods, seeds = STUDIES[name]
+    methods, seeds, controls = STUDIES[name]
     planned = Study(
         train=Train(epochs=1, learning_rate=4e-3, crop=1),
         methods=methods,
         conditions=conditions(("gaussian_noise", "defocus_blur", "contrast"), (1, 3)),
         seeds=tuple(range(seeds)),
+        controls=controls,
     )
     with tempfile.TemporaryDirectory() as folder:
         study.run(planned, folder)

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
 from rosalind.pruning.masks import is_protected, uniform
@@ -26,12 +27,17 @@ def random(scoring: Scoring) -> Scores:
 
 def magnitude(scoring: Scoring) -> Scores:
     """|weight| (arXiv 1506.02626)."""
-    return {path: jnp.abs(leaf) for path, leaf in scoring.kernels(scoring.trainable).items()}
+    return _absolute(scoring.kernels(scoring.trainable))
+
+
+# Each of these is one program for all layers, not one for every shape.
+_absolute, _squares = (jax.jit(functools.partial(jax.tree.map, function)) for function in (jnp.abs, jnp.square))
+_sums = jax.jit(functools.partial(jax.tree.map, jnp.add))
 
 
 @jax.jit
 def _products(weights: Scores, slopes: Scores) -> Scores:
-    """|weight * slope| by path of the weights; compiled once for all layers."""
+    """|weight * slope| by path of the weights."""
     return {path: jnp.abs(weight * slopes[path]) for path, weight in weights.items()}
 
 
@@ -49,8 +55,7 @@ def taylor(scoring: Scoring) -> Scores:
     zero, because a convolution before BatchNorm is scale invariant.
     """
     saliencies = (_saliency(scoring, step, False) for step in range(scoring.options["score_batches"]))
-    squares = (jax.tree.map(jnp.square, saliency) for saliency in saliencies)
-    return functools.reduce(functools.partial(jax.tree.map, jnp.add), squares)
+    return functools.reduce(_sums, map(_squares, saliencies))
 
 
 def maggrad(scoring: Scoring) -> Scores:
@@ -73,7 +78,7 @@ def fisher(scoring: Scoring) -> Scores:
         for start in range(0, size, 32):
             piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
             squared = squared_gradients(scoring.loss)(masked, scoring.state, piece)
-            total = squared if total is None else jax.tree.map(jnp.add, total, squared)
+            total = squared if total is None else _sums(total, squared)
         count, step = count + size, step + 1
     weights = by_path(masked)
     return {path: 0.5 * square / count * jnp.square(weights[path]) for path, square in scoring.kernels(total).items()}
@@ -96,7 +101,7 @@ def snip(scoring: Scoring) -> Scores:
 
 
 def _checked(scores: Scores) -> Scores:
-    silent = [path for path, score in scores.items() if not bool(jnp.any(score))]
+    silent = [path for path, score in scores.items() if not np.asarray(score).any()]
     if silent:
         raise ValueError(
             f"every score of {silent} is exactly zero: no gradient reaches it. BatchNorm scales that "

@@ -159,7 +159,8 @@ def fit(
     place = lambda tree: jax.device_put(own(tree), copied, may_alias=False)
     masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
-    optimizer_state = place(optimizer.init(trainable) if optimizer_state is None else optimizer_state)
+    # One program, not one for every shape.
+    optimizer_state = place(jax.jit(optimizer.init)(trainable) if optimizer_state is None else optimizer_state)
 
     pending: list[tuple[Any, Any, dict]] = []
     epochs: list[dict[str, np.ndarray]] = []
