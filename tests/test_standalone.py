@@ -45,11 +45,12 @@ def test_it_says_what_it_is(text, store):
     assert "arXiv 2206.07918" in text
 
 
-def test_a_link_decides_what_is_shown(small_folder, store, tmp_path):
+def test_a_link_decides_what_is_shown(small_folder, store, tmp_path, caplog):
     session = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
     link = f"http://127.0.0.1:5006/study?{session.controls.address.text}"
     written = standalone.write(small_folder, tmp_path / "page.html", link).read_text()
     assert "<td>mlp-lth-0.9-seed1 / contrast-5</td>" in written
+    assert caplog.records == [], "Bokeh has nothing to warn of"
     with pytest.raises(ValueError, match="b was not understood"):
         standalone.write(small_folder, tmp_path / "other.html", "?b=nothing/clean")
     assert not (tmp_path / "other.html").exists()

@@ -18,7 +18,7 @@ from rosalind import results
 from rosalind.analysis import rasters
 from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.store import Store
-from rosalind.viewer import address, exports, theme
+from rosalind.viewer import address, bokeh_patches, exports, theme
 from rosalind.viewer.panels import heading
 from rosalind.viewer.state import LAYOUTS, State, selected
 from rosalind.viewer.views import SHOWN, VIEWS, Frame, choices
@@ -200,6 +200,7 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     Raises:
         ValueError: every named view needs geometry that is not there.
     """
+    bokeh_patches.share_defaults()
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
     lacking = [name for name in names if frame.without_geometry and getattr(VIEWS[name], "geometry", False)]

@@ -75,7 +75,8 @@ class Claims:
             return
         verdicts = [v for folder in self.store.folders for v in self._stored(folder)]
         if self.changed("verdicts", verdicts):
-            self.cards.children = [self._row(verdict) for verdict in verdicts]
+            # Bokeh warns of a layout without children where a page is written to a file.
+            self.cards.children = [self._row(verdict) for verdict in verdicts] or [Div(visible=False)]
         if self.changed("ranking", self.store.generation):
             self.ranking.text = held_out_card(self.store.results)
             self.ranking.visible = bool(self.ranking.text)
