@@ -37,6 +37,7 @@ __all__ = [
     "imported",
     "measures",
     "measuring",
+    "memory",
     "models",
     "pruning",
     "results",

@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -68,6 +69,19 @@ def test_names_are_listed_one_line_each(capsys, kind, first, rows):
     assert len(lines) == rows
     assert lines[0].split()[0] == first
     assert all(len(line.split("  ")) > 1 for line in lines)
+
+
+def test_memory_that_is_freed_is_kept_unless_the_environment_says_otherwise():
+    script = (
+        "import resource; from rosalind import memory; memory.keep_freed()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "step = lambda: [b'x' * size for size in (2**25, 2**26)]\n"
+        "step(); before = faults()\n"
+        "for _ in range(5): step()\n"
+        "print(faults() - before)"
+    )
+    faults = lambda **own: int(subprocess.check_output([sys.executable, "-c", script], env=os.environ | own))
+    assert faults() < 0.1 * faults(MALLOC_ARENA_TEST="8")
 
 
 def test_the_version(capsys, monkeypatch):

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "rosalind"
 ARROWS = {
     "config": set(),
     "progress": set(),
+    "memory": set(),
     "draws": set(),
     "fields": {"config"},
     "data": {"config"},
@@ -37,15 +38,16 @@ ARROWS = {
         "analysis",
         "results",
         "progress",
+        "memory",
         "imported",
     },
     "demo": {"config"},
-    "cli": {"study", "viewer", "figures", "exports", "demo"},
+    "cli": {"study", "viewer", "figures", "exports", "demo", "memory"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
 WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "exports", "figures", "viewer")
-WITHOUT_JAX += ("progress", "demo", "storage")
+WITHOUT_JAX += ("progress", "demo", "storage", "memory")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

@@ -8,10 +8,14 @@ from typing import Annotated
 import tyro
 
 import rosalind
+from rosalind import memory
 from rosalind.cli import ending, listing
 from rosalind.cli.adding import attribute, corrupt, diagnose, fourier
 from rosalind.cli.reading import claims, compare, explain, export, place, report, view
 from rosalind.cli.running import demo, run
+
+COMPUTING = (run, explain, corrupt, attribute, diagnose, fourier)
+"""Commands that train or measure and then end; `demo` goes on as a server."""
 
 
 def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
@@ -38,6 +42,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"rosalind {rosalind.__version__}")
         return
+    if any(command.__name__ in sys.argv[1:2] for command in COMPUTING):
+        memory.keep_freed()
     first = (rosalind.__doc__ or "").partition("\n")[0]
     about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
     ending.run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about))

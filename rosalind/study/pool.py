@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 
 import jax
 
-from rosalind import models
+from rosalind import memory, models
 from rosalind.config import Study
 from rosalind.study import planning
 from rosalind.study.compilation_cache import use_compilation_cache
@@ -42,7 +42,8 @@ def default_jobs(study: Study) -> int:
 
 
 def _begin(cache: str | None) -> None:
-    """Make a process ready: the cache of compilations, and interrupts left to the first process."""
+    """Make a process ready: its memory, the cache of compilations, and interrupts left to the first process."""
+    memory.keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if cache:
         use_compilation_cache(cache)
