@@ -53,16 +53,22 @@
   // As the server writes it: an address may leave out, or misspell, what it shows.
   if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
+  keep();
   // The state that the browser went to and the server has not shown yet: addresses on the way there are of the past.
   let awaited = null;
+  const latest = () => Bokeh.documents[0].get_model_by_name("address").text;
+  const place = (query) => {
+    const asked = new URLSearchParams(location.search);
+    const kept = ["view", "token"].filter((name) => asked.has(name)).map((name) => `&${name}=${encodeURIComponent(asked.get(name))}`);
+    return `${location.pathname}?${query}${kept.join("")}`;
+  };
+  // The browser's own address follows a moment later.
+  window.rosalindLink = () => new URL(place(latest()), location.href).href;
   window.rosalindAddress = (query, isLast = false) => {
-    if (awaited !== null) query = Bokeh.documents[0].get_model_by_name("address").text;
+    if (awaited !== null) query = latest();
     const text = bare(query);
     if (awaited !== null && text !== awaited && !isLast) return;
     awaited = null;
-    const asked = new URLSearchParams(location.search);
-    const kept = ["view", "token"].filter((name) => asked.has(name)).map((name) => `&${name}=${encodeURIComponent(asked.get(name))}`);
-    const path = `${location.pathname}?${query}${kept.join("")}`;
     if (text === trail[at]) return;
     const step = text === trail[at - 1] ? -1 : text === trail[at + 1] ? 1 : 0;
     if (step) {
@@ -73,7 +79,7 @@
     }
     trail = [...trail.slice(0, at + 1), text].slice(-200);
     at = trail.length - 1;
-    history.pushState({ at }, "", path);
+    history.pushState({ at }, "", place(query));
     keep();
   };
   window.addEventListener("popstate", (event) => {
@@ -143,7 +149,7 @@
   // Of a step within one shadow root no focus event gets out of it.
   for (const gesture of ["keyup", "pointerup"]) document.addEventListener(gesture, keepFocus, true);
   window.rosalindRemade = () => {
-    let tries = 30;
+    let tries = 300;
     const again = () => {
       if (!kept || document.activeElement !== document.body) return;
       const view = [...Bokeh.index.query((view) => view.model.name === kept.name && view.el.isConnected)].pop();
