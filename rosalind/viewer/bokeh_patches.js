@@ -111,7 +111,7 @@
     canvas.initialize = function () {
       initialize.call(this);
       const gestures = this.ui_event_bus?.ui_gestures?.constructor;
-      if (gestures?.press_threshold) gestures.press_threshold = 2 ** 31 - 1;
+      if (gestures?.press_threshold) gestures.press_threshold = 1e9;
     };
   });
 
