@@ -43,12 +43,7 @@ if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } els
 """
 """Script of a button: copies its first tag, or the address of what is shown where it has none."""
 
-# Setting the address takes 18 ms, and waits until figures are painted, but not for as long as something else is to be
-# done; Safari has no idle callbacks.
-ADDRESS = """
-const query = cb_obj.text, set = () => window.rosalindAddress(query);
-window.requestIdleCallback ? requestIdleCallback(set, {timeout: 500}) : setTimeout(set);
-"""
+ADDRESS = "window.rosalindAddress(cb_obj.text)"
 
 LATE = "window.rosalindLate(cb_obj.text.split(' ').filter(Boolean))"
 

@@ -64,7 +64,7 @@
   };
   // The browser's own address follows a moment later.
   window.rosalindLink = () => new URL(place(latest()), location.href).href;
-  window.rosalindAddress = (query, isLast = false) => {
+  const show = (query, isLast = false) => {
     if (awaited !== null) query = latest();
     const text = bare(query);
     if (awaited !== null && text !== awaited && !isLast) return;
@@ -82,11 +82,27 @@
     history.pushState({ at }, "", place(query));
     keep();
   };
+  // Setting the address takes 18 ms, and waits until figures are painted, but not for as long as there is something to
+  // paint; Safari has no idle callbacks.
+  const queue = [];
+  window.rosalindAddress = (query) => {
+    queue.push(query);
+    const showAll = () => queue.splice(0).forEach((one) => show(one));
+    window.requestIdleCallback ? requestIdleCallback(showAll, { timeout: 500 }) : setTimeout(showAll);
+  };
   window.addEventListener("popstate", (event) => {
     if (event.state?.at === undefined || event.state.at === at) return;
     at = event.state.at;
     awaited = bare(location.search);
     send(`go:${awaited}`);
+  });
+  // A link within the page makes no entry of the history: a step back would lead to the same state.
+  document.addEventListener("click", (event) => {
+    const link = event.composedPath().find((el) => el.tagName === "A" && el.getAttribute("href")?.startsWith("#"));
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    location.replace(link.hash);
+    history.replaceState({ at }, "");
   });
   // The server draws first what is on the screen, or comes onto it within a quarter of one.
   const near = new Set();
@@ -167,7 +183,7 @@
       name();
       fit();
       // Where the server could not show what the browser went to.
-      if (awaited !== null && !document.body.hasAttribute("data-busy")) window.rosalindAddress("", true);
+      if (awaited !== null && !document.body.hasAttribute("data-busy")) show("", true);
     }, 250);
   };
   window.addEventListener("resize", () => {
