@@ -124,6 +124,12 @@ def test_back_and_forward_reload_and_keys(browser, address):
     page.settled()
     assert offered() == [True, False]
     assert page.address() == changed
+    page.press("d")
+    page.press("Control+z", "Control+z")
+    assert offered() == [False, True]
+    page.press("Control+Shift+Z")
+    assert offered() == [True, True]
+    assert page.address() == changed
     page.tab.reload()
     page.settled()
     # What could be undone is told to the server once the page is there.

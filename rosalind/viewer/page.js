@@ -54,8 +54,6 @@
   if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
   keep();
-  // The state that the browser went to and the server has not shown yet: addresses on the way there are of the past.
-  let awaited = null;
   const latest = () => Bokeh.documents[0].get_model_by_name("address").text;
   const place = (query) => {
     const asked = new URLSearchParams(location.search);
@@ -64,16 +62,24 @@
   };
   // The browser's own address follows a moment later.
   window.rosalindLink = () => new URL(place(latest()), location.href).href;
-  const show = (query, isLast = false) => {
-    if (awaited !== null) query = latest();
+  // True from the browser's Back until the server has shown all that it went to: addresses on the way are of the past.
+  let travels = false;
+  // The timer of a step that this script takes in the history; what is shown meanwhile waits.
+  let stepping = 0;
+  const queue = [];
+  const show = (query) => {
+    if (travels) {
+      if (document.body.hasAttribute("data-busy")) return;
+      travels = false;
+      query = latest();
+    }
     const text = bare(query);
-    if (awaited !== null && text !== awaited && !isLast) return;
-    awaited = null;
     if (text === trail[at]) return;
     const step = text === trail[at - 1] ? -1 : text === trail[at + 1] ? 1 : 0;
     if (step) {
-      // Undone or redone with a button: the browser goes the same way.
+      // Undone or redone with a button: the browser goes the same way, where it has not forgotten it.
       at += step;
+      stepping = setTimeout(arrive, 3000);
       history.go(step);
       return;
     }
@@ -82,19 +88,28 @@
     history.pushState({ at }, "", place(query));
     keep();
   };
+  const showAll = () => { while (queue.length && !stepping) show(queue.shift()); };
+  const arrive = () => {
+    clearTimeout(stepping);
+    stepping = 0;
+    if (history.state?.at !== at) history.replaceState({ at }, "", place(trail[at]));
+    showAll();
+  };
   // Setting the address takes 18 ms, and waits until figures are painted, but not for as long as there is something to
   // paint; Safari has no idle callbacks.
-  const queue = [];
   window.rosalindAddress = (query) => {
     queue.push(query);
-    const showAll = () => queue.splice(0).forEach((one) => show(one));
     window.requestIdleCallback ? requestIdleCallback(showAll, { timeout: 500 }) : setTimeout(showAll);
   };
   window.addEventListener("popstate", (event) => {
+    if (stepping) {
+      arrive();
+      return;
+    }
     if (event.state?.at === undefined || event.state.at === at) return;
     at = event.state.at;
-    awaited = bare(location.search);
-    send(`go:${awaited}`);
+    travels = true;
+    send(`go:${bare(location.search)}`);
   });
   // A link within the page makes no entry of the history: a step back would lead to the same state.
   document.addEventListener("click", (event) => {
@@ -182,8 +197,11 @@
     waiting = setTimeout(() => {
       name();
       fit();
-      // Where the server could not show what the browser went to.
-      if (awaited !== null && !document.body.hasAttribute("data-busy")) show("", true);
+      // Also where the server could not show what the browser went to.
+      if (travels) {
+        queue.push(latest());
+        showAll();
+      }
     }, 250);
   };
   window.addEventListener("resize", () => {
