@@ -2,7 +2,7 @@
 
 import generated
 import pytest
-from chromium import ALL, FRAME, NETWORKS, SAMPLES, UNLIKE, Page, canvas, ended, started
+from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, Page, canvas, ended, started
 
 from rosalind import config
 from rosalind.viewer import bokeh_patches
@@ -192,6 +192,7 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
     assert below
     assert set(below) <= set(late)
     assert opened.tab.locator("section[data-late]").count() == 0
+    opened.tab.evaluate(PAINTED)
     painted = opened.tab.evaluate("painted")
     for name in ("local-b", "local-difference"):
         assert painted.count(name) == 1, painted

@@ -206,7 +206,8 @@
   };
   window.addEventListener("resize", () => {
     clearTimeout(resized);
-    resized = setTimeout(fit, 250);
+    // A timer may come before the frames in which figures take their new sizes.
+    resized = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fit)), 250);
   });
   setTimeout(() => { name(); fit(); }, 1500);
 
