@@ -7,13 +7,38 @@ import io
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Page as Tab
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
-IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].roots().length && Bokeh.documents[0].is_idle"
+PATIENCE = 120_000
+"""Milliseconds that anything may take on a machine where others work."""
+
+WINDOW = {"width": 1440, "height": 1000}
+SETTLED = """() => {
+  const [shown] = window.Bokeh?.documents ?? [], {body} = document;
+  if (!shown?.roots().length || !shown.is_idle || body.hasAttribute("data-busy") || body.hasAttribute("data-lost"))
+    return false;
+  const address = shown.get_model_by_name("address");
+  if (address) {
+    const trail = JSON.parse(sessionStorage.getItem("rosalind-trail"));
+    if (trail?.[history.state?.at] !== new URLSearchParams(address.text).toString()) return false;
+  }
+  return [...document.querySelectorAll("section")].every((section) => {
+    if (!section.checkVisibility()) return true;
+    const panel = shown.get_model_by_name("view-" + section.id), view = Bokeh.index.get(panel);
+    const [inside] = panel.children;
+    return inside.type !== "Spacer" && view.child_views[0]?.model === inside && view.has_finished();
+  });
+}"""
+"""True once the server has answered all it was asked, every view on the page is drawn, and the browser's history stands
+at the state that is shown."""
+
 FRAME = """name => {
   const model = Bokeh.documents[0].get_model_by_name(name);
   const view = Bokeh.index.find_one(model);
@@ -24,9 +49,10 @@ FRAME = """name => {
   return {x: outer.left + frame.left, y: outer.top + frame.top, width: frame.width, height: frame.height,
           x0: model.x_range.start, x1: model.x_range.end, y0: model.y_range.start, y1: model.y_range.end};
 }"""
-SETTLED = """!document.body.hasAttribute("data-busy") && [...document.querySelectorAll("section")].every((section) =>
-  !section.checkVisibility() ||
-  Bokeh.documents[0].get_model_by_name("view-" + section.id).children[0].type !== "Spacer")"""
+# Bokeh paints at the next frame, or at the one after the 17 ms that it leaves between two paints; what comes onto the
+# screen is painted before the frame after the next.
+PAINTED = """() => new Promise((done) =>
+  setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 20))"""
 TEXT = "name => Bokeh.documents[0].get_model_by_name(name).text"
 FIGURES = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
   .map((view) => view.model.name)"""
@@ -42,9 +68,6 @@ GO = """query => {
   scrollTo(0, 0);
   rosalindSend(`go:${query}`);
 }"""
-KEPT = """query => [...new URLSearchParams(location.search)].every(([name, value]) =>
-  ["layout", "token", "view"].includes(name) || new URLSearchParams(query).get(name) === value)"""
-"""True once the browser's address says nothing that a query does not."""
 UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
   .map((view) => [view, view.el.shadowRoot?.querySelector(".bk-clearfix")])
   .filter(([view, shown]) => {
@@ -72,15 +95,29 @@ def ended(process: subprocess.Popen) -> None:
     process.communicate()
 
 
-class Page:
-    """An open page with what it logged and asked for."""
+def new_tab(browser: Browser, **options: Any) -> Tab:
+    """A tab in which everything may take its time; `options` are those of Playwright's `new_page`."""
+    tab = browser.new_page(**{"viewport": WINDOW, **options})
+    tab.set_default_timeout(PATIENCE)
+    return tab
 
-    def __init__(self, browser, address, **viewport):
-        self.tab = browser.new_page(viewport={"width": 1440, "height": 1000, **viewport})
+
+class Page:
+    """An open page with what it logged and asked for.
+
+    Each method that acts on the page waits until all that follows from it is there, so that what is read next is of
+    after it; where an act is made through `tab`, `settled` is to follow.
+    """
+
+    def __init__(self, browser, address, **options):
+        self.tab = new_tab(browser, **options)
         self.logged, self.asked = [], []
         self.tab.on("console", lambda m: self.logged.append(f"{m.type}: {m.text}"))
         self.tab.on("pageerror", lambda error: self.logged.append(f"error: {error}"))
         self.tab.on("request", lambda request: self.asked.append(request.url))
+        self.open(address)
+
+    def open(self, address: str) -> None:
         self.tab.goto(address)
         self.settled()
 
@@ -88,46 +125,67 @@ class Page:
         """Show what an address says without loading the page anew, as the browser's own Back does."""
         self.tab.mouse.move(0, 0)
         self.tab.evaluate(GO, query)
-        self.wait(f"Bokeh.documents[0].get_model_by_name('address').text === {query!r}")
-        self.wait(f"({KEPT})({query!r})")
         self.settled()
 
     def settled(self) -> None:
-        """Wait until every view of the page is drawn and the server has answered."""
-        self.wait(IDLE)
+        """Wait until all that was done on the page is answered and drawn, and is in the browser's address."""
         self.wait(SETTLED)
-        self.wait(IDLE)
 
     def wait(self, condition: str) -> None:
-        self.tab.wait_for_function(condition, timeout=120_000)
+        """Wait for what comes without being asked for, or what is read from the screen."""
+        self.tab.wait_for_function(condition)
 
-    def wait_text(self, name: str, part: str) -> str:
-        self.wait(f"Bokeh.documents[0].get_model_by_name({name!r}).text.includes({part!r})")
+    def text(self, name: str) -> str:
+        """The text of a model."""
         return self.tab.evaluate(TEXT, name)
+
+    def status(self) -> str:
+        """What the status says, without how long it took."""
+        return self.tab.evaluate(STATUS)
+
+    def address(self) -> str:
+        """The query of the browser's address."""
+        return self.tab.evaluate("location.search")
 
     def errors(self) -> list[str]:
         return [line for line in self.logged if line.startswith(("error", "warning"))]
 
-    def drag(self, name: str, left: float, top: float, right: float, bottom: float):
-        """Drag a box over fractions of a figure's frame; gives its corners in data."""
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.tab.keyboard.press(key)
+        self.settled()
+
+    def push(self, button: str | Locator) -> None:
+        """Click a button, given by its name, or something else."""
+        named = self.tab.get_by_role("button", name=button, exact=True).first if isinstance(button, str) else button
+        named.click()
+        self.settled()
+
+    def drag(self, name: str, left: float, top: float, right: float, bottom: float) -> None:
+        """Drag a box over fractions of a figure's frame."""
+        self.trace(name, np.linspace((left, top), (right, bottom), 9).tolist())
+
+    def trace(self, name: str, path: list[list[float]]) -> None:
+        """Drag along places in fractions of a figure's frame."""
         box = self.tab.evaluate(FRAME, name)
-        xs = [box["x"] + f * box["width"] for f in (left, right)]
-        ys = [box["y"] + f * box["height"] for f in (top, bottom)]
-        self.tab.mouse.move(xs[0], ys[0])
+        (x, y), *others = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in path]
+        self.tab.mouse.move(x, y)
         self.tab.mouse.down()
-        self.tab.mouse.move((xs[0] + xs[1]) / 2, (ys[0] + ys[1]) / 2, steps=4)
-        self.tab.mouse.move(xs[1], ys[1], steps=4)
+        for x, y in others:
+            self.tab.mouse.move(x, y)
         self.tab.mouse.up()
+        self.settled()
 
-    def click(self, name: str, across: float, down: float) -> None:
+    def click(self, name: str, across: float, down: float, **options: Any) -> None:
+        """Click at fractions of a figure's frame; `options` are those of Playwright's `mouse.click`."""
         box = self.tab.evaluate(FRAME, name)
-        self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+        self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"], **options)
+        self.settled()
 
 
-def canvas(page: Page, name: str) -> np.ndarray:
-    """uint8 screenshot of a figure."""
-    box = page.tab.evaluate(FRAME, name)
-    # What comes onto the screen is painted before the frame after the next.
-    page.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+def canvas(page: Page, name: str, place: str = FRAME) -> np.ndarray:
+    """uint8 screenshot of a figure's frame, or of the `place` that a script gives for it."""
+    box = page.tab.evaluate(place, name)
+    page.tab.evaluate(PAINTED)
     clip = {key: box[key] for key in ("x", "y", "width", "height")}
     return np.asarray(Image.open(io.BytesIO(page.tab.screenshot(clip=clip))).convert("RGB"))

@@ -291,7 +291,7 @@ def page(browser, pages, address, request):
     asked = f"{address}?layout={getattr(request, 'param', 'geometry')}"
     if asked not in pages:
         shown = chromium.Page(browser, asked)
-        pages[asked] = shown, shown.tab.evaluate(chromium.TEXT, "address")
+        pages[asked] = shown, shown.text("address")
     else:
         shown, first = pages[asked]
         shown.go(first)

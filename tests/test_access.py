@@ -105,34 +105,46 @@ class TestSession:
 
 def test_back_and_forward_reload_and_keys(browser, address):
     page = Page(browser, f"{address}?layout=networks")
-    page.tab.keyboard.press("x")
-    page.wait("location.search.includes('b=mlp-dense-seed0')")
-    changed = page.tab.evaluate("location.search")
+    offered = lambda: page.tab.evaluate(
+        "() => ['undo', 'redo'].map((name) => !Bokeh.documents[0].get_model_by_name(name).disabled)"
+    )
+    page.press("x")
+    changed = page.address()
+    assert "b=mlp-dense-seed0" in changed
     page.tab.go_back()
-    page.wait("!document.body.hasAttribute('data-busy')")
-    page.wait("Bokeh.documents[0].get_model_by_name('redo').disabled === false")
+    page.settled()
+    assert offered() == [False, True]
     page.tab.go_forward()
-    page.wait("Bokeh.documents[0].get_model_by_name('redo').disabled === true")
-    page.wait(f"location.search === {changed!r}")
+    page.settled()
+    assert offered() == [True, False]
+    assert page.address() == changed
     # Faster than the server answers: the last step counts.
     page.tab.go_back(wait_until="commit")
     page.tab.go_forward(wait_until="commit")
     page.settled()
-    page.wait("Bokeh.documents[0].get_model_by_name('redo').disabled === true")
-    assert page.tab.evaluate("location.search") == changed
+    assert offered() == [True, False]
+    assert page.address() == changed
+    page.press("d")
+    page.press("Control+z", "Control+z")
+    assert offered() == [False, True]
+    page.press("Control+Shift+Z")
+    assert offered() == [True, True]
+    assert page.address() == changed
     page.tab.reload()
     page.settled()
+    # What could be undone is told to the server once the page is there.
     page.wait("Bokeh.documents[0].get_model_by_name('undo').disabled === false")
-    page.tab.get_by_role("button", name="undo").click()
-    page.wait("!location.search.includes('b=mlp-dense-seed0')")
+    # A link within the page is no step of its own.
+    page.tab.evaluate("document.querySelector('.skip').click()")
+    page.push("undo")
+    assert "b=mlp-dense-seed0" not in page.address()
     # Arrows walk the cells of a figure that has the focus, and what they are on is read out.
     box = page.tab.evaluate(FRAME, "evaluation")
     page.tab.evaluate("Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('evaluation')).el.focus()")
     # Clean and the main mean stand first.
-    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
-        page.tab.keyboard.press(key)
-    page.wait("document.getElementById('live').textContent.includes('chosen')")
-    page.wait("location.search.includes('gaussian_noise-1')")
+    page.press("ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown", "Enter")
+    assert "chosen" in page.tab.locator("#live").inner_text()
+    assert "gaussian_noise-1" in page.address()
     assert box["width"] > 100
     names = page.tab.evaluate(
         """() => [...Bokeh.index.query((view) => view.input_el)].map((view) => view.input_el)
@@ -141,12 +153,11 @@ def test_back_and_forward_reload_and_keys(browser, address):
     assert names == 0
     assert page.tab.locator("header button[aria-current=page]").inner_text() == "Which networks?"
     # A card fills the window, and Escape gives it back.
-    page.tab.locator("#similarity > .enlarge").click()
-    wide = page.tab.evaluate("document.getElementById('similarity').getBoundingClientRect().width")
-    assert wide == page.tab.evaluate("innerWidth")
-    page.tab.keyboard.press("Escape")
-    page.wait("!document.querySelector('section.enlarged')")
-    page.tab.get_by_role("button", name="fold").click()
+    page.push(page.tab.locator("#similarity > .enlarge"))
+    page.wait("document.getElementById('similarity').getBoundingClientRect().width === innerWidth")
+    page.press("Escape")
+    assert page.tab.locator("section.enlarged").count() == 0
+    page.push(page.tab.locator("#fold"))
     page.wait("document.getElementById('rail').getBoundingClientRect().height < 60")
     assert "mlp-dense-seed0" in page.tab.locator("#sides").inner_text()
     assert page.errors() == []
@@ -154,16 +165,15 @@ def test_back_and_forward_reload_and_keys(browser, address):
 
 
 def test_the_systems_dark_preference_and_small_screens(browser, address):
-    tab = browser.new_page(viewport={"width": 720, "height": 900}, color_scheme="dark", reduced_motion="reduce")
-    tab.goto(f"{address}?layout=all")
-    tab.wait_for_url("**theme=dark*")
-    tab.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle", timeout=60_000)
-    assert tab.evaluate("document.body.dataset.theme") == "dark"
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 720
-    rail, views = (tab.locator(name).bounding_box() for name in ("#rail", "#views"))
+    small = {"viewport": {"width": 720, "height": 900}, "color_scheme": "dark", "reduced_motion": "reduce"}
+    page = Page(browser, f"{address}?layout=all", **small)
+    assert "theme=dark" in page.address()
+    assert page.tab.evaluate("document.body.dataset.theme") == "dark"
+    assert page.tab.evaluate("document.documentElement.scrollWidth") <= 720
+    rail, views = (page.tab.locator(name).bounding_box() for name in ("#rail", "#views"))
     assert rail["y"] + rail["height"] <= views["y"] + 1
-    assert tab.locator("#contents a").count() > 15
-    tab.close()
+    assert page.tab.locator("#contents a").count() > 15
+    page.tab.close()
 
 
 def violations(tab, **options: Any) -> list[str]:
@@ -184,28 +194,24 @@ def test_axe_finds_nothing_on_any_page(browser, address, small_folder, store, tm
     page = Page(browser, f"{address}?layout=networks&theme=light")
 
     def press_and_look(key: str, name: str, **options: Any) -> None:
-        page.tab.keyboard.press(key)
-        page.wait("!document.body.hasAttribute('data-busy')")
-        page.settled()
+        page.press(key)
         page.wait(NAMED)
         found[name] = violations(page.tab, **options)
 
     # `all` has every view; colours of text are the same on every page.
     press_and_look("1", "networks, light")
     press_and_look("2", "geometry, light")
-    page.tab.keyboard.press("d")
+    page.press("d")
     press_and_look("3", "samples, dark")
     press_and_look("4", "inside, dark")
     rule = json.dumps([{"op": "replace", "ids": store.ids[:40].tolist()}])
-    page.tab.goto(f"{address}?layout=all&theme=light&rule={quote(rule)}")
-    page.settled()
+    page.open(f"{address}?layout=all&theme=light&rule={quote(rule)}")
     press_and_look("Shift", "all, light, selection")
     # The same elements in other colours.
     colours = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
     press_and_look("d", "all, dark, selection", **colours)
     still = untraced(standalone.write)(small_folder, tmp_path / "page.html", "?layout=all")
-    page.tab.goto(still.as_uri())
-    page.wait("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
+    page.open(still.as_uri())
     found["still, light"] = violations(page.tab)
     # Its text takes colours from the theme of the page, and pictures are not looked at.
     page.tab.evaluate("document.body.dataset.theme = 'dark'")

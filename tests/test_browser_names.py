@@ -67,7 +67,7 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
     store = Store(tmp_path / "study")
     process, address = started(tmp_path / "study")
     try:
-        page = Page(browser, f"{address}?layout=networks", width=720)
+        page = Page(browser, f"{address}?layout=networks", viewport={"width": 720, "height": 1000})
         for width in (720, 1440):
             page.tab.set_viewport_size({"width": width, "height": 1000})
             numbers = len(store.groups) * (len(store.columns) if width == 1440 else 2)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from chromium import new_tab
 from nbclient import NotebookClient
 
 from rosalind import viewer
@@ -36,10 +37,10 @@ DRAWN = """(name) => {
 @pytest.mark.parametrize("options", [{}, {"still": True}], ids=["live", "still"])
 def test_what_is_embedded_draws(browser, small_folder, options):
     shown = viewer.show(small_folder, view="similarity", link="?theme=dark&layout=samples", **options)
-    tab = browser.new_page()
+    tab = new_tab(browser)
     tab.set_content(f"<h1>A notebook</h1>{shown._repr_html_()}")
     frame = tab.frames[1]
-    frame.wait_for_function(DRAWN, arg="similarity-matrix", timeout=60_000)
+    frame.wait_for_function(DRAWN, arg="similarity-matrix")
     assert frame.locator("section").count() == 1
     assert frame.locator("header").is_hidden()
     assert frame.evaluate("document.body.dataset.theme") == "dark"

@@ -1,5 +1,6 @@
 // Private names of BokehJS: each patch saves the time that its comment gives, of a brush with all views on one page.
-// A patch is left out where a name that it needs is missing; pages without it are slower and show the same.
+// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last one
+// is for slow hands and slow machines.
 (() => {
   const patch = (owner, names, apply) => {
     if (owner && names.every((name) => name in owner)) apply(owner);
@@ -101,6 +102,17 @@
   // Only fonts in em depend on the page's, and reading it lays out the page: 40 ms for the axes of all figures.
   patch(view("Figure"), ["base_font_size"], (figure) => {
     Object.defineProperty(figure, "base_font_size", { get: () => null });
+  });
+
+  // BokehJS takes a button that is held still for 0.3 s for a gesture of its own, of which no view knows: a slow click,
+  // and a drag that begins slowly, were lost.
+  patch(view("Canvas"), ["initialize"], (canvas) => {
+    const initialize = canvas.initialize;
+    canvas.initialize = function () {
+      initialize.call(this);
+      const gestures = this.ui_event_bus?.ui_gestures?.constructor;
+      if (gestures?.press_threshold) gestures.press_threshold = 1e9;
+    };
   });
 
   window.bokehPatches = {

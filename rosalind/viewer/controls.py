@@ -30,18 +30,20 @@ setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 """
 
 COPY = """
-const button = cb_obj.origin, label = button.label, text = button.tags[0] ?? location.href;
-const done = () => { button.label = "copied"; setTimeout(() => { button.label = label; }, 1500); };
+const button = cb_obj.origin, text = button.tags[0] ?? window.rosalindLink();
+const done = () => {
+  const label = button.label;
+  // Of a second click in this time too, after which it would stay so.
+  if (label === "copied") { return; }
+  button.label = "copied";
+  setTimeout(() => { button.label = label; }, 1500);
+};
 // A page that another machine serves without encryption has no clipboard.
-if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } else { window.prompt(label, text); }
+if (navigator.clipboard) { navigator.clipboard.writeText(text).then(done); } else { window.prompt(button.label, text); }
 """
-"""Script of a button: copies its first tag, or the address where it has none."""
+"""Script of a button: copies its first tag, or the address of what is shown where it has none."""
 
-# Setting the address takes 18 ms, and waits until figures are painted; Safari has no idle callbacks.
-ADDRESS = """
-const query = cb_obj.text;
-(window.requestIdleCallback ?? setTimeout)(() => window.rosalindAddress(query));
-"""
+ADDRESS = "window.rosalindAddress(cb_obj.text)"
 
 LATE = "window.rosalindLate(cb_obj.text.split(' ').filter(Boolean))"
 

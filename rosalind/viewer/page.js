@@ -53,34 +53,71 @@
   // As the server writes it: an address may leave out, or misspell, what it shows.
   if (trail[at] !== bare(window.rosalindQuery)) [trail, at] = [[bare(window.rosalindQuery)], 0];
   history.replaceState({ at }, "");
-  // The state that the browser went to and the server has not shown yet: addresses on the way there are of the past.
-  let awaited = null;
-  window.rosalindAddress = (query, isLast = false) => {
-    if (awaited !== null) query = Bokeh.documents[0].get_model_by_name("address").text;
-    const text = bare(query);
-    if (awaited !== null && text !== awaited && !isLast) return;
-    awaited = null;
+  keep();
+  const latest = () => Bokeh.documents[0].get_model_by_name("address").text;
+  const place = (query) => {
     const asked = new URLSearchParams(location.search);
     const kept = ["view", "token"].filter((name) => asked.has(name)).map((name) => `&${name}=${encodeURIComponent(asked.get(name))}`);
-    const path = `${location.pathname}?${query}${kept.join("")}`;
+    return `${location.pathname}?${query}${kept.join("")}`;
+  };
+  // The browser's own address follows a moment later.
+  window.rosalindLink = () => new URL(place(latest()), location.href).href;
+  // True from the browser's Back until the server has shown all that it went to: addresses on the way are of the past.
+  let travels = false;
+  // The timer of a step that this script takes in the history; what is shown meanwhile waits.
+  let stepping = 0;
+  const queue = [];
+  const show = (query) => {
+    if (travels) {
+      if (document.body.hasAttribute("data-busy")) return;
+      travels = false;
+      query = latest();
+    }
+    const text = bare(query);
     if (text === trail[at]) return;
     const step = text === trail[at - 1] ? -1 : text === trail[at + 1] ? 1 : 0;
     if (step) {
-      // Undone or redone with a button: the browser goes the same way.
+      // Undone or redone with a button: the browser goes the same way, where it has not forgotten it.
       at += step;
+      stepping = setTimeout(arrive, 3000);
       history.go(step);
       return;
     }
     trail = [...trail.slice(0, at + 1), text].slice(-200);
     at = trail.length - 1;
-    history.pushState({ at }, "", path);
+    history.pushState({ at }, "", place(query));
     keep();
   };
+  const showAll = () => { while (queue.length && !stepping) show(queue.shift()); };
+  const arrive = () => {
+    clearTimeout(stepping);
+    stepping = 0;
+    if (history.state?.at !== at) history.replaceState({ at }, "", place(trail[at]));
+    showAll();
+  };
+  // Setting the address takes 18 ms, and waits until figures are painted, but not for as long as there is something to
+  // paint; Safari has no idle callbacks.
+  window.rosalindAddress = (query) => {
+    queue.push(query);
+    window.requestIdleCallback ? requestIdleCallback(showAll, { timeout: 500 }) : setTimeout(showAll);
+  };
   window.addEventListener("popstate", (event) => {
+    if (stepping) {
+      arrive();
+      return;
+    }
     if (event.state?.at === undefined || event.state.at === at) return;
     at = event.state.at;
-    awaited = bare(location.search);
-    send(`go:${awaited}`);
+    travels = true;
+    send(`go:${bare(location.search)}`);
+  });
+  // A link within the page makes no entry of the history: a step back would lead to the same state.
+  document.addEventListener("click", (event) => {
+    const link = event.composedPath().find((el) => el.tagName === "A" && el.getAttribute("href")?.startsWith("#"));
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    location.replace(link.hash);
+    history.replaceState({ at }, "");
   });
   // The server draws first what is on the screen, or comes onto it within a quarter of one.
   const near = new Set();
@@ -143,7 +180,7 @@
   // Of a step within one shadow root no focus event gets out of it.
   for (const gesture of ["keyup", "pointerup"]) document.addEventListener(gesture, keepFocus, true);
   window.rosalindRemade = () => {
-    let tries = 30;
+    let tries = 300;
     const again = () => {
       if (!kept || document.activeElement !== document.body) return;
       const view = [...Bokeh.index.query((view) => view.model.name === kept.name && view.el.isConnected)].pop();
@@ -160,13 +197,17 @@
     waiting = setTimeout(() => {
       name();
       fit();
-      // Where the server could not show what the browser went to.
-      if (awaited !== null && !document.body.hasAttribute("data-busy")) window.rosalindAddress("", true);
+      // Also where the server could not show what the browser went to.
+      if (travels) {
+        queue.push(latest());
+        showAll();
+      }
     }, 250);
   };
   window.addEventListener("resize", () => {
     clearTimeout(resized);
-    resized = setTimeout(fit, 250);
+    // A timer may come before the frames in which figures take their new sizes.
+    resized = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fit)), 250);
   });
   setTimeout(() => { name(); fit(); }, 1500);
 
