@@ -3,15 +3,15 @@
 #
 # Versions:  Python 3.11; jax and jaxlib 0.10.2, ml_dtypes 0.6.0, numpy 2.4.6, CPU.
 # Behaviour: all distributions are made of uniform numbers in the dtype of the result, or of the logits or probability, of
-#            which bfloat16 has 128. `normal` has 128 values, none beyond 2.89. The noise of
-#            `categorical` takes 128 values, its largest too often: among many classes several have it, and argmax
-#            takes the first. Of 1000 equal ones the first hundred get 5 times their share, the last hundred nearly nothing;
-#            one of probability 0.9 is drawn 0.99 of the time. `bernoulli` of 0.0001 is true once in 128. float16, with 1024
-#            values, does likewise. `mode="high"` mends `bernoulli` and `categorical`; jax-ml/jax#30879 met other draws.
+#            which bfloat16 has 128. `normal` has 128 values, none beyond 2.89. The noise of `categorical` has its largest
+#            value too often: among many classes several have it, and argmax takes the first. Of 1000 equal ones the
+#            first hundred get 5 times their share, the last hundred nearly nothing; one of probability 0.9 is drawn 0.99
+#            of the time. `bernoulli` of 0.0001 is true once in 128. float16, with 1024 values, errs in kind. `mode="high"`
+#            mends `bernoulli` and `categorical`. jax-ml/jax#30879 met that single draws are others in bfloat16.
 # A guess:   bfloat16 rounds what is drawn, by 0.4 %, and draws as often.
 # For users: labels drawn from a network's logits, stochastic masks of bfloat16 probabilities and weights or noise made in
 #            bfloat16 follow another distribution; without its tails a network looks robust to noise. Draw in float32
-#            and round. rosalind draws float32, also for networks of bfloat16.
+#            and round. rosalind's noise, masks and batches are drawn in float32.
 #
 # Output seen:
 #   float32:  normal 0.00264 beyond 3, largest 4.6; first and last 100 of 1000 classes 0.97 1.00; 0.9 drawn 0.899; 0.0001 drawn 0.00012
