@@ -220,18 +220,20 @@ OPTIONS = {
 """Fewer images, points and draws than by default: they are worked through in turn, in batches of a fixed size."""
 
 
-def memory(folder: Path | None = None) -> None:
-    """Print the peak memory of every diagnostic of two resnet18, a dense one and a pruned one.
+def memory(folder: Path | None = None, names: tuple[str, ...] = tuple(diagnostics.DIAGNOSTICS)) -> None:
+    """Print the peak memory of diagnostics of two resnet18, a dense one and a pruned one.
 
     Args:
         folder: where their study lies, or is made; a temporary one by default.
+        names: of the diagnostics.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = folder or Path(temporary) / "study"
         study.run(SMALL, folder)
         networks = ["resnet18-dense-seed0", "resnet18-magnitude-0.8-seed0"]
         print(f"{results.load(folder).networks[networks[0]].parameters:,} weights; peak, GB")
-        for name, diagnostic in diagnostics.DIAGNOSTICS.items():
+        for name in names:
+            diagnostic = diagnostics.DIAGNOSTICS[name]
             under = ("gaussian_noise-3",) if diagnostic.under else ("clean",)
             diagnosis = f"config.Diagnosis({name!r}, {OPTIONS.get(name, {})!r}, {under!r})"
             named = networks if diagnostic.of == "network" else [":".join(networks)]

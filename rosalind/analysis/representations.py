@@ -119,6 +119,31 @@ def minibatch_cka(x: Features, y: Others, size: int) -> float:
     return float(estimates[0, 1] / (estimates[0, 0] * estimates[1, 1]) ** 0.5)
 
 
+def _distances(x: Features) -> np.ndarray:
+    """float64[n, n]: squared distances of samples."""
+    x = _centred(x)
+    squares = np.einsum("ij,ij->i", x, x)
+    distances = np.maximum(squares[:, None] + squares - 2 * (x @ x.T), 0)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def _unit_rbf(x: Features, bandwidth: float = 0.5) -> np.ndarray:
+    """float64[n, n]: the centred Gram matrix of a Gaussian kernel, of length 1; NaN where samples are all one.
+
+    Args:
+        x: features.
+        bandwidth: the kernel's deviation over the median distance of samples (arXiv 1905.00414).
+    """
+    distances = _distances(x)
+    median = np.median(distances)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gram = np.exp(-distances / (2 * bandwidth**2 * median))
+    gram = gram - gram.mean(0) - gram.mean(1, keepdims=True) + gram.mean()
+    length = np.linalg.norm(gram)
+    return gram / length if length > 0 else np.full_like(gram, np.nan)
+
+
 def _nearest(x: Features, k: int = NEAREST) -> np.ndarray:
     """bool[n, n]: the k nearest others of every sample, by cosine."""
     if not 1 <= k < len(x):
@@ -167,6 +192,15 @@ def procrustes(x: Features, y: Others) -> float:
     2 - 2 * nuclear norm of x^T y (arXiv 2108.01661); its root is a metric. NaN where one does not vary.
     """
     return 2 - 2 * _nuclear(_unit_length(x), _unit_length(y))
+
+
+def canonical_correlations(x: Features, y: Others) -> Float[np.ndarray, " k"]:
+    """Correlations of the directions of two centred representations that correlate most, the largest first; in [0, 1].
+
+    As many as the smaller rank of both. Their mean is `svcca` of all directions, the mean of their squares the R^2_CCA
+    of arXiv 1905.00414. NaN, and one of it, where one does not vary.
+    """
+    return _canonical(_centred(x), _centred(y))[0]
 
 
 def _canonical(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -245,6 +279,10 @@ def _shared_neighbours(first: Sequence[np.ndarray], second: Sequence[np.ndarray]
     return np.concatenate(shared, 1).astype(np.float64) / (NEAREST * len(first[0]))
 
 
+def _products(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
+    return np.array([[np.vdot(x, y) for y in second] for x in first])
+
+
 def _each(likeness: Callable[[np.ndarray, np.ndarray], float]) -> Callable[..., np.ndarray]:
     """`Metric.compare` of one that takes pair by pair."""
     return lambda first, second: np.array([[likeness(x, y) for y in second] for x in first])
@@ -255,12 +293,14 @@ _ROWS_AND_COLUMNS = lambda x, order: x[np.ix_(order, order)]
 
 LIKENESS = {
     "cka": Metric(_unit_features, _ROWS, _estimates),
+    "rbf_cka": Metric(_unit_rbf, _ROWS_AND_COLUMNS, _products),
     "mutual_neighbours": Metric(_nearest, _ROWS_AND_COLUMNS, _shared_neighbours),
     "procrustes": Metric(_unit_length, _ROWS, _each(_nuclear)),
     "svcca": Metric(_largest_directions, _ROWS, _each(_mean_correlation)),
     "pwcca": Metric(_centred, _ROWS, _each(_weighted_correlation)),
 }
-"""Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance."""
+"""Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance, `rbf_cka` the biased estimate of
+kernels half as wide as the median distance of samples."""
 
 
 def permuted_within(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:
