@@ -78,6 +78,12 @@ class TestRepresentations:
         for row, x in zip(table.value, first, strict=True):
             np.testing.assert_allclose(row[:2], [written(x, y) for y in second], atol=1e-12)
             assert np.isnan(row[2])
+        # Stored features are float32, and so are their products.
+        singles = [[x.astype(np.float32) for x in layers] for layers in (first, second)]
+        parts = self.R.LIKENESS["cka"]
+        estimates = parts.compare(*([parts.prepare(x) for x in layers] for layers in singles))
+        np.testing.assert_allclose(estimates, table.value[:, :2], atol=2e-6)
+        assert np.isnan(parts.prepare(np.full((150, 2), 0.1, np.float32))).all()
 
     def test_both_forms_of_the_biased_estimate_are_one(self):
         x, y = self.X[:8], self.Y[:8]

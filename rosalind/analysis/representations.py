@@ -49,8 +49,9 @@ def _square_products(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) 
         squares = left.T @ (left if second is first else np.concatenate(second, 1))
         squares *= squares
         begins = [np.cumsum([0, *of[:-1]]) for of in widths]
-        return np.add.reduceat(np.add.reduceat(squares, begins[1], axis=1), begins[0], axis=0)
-    total, tiles = np.zeros((len(first), len(second))), np.empty((len(first) + len(second), TILE**2))
+        return np.add.reduceat(np.add.reduceat(squares, begins[1], axis=1, dtype=np.float64), begins[0], axis=0)
+    total = np.zeros((len(first), len(second)))
+    tiles = np.empty((len(first) + len(second), TILE**2), np.result_type(first[0], second[0]))
     for rows, columns in itertools.combinations_with_replacement(range(0, n, TILE), 2):
         shape = min(TILE, n - rows), min(TILE, n - columns)
         gram = tiles[:, : shape[0] * shape[1]]
@@ -67,7 +68,8 @@ def _unbiased_hsic(products: np.ndarray, first: Sequence[np.ndarray], second: Se
     nothing is left beside them but products of the diagonals, the squared lengths of the samples.
     """
     n = len(first[0])
-    k, m = (np.stack([np.einsum("ij,ij->i", x, x) for x in features]) for features in (first, second))
+    lengths = lambda x: np.einsum("ij,ij->i", x, x, dtype=np.float64)
+    k, m = (np.stack([lengths(x) for x in features]) for features in (first, second))
     return products - (1 + 2 / (n - 2)) * (k @ m.T) + np.outer(k.sum(1), m.sum(1)) / ((n - 1) * (n - 2))
 
 
@@ -76,12 +78,24 @@ def _estimates(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.
 
 
 def _unit_features(x: Features) -> np.ndarray:
-    """Centred features whose unbiased estimate with themselves is 1; NaN where it is 0, as where they do not vary."""
-    alone = [_centred(x)]
+    """Centred features whose unbiased estimate with themselves is 1; NaN where it is 0, as where they do not vary.
+
+    In float32 where the features are: their estimates are off by up to 3e-7, and take half the time.
+    """
+    single = np.asarray(x).dtype in (np.float16, np.float32)
+    if single:
+        x = np.asarray(x, np.float32)
+        # A mean in float64 of equal values is one of them again.
+        unit = x - x.mean(0, dtype=np.float64).astype(np.float32)
+    else:
+        unit = _centred(x)
+    unit /= max(unit.max(), -unit.min()) or 1
+    alone = [unit]
     products = _square_products(alone, alone)
     own = float(_unbiased_hsic(products, alone, alone)[0, 0])
     # Of a feature that only one sample has the estimate is 0, and rounding is left of it.
-    return alone[0] * (own**-0.25 if own > 1e-12 * float(products[0, 0]) else np.nan)
+    unit *= own**-0.25 if own > (1e-5 if single else 1e-12) * float(products[0, 0]) else np.nan
+    return unit
 
 
 def cka(x: Features, y: Others, estimator: Estimator = "unbiased") -> float:
@@ -299,8 +313,8 @@ LIKENESS = {
     "svcca": Metric(_largest_directions, _ROWS, _each(_mean_correlation)),
     "pwcca": Metric(_centred, _ROWS, _each(_weighted_correlation)),
 }
-"""Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance, `rbf_cka` the biased estimate of
-kernels half as wide as the median distance of samples."""
+"""Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance, `rbf_cka` the biased estimate
+of Gaussian kernels half as wide as the median distance of samples."""
 
 
 def permuted_within(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:
