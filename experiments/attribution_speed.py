@@ -15,10 +15,11 @@ thread and one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load 
 mean something. Rosalind
 over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31.
 
-Occlusion, processor time of one core, medians of 3 alternating rounds, since batches are of 10 images, all full (before,
-those of 50 were filled up to 60, and took 1.2 times as long): over Captum's default (one patch at once, of all images)
-0.44 for one image (0.074 over 0.170 s), 0.87 for 4 and 1.35 for 20; over 7 patches at once 1.04, 1.14 and 1.12. A goal of
-a third of Captum's time is not reached, not even where its batches are smallest: both sides spend it in convolutions.
+Occlusion, processor time of one core, medians of 3 alternating rounds, since batches are of 10 images, all full
+(before, those of 50 were filled up to 60, and took 1.2 times as long): over Captum's default (one patch at once, of all
+images) 0.44 for one image (0.074 over 0.170 s), 0.87 for 4 and 1.35 for 20; over 7 patches at once 1.04, 1.14 and 1.12.
+A goal of a third of Captum's time is not reached, not even where its batches are smallest: both sides spend it in
+convolutions.
 To compute only what a patch can reach, operation by operation while convolutions keep the map's size, was tried and
 left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for resnet18 and
 1.04 for vgg16_bn, for 280 lines.

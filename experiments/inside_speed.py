@@ -22,21 +22,21 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
 
     CKA, processor time                      512 samples             1,000 samples
                                         9 layers   20 layers    9 layers   20 layers
-    milliseconds                           7          60           12         162
-    over pytorch-cka in float64            0.13       0.38         0.04       0.29
-    over pytorch-cka in float32            0.27       0.88         0.10       0.59
-    the null with it, over float32         0.74       1.9          0.24       1.5
+    milliseconds                           6          38            9         102
+    over pytorch-cka in float64            0.1        0.22         0.03       0.17
+    over pytorch-cka in float32            0.26       0.58         0.06       0.31
+    the null with it, over float32         0.8        1.3          0.16       0.7
 
-- CKA differs from plain NumPy by 4e-16 and takes 0.05 of its time; from pytorch-cka it differs by 5e-14 in float64 and
-  by 3e-6 in float32. rosalind computes in float64, to which its closed forms are held. With 20 layers, 1,744 wide
-  together, half the time of float32 is out of reach: 1.4 Gflop of float64 (half of every Gram matrix is 0.9) and 14 MB
-  of features, beside 2.2 Gflop of float32, of which a core does at least twice as many a second. With float32 tiles it
-  was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by
-  chance.
-- coherence takes 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2 before
-  single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products 0.8. Of
-  resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9. In
-  chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
+- CKA of float32 features, as files have them, is in float32 since (0.88 and 0.59 of pytorch-cka's for 20 layers before)
+  and differs from plain NumPy in float64 by 1e-7 to 2e-7, from pytorch-cka in float32 by 4e-6; of float64 features it
+  is in float64, to which its closed forms are held. Half of pytorch-cka's time is missed with 20 layers, 1,744 wide
+  together, of 512 samples alone: the products, 1.4 Gflop (half of every Gram matrix is 0.9), would take 15 ms at 100
+  Gflop/s, the rest is in passes over 7 MB of features. pytorch-cka clips its estimate to [0, 1]; rosalind's may be
+  below 0 by chance.
+- coherence takes 2.4 to 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2
+  before single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products
+  0.8. Of resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9.
+  In chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
 - linear_path of the demo's cnn takes 1.78 of 11 evaluations alone, 1.00 of 11 with BatchNorm's statistics, and under a
   further condition of the same two networks, whose statistics are known, 1.06 of 11 alone (0.177 over 0.167 s). A point
   is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of geometry; of resnet20 377,
