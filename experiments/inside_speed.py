@@ -42,8 +42,8 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of geometry; of resnet20 377,
   238 and 8, about 2.5 of an evaluation. Fewer images for the statistics are no way out: 62 to 250 in place of 1,000
   move, of four pairs of the demo, clean and under noise, errors on the path by up to 3.0 points and barriers by 3.4.
-- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; of coherence
-  (32 examples, in chunks of 8) and of shapley 1.9.
+- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; of
+  coherence (32 examples, in chunks of 8) and of shapley 1.9.
 """
 
 import dataclasses
