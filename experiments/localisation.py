@@ -1,18 +1,29 @@
 """Do maps of a pruned network still find the object, and does holding them while retraining help?
 
 The second half of the question of arXiv 2010.15054, on pictures where the place of the object is known: `sprites`, four
-shapes on textures, at 32 x 32 pixels with a resnet20 of 8 channels. One-shot magnitude pruning to 95 %, fine-tuned for 5
-epochs with none of the terms, with `ewa` at its default weight and with `swa` at a tenth of it, as `preserve.py` found
-best on the digits, all at half of the dense learning rate. Grad-CAM (positive part) and LRP for the network's own class,
-over test images that it gets right: the area under the ROC curve of the map against the sprite's mask, and the share of
-maps whose largest value is on the sprite (pointing). 0.5 and the sprite's share of the picture are chance. Three seeds;
-differences to `none` are paired by seed.
+shapes on textures, at 32 x 32 pixels with a resnet20 of 8 channels. One-shot magnitude pruning to 95 %, fine-tuned for
+5 epochs with none of the terms, with `ewa` at its default weight and with `swa` at a tenth of it, as `preserve.py`
+found best on the digits, all at half of the dense learning rate. Grad-CAM, its positive part and signed, for the network's own
+class, over test images that it gets right: the area under the ROC curve of the map against the sprite's mask, and the
+share of maps whose largest value is on the sprite (pointing). 0.5 and the sprite's share of the picture are chance.
+Three seeds; differences to `none` are paired by seed.
 
 Command:
 
     python experiments/localisation.py --out studies/localisation
 
-EXPECTED
+Expected time: 19 minutes of processor time on x86. `localisation.csv` beside this file has the raw rows. Results (mean;
+in brackets the difference to `none`, 95 % t-interval, of `none` to `dense`; the sprite is .122 of a picture):
+
+                accuracy, clean         AUC, clean              AUC, noise              pointing, clean
+    dense       93.5                    .951                    .920                    .807
+    none        68.1 (-25.4 +- 18.5)    .795 (-.156 +- .155)    .764 (-.156 +- .143)    .566 (-.241 +- .353)
+    ewa         71.8 (+3.8 +- 4.3)      .819 (+.024 +- .081)    .784 (+.020 +- .064)    .621 (+.055 +- .207)
+    swa         68.2 (+0.1 +- 3.7)      .857 (+.062 +- .034)    .823 (+.059 +- .014)    .612 (+.047 +- .089)
+
+- Pruning costs evidence: maps of images that are still right find the sprite less well.
+- swa gives .4 of the lost area back at the same accuracy, clean and under noise; signed maps say the same (+.076, +.072).
+- Of pointing no difference is seen (one of .12 could have been by swa), nor any of ewa (.11 of the area).
 """
 
 from pathlib import Path
@@ -36,7 +47,7 @@ STUDY = Study(
         for name, options in VARIANTS.items()
     ),
     conditions=(Condition(), Condition("gaussian_noise", 3)),
-    diagnostics=(Diagnosis("gradcam", under=UNDER), Diagnosis("lrp", under=UNDER)),
+    diagnostics=(Diagnosis("gradcam", under=UNDER),),
     seeds=(0, 1, 2),
     controls=(),
     thumbnails=0,
