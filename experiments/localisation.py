@@ -3,10 +3,10 @@
 The second half of the question of arXiv 2010.15054, on pictures where the place of the object is known: `sprites`, four
 shapes on textures, at 32 x 32 pixels with a resnet20 of 8 channels. One-shot magnitude pruning to 95 %, fine-tuned for
 5 epochs with none of the terms, with `ewa` at its default weight and with `swa` at a tenth of it, as `preserve.py`
-found best on the digits, all at half of the dense learning rate. Grad-CAM, its positive part and signed, for the network's own
-class, over test images that it gets right: the area under the ROC curve of the map against the sprite's mask, and the
-share of maps whose largest value is on the sprite (pointing). 0.5 and the sprite's share of the picture are chance.
-Three seeds; differences to `none` are paired by seed.
+found best on the digits, all at half of the dense learning rate. Grad-CAM, its positive part and signed, for the
+network's own class, over test images that it gets right: the area under the ROC curve of the map against the sprite's
+mask, and the share of maps whose largest value is on the sprite (pointing). 0.5 and the sprite's share of the picture
+are chance. Three seeds; differences to `none` are paired by seed.
 
 Command:
 
@@ -22,7 +22,7 @@ in brackets the difference to `none`, 95 % t-interval, of `none` to `dense`; the
     swa         68.2 (+0.1 +- 3.7)      .857 (+.062 +- .034)    .823 (+.059 +- .014)    .612 (+.047 +- .089)
 
 - Pruning costs evidence: maps of images that are still right find the sprite less well.
-- swa gives .4 of the lost area back at the same accuracy, clean and under noise; signed maps say the same (+.076, +.072).
+- swa gives .4 of the lost area back at the same accuracy, clean and under noise; so say signed maps (+.076, +.072).
 - Of pointing no difference is seen (one of .12 could have been by swa), nor any of ewa (.11 of the area).
 """
 
