@@ -13,9 +13,13 @@ pixels in the image's mean and the margin of the target. Captum is shown with it
 Expected, as measured with `--images 4 --rounds 3`: jax 0.10.2, torch 2.13.0, captum 0.9.0, both sides held to one
 thread and one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load of 15, so that only ratios
 mean something. Rosalind
-over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31, occlusion 0.51
-beside Captum's default and 1.16 beside 7 perturbations at once; with smaller batches since, 1.0 to 1.6 of the latter
-in processor time. A goal of a third of Captum's time for occlusion is not reached: both sides spend it in convolutions.
+over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31.
+
+Occlusion, processor time of one core, medians of 3 alternating rounds, since batches are of 10 images, all full
+(before, those of 50 were filled up to 60, and took 1.2 times as long): over Captum's default (one patch at once, of all
+images) 0.44 for one image (0.074 over 0.170 s), 0.87 for 4 and 1.35 for 20; over 7 patches at once 1.04, 1.14 and 1.12.
+A goal of a third of Captum's time is not reached, not even where its batches are smallest: both sides spend it in
+convolutions.
 To compute only what a patch can reach, operation by operation while convolutions keep the map's size, was tried and
 left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for resnet18 and
 1.04 for vgg16_bn, for 280 lines.

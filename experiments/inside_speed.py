@@ -22,25 +22,28 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
 
     CKA, processor time                      512 samples             1,000 samples
                                         9 layers   20 layers    9 layers   20 layers
-    milliseconds                           7          60           12         162
-    over pytorch-cka in float64            0.13       0.38         0.04       0.29
-    over pytorch-cka in float32            0.27       0.88         0.10       0.59
-    the null with it, over float32         0.74       1.9          0.24       1.5
+    milliseconds                           6          38            9         102
+    over pytorch-cka in float64            0.1        0.22         0.03       0.17
+    over pytorch-cka in float32            0.26       0.58         0.06       0.31
+    the null with it, over float32         0.8        1.3          0.16       0.7
 
-- CKA differs from plain NumPy by 4e-16 and takes 0.05 of its time; from pytorch-cka it differs by 5e-14 in float64 and
-  by 3e-6 in float32. rosalind computes in float64, to which its closed forms are held. With 20 layers, 1,744 wide
-  together, half the time of float32 is out of reach: 1.4 Gflop of float64 (half of every Gram matrix is 0.9) and 14 MB
-  of features, beside 2.2 Gflop of float32, of which a core does at least twice as many a second. With float32 tiles it
-  was 0.6 of pytorch-cka, and off by 6e-8. pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by
-  chance.
-- coherence takes 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2 before
-  single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products 0.8. Of
-  resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9. In
-  chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
-- linear_path takes 1.00 to 1.09 of 11 evaluations with BatchNorm's statistics, 1.86 of 11 without: statistics of 1,000
-  training images are nearly half of it, features of 597 test images a quarter, their geometry the rest.
-- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; coherence
-  since it makes no gradient per example 2.88, as much at 32, 128 and 512 examples.
+- CKA of float32 features, as files have them, is in float32 since (0.88 and 0.59 of pytorch-cka's for 20 layers before)
+  and differs from plain NumPy in float64 by 1e-7 to 2e-7, from pytorch-cka in float32 by 4e-6; of float64 features it
+  is in float64, to which its closed forms are held. Half of pytorch-cka's time is missed with 20 layers, 1,744 wide
+  together, of 512 samples alone: the products, 1.4 Gflop (half of every Gram matrix is 0.9), would take 15 ms at 100
+  Gflop/s, the rest is in passes over 7 MB of features. pytorch-cka clips its estimate to [0, 1]; rosalind's may be
+  below 0 by chance.
+- coherence takes 2.4 to 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2
+  before single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products
+  0.8. Of resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9.
+  In chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
+- linear_path of the demo's cnn takes 1.78 of 11 evaluations alone, 1.00 of 11 with BatchNorm's statistics, and under a
+  further condition of the same two networks, whose statistics are known, 1.06 of 11 alone (0.177 over 0.167 s). A point
+  is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of geometry; of resnet20 377,
+  238 and 8, about 2.5 of an evaluation. Fewer images for the statistics are no way out: 62 to 250 in place of 1,000
+  move, of four pairs of the demo, clean and under noise, errors on the path by up to 3.0 points and barriers by 3.4.
+- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; of
+  coherence (32 examples, in chunks of 8) and of shapley 1.9.
 """
 
 import dataclasses
@@ -192,11 +195,16 @@ def passes(model: str = "cnn", rounds: int = 5) -> None:
             reference = geometry.reference(features, kernel, test.labels)
             geometry.measure(features, kernel, bias, test.labels, reference=reference)
 
-    path = lambda: diagnostics.DIAGNOSTICS["linear_path"].compute(subject)
-    for recalibrated in (False, True):
-        a, b = alternating(path, lambda chosen=recalibrated: evaluation(chosen), rounds)
-        words = "with BatchNorm's statistics" if recalibrated else "alone"
-        print(f"{model}, path over 11 evaluations {words}: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+    # A network that was not seen yet, and under a further condition one whose statistics are known.
+    path = lambda of: diagnostics.DIAGNOSTICS["linear_path"].compute(of)
+    fresh = lambda: path(dataclasses.replace(subject, network=dataclasses.replace(network)))
+    for words, ours, recalibrated in (
+        ("alone, over 11 evaluations", fresh, False),
+        ("alone, over 11 evaluations with BatchNorm's statistics", fresh, True),
+        ("under a further condition, over 11 evaluations", lambda: path(subject), False),
+    ):
+        a, b = alternating(ours, lambda chosen=recalibrated: evaluation(chosen), rounds)
+        print(f"{model}, path {words}: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
 
 
 def peak(call: str) -> float:
@@ -220,18 +228,20 @@ OPTIONS = {
 """Fewer images, points and draws than by default: they are worked through in turn, in batches of a fixed size."""
 
 
-def memory(folder: Path | None = None) -> None:
-    """Print the peak memory of every diagnostic of two resnet18, a dense one and a pruned one.
+def memory(folder: Path | None = None, names: tuple[str, ...] = tuple(diagnostics.DIAGNOSTICS)) -> None:
+    """Print the peak memory of diagnostics of two resnet18, a dense one and a pruned one.
 
     Args:
         folder: where their study lies, or is made; a temporary one by default.
+        names: of the diagnostics.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = folder or Path(temporary) / "study"
         study.run(SMALL, folder)
         networks = ["resnet18-dense-seed0", "resnet18-magnitude-0.8-seed0"]
         print(f"{results.load(folder).networks[networks[0]].parameters:,} weights; peak, GB")
-        for name, diagnostic in diagnostics.DIAGNOSTICS.items():
+        for name in names:
+            diagnostic = diagnostics.DIAGNOSTICS[name]
             under = ("gaussian_noise-3",) if diagnostic.under else ("clean",)
             diagnosis = f"config.Diagnosis({name!r}, {OPTIONS.get(name, {})!r}, {under!r})"
             named = networks if diagnostic.of == "network" else [":".join(networks)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from rosalind import config, diagnostics, measuring, models
+from rosalind import config, diagnostics, geometry, measuring, models
 from rosalind.analysis import explanation
 from rosalind.conditions import Network
 from rosalind.data import Split
@@ -99,6 +99,12 @@ class TestMethods:
         np.testing.assert_allclose(
             signed.mean((1, 2)) + bias[SPLIT.labels], logits[np.arange(6), SPLIT.labels], atol=1e-5
         )
+        # The same number before and after the mean over positions: |W| |X| cos(angle) + b.
+        features, (kernel, _) = measuring.features_of(net, SPLIT), measuring.head_of(net)
+        reference = geometry.reference(features, kernel, SPLIT.labels)
+        cell = geometry.measure(features, kernel, bias, SPLIT.labels, reference=reference)
+        lengths = np.linalg.norm(kernel, axis=0)[SPLIT.labels] * cell["norm"]
+        np.testing.assert_allclose(signed.mean((1, 2)), lengths * np.cos(cell["angle"]), atol=1e-5)
         arrays = compute("gradcam", net)
         assert np.abs(arrays["error"]).max() < 1e-5
         np.testing.assert_allclose(

@@ -241,12 +241,13 @@ class TestActivating:
         weights = {"a/kernel": generator.normal(size=(10, 20)), "b/kernel": generator.normal(size=(20, 5))}
         started = {path: generator.normal(size=w.shape) for path, w in weights.items()}
         alive = {path: generator.random(w.shape) < 0.8 for path, w in weights.items()}
-        left, missing = pruning.ap_step(alive, weights, started, 30)
+        left, missing, threshold = pruning.ap_step(alive, weights, started, 30)
         assert missing == 0
         gone = {path: alive[path] & ~left[path] for path in alive}
         assert sum(int(mask.sum()) for mask in gone.values()) == 30
         moved = lambda p: np.abs(weights[p] - started[p]).astype(np.float32)
         most = max(moved(p)[gone[p]].max() for p in gone if gone[p].any())
+        assert threshold == pytest.approx(most, rel=1e-6)
         for path, mask in gone.items():
             assert (weights[path][mask] < 0).all()
             others = left[path] & (weights[path] < 0)
@@ -255,7 +256,7 @@ class TestActivating:
     def test_a_shortfall_is_reported(self):
         weights = {"a/kernel": np.array([[1.0, -2.0, 3.0]])}
         alive = {"a/kernel": np.ones((1, 3), bool)}
-        left, missing = pruning.ap_step(alive, weights, weights, 2)
+        left, missing, _ = pruning.ap_step(alive, weights, weights, 2)
         assert missing == 1
         assert left["a/kernel"].tolist() == [[True, False, True]]
 
@@ -264,6 +265,17 @@ class TestActivating:
         plain = run(Method("lth", (0.75,), given))[0]
         none = run(Method("ap", (0.75,), {"rate": 0.5, "activate": 0.0}))[0]
         assert equal(plain.masks, none.masks)
+        assert not none.selection
+
+    def test_every_level_records_what_went_by_sign(self):
+        first, second = run(Method("ap", (0.5, 0.75), {"rate": 0.5, "activate": 0.1}))
+        removed, sizes = second.selection["ap/removed"], [mask.size for _, mask in sorted(second.masks.items())]
+        # A tenth of what was alive before each of two levels.
+        np.testing.assert_array_equal(removed.sum(1), [round(0.1 * sum(sizes)), round(0.05 * sum(sizes))])
+        assert (removed <= sizes).all()
+        assert (second.selection["ap/threshold"] > 0).all()
+        for name, values in first.selection.items():
+            np.testing.assert_array_equal(values, second.selection[name][:1])
 
     def test_fewer_units_are_dead_behind_non_negative_inputs(self):
         # Removing a negative weight from a non-negative input cannot lower a pre-activation.
@@ -271,7 +283,7 @@ class TestActivating:
         inputs, weights = generator.random((50, 64)), generator.normal(size=(64, 20))
         activation = lambda mask: inputs @ (weights * mask)
         alive = {"a/kernel": np.ones((64, 20), bool)}
-        left, _ = pruning.ap_step(alive, {"a/kernel": weights}, {"a/kernel": 0 * weights}, 200)
+        left, *_ = pruning.ap_step(alive, {"a/kernel": weights}, {"a/kernel": 0 * weights}, 200)
         before, after = activation(1), activation(left["a/kernel"])
         assert (after >= before - 1e-12).all()
         assert (after <= 0).mean() < (before <= 0).mean()

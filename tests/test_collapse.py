@@ -19,6 +19,8 @@ class TestSimplex:
         mean = simplex(10, 16, 3.0) + 5
         numbers = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10))
         assert numbers.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
+        many = simplex(100, 100, 1.0)
+        assert collapse.numbers(many, np.zeros(100), many.T)["closest_angle"] == pytest.approx(90.579, abs=1e-3)
         np.testing.assert_allclose(list(numbers.values()), 0, atol=1e-12)
         assert list(numbers) == [name for name in collapse.MEASURES if name != "closest_angle"]
 

@@ -1,12 +1,18 @@
 """Noise on weights and frequencies, shifts of the labels, and what every condition says of itself."""
 
+import dataclasses
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import MLP
 from fitted import KEY, images_and_labels
+from scipy.stats import norm
+from simple import model
+from simple import network as made_of
 
-from rosalind import conditions, corruptions, data, measuring, models
+from rosalind import conditions, corruptions, data, geometry, measuring, models
 from rosalind.conditions import attacks, files
 from rosalind.config import Condition
 
@@ -42,6 +48,28 @@ class TestWeightNoise:
         assert (noisy["prediction"] == split.labels).mean() < (clean["prediction"] == split.labels).mean()
         # The margin belongs to the noisy head: it is positive exactly where the noisy network is right.
         np.testing.assert_array_equal(noisy["margin"] > 0, noisy["prediction"] == split.labels)
+
+    def test_accuracy_of_a_linear_classifier_is_its_closed_form(self):
+        # Images of one weight each, or of two of one sign.
+        classes = np.arange(256) % 2
+        kernel, removed = np.stack([0 * classes, 2.0 * classes - 1], 1), np.zeros((256, 2), bool)
+        removed[:, 0] = True
+        of = model("Linear", (16, 16, 1), 2)
+        params = {"head": {"kernel": np.float32(kernel), "bias": np.zeros(2, np.float32)}}
+        reference = geometry.Reference(np.zeros(256, np.float32), np.zeros((2, 256), np.float32), 1.0)
+        net = dataclasses.replace(made_of(of, {"params": params}, head=removed), reference=reference)
+        single = 255 * np.eye(256, dtype=np.uint8)
+        images = np.concatenate([single, single + np.roll(single, 2, 1)]).reshape(512, 16, 16, 1)
+        split = data.Split(images, np.tile(classes, 2).astype(np.int32), np.arange(512, dtype=np.int32))
+        for sigma in (0.5, 1.5):
+            planned = conditions.plan(Condition("weight_noise", sigma))
+            right = []
+            for draw in range(12):
+                ((_, cell),) = measuring.measure([net], planned, split, jax.random.key(draw))
+                right.append((cell["prediction"] == split.labels).reshape(2, 256))
+            # Margin over length: 1 / 1 and 2 / sqrt(2); the weights' root mean square is 1.
+            expected = norm.cdf(np.array([1, 2**0.5]) / sigma)
+            np.testing.assert_allclose(np.mean(right, (0, 2)), expected, atol=0.025)
 
 
 class TestFourier:

@@ -105,7 +105,7 @@ def test_figures_hold_the_means_of_groups(folder):
     assert figures.curves_figure(study_results) is None
     (lines,) = (axes.get_lines() for axes in figures.paths_figure(study_results).axes)
     drawn = {line.get_label(): line.get_ydata() for line in lines}
-    infos = analysis.diagnostics.files_of(study_results, "linear_path-points3")
+    infos = [info for info in results.diagnostics(study_results)[0] if info.id == "linear_path-points3"]
     errors = [info.arrays()["error"] for info in infos if info.network.startswith("mlp-lth-0.9")]
     np.testing.assert_allclose(drawn["lth 0.9"], 100 * np.mean(errors, 0), rtol=1e-6)
     assert "two dense seeds" in drawn
@@ -121,8 +121,9 @@ def test_layers_of_a_network_are_most_like_themselves(folder):
     assert found["mlp-lth-0.9-seed0"]["head"].value < 1
     features = [
         analysis.representations.layer_features(info)
-        for info in analysis.diagnostics.files_of(study_results, "layer_features", "clean")
-        if info.network in ("mlp-dense-seed0", "mlp-dense-seed1")
+        for info in results.diagnostics(study_results)[0]
+        if (info.id, info.condition) == ("layer_features", "clean")
+        and info.network in ("mlp-dense-seed0", "mlp-dense-seed1")
     ]
     labels = study_results.labels[study_results.samples["subset"]]
     matrix = analysis.representations.between_layers(*features, labels)

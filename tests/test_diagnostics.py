@@ -38,6 +38,8 @@ class TestWeights:
         generator = np.random.default_rng(2)
         assert diagnostics.tail_index(generator.normal(size=1_000_000)) == pytest.approx(2, abs=0.06)
         assert diagnostics.tail_index(generator.standard_cauchy(1_000_000)) == pytest.approx(1, abs=0.03)
+        # Below 2, though its sums become normal: descriptive only.
+        assert diagnostics.tail_index(generator.standard_t(3, 1_000_000)) == pytest.approx(1.79, abs=0.06)
         assert np.isnan(diagnostics.tail_index(np.ones(15)))
 
     def test_entropy_counts_the_steps_that_are_used(self):
@@ -111,6 +113,12 @@ class TestActivations:
         assert arrays["static"][1] == 0
         assert arrays["constant_on"][0] == 0
         np.testing.assert_allclose(arrays["total"], arrays["static"] + arrays["dynamic"], atol=1e-6)
+
+    def test_a_random_mask_leaves_the_expected_share_without_an_input(self):
+        mask = np.random.default_rng(6).random((64, 2000)) < 0.03
+        arrays = compute("dead_units", network(dataclasses.replace(MLP, width=2000), dense0=mask))
+        assert arrays["static"][0] == pytest.approx((~mask.any(0)).mean(), abs=1e-6)
+        assert arrays["static"][0] == pytest.approx(0.97**64, abs=0.025)
 
     def test_a_unit_that_is_cut_off_and_on_is_a_constant(self):
         mask = np.ones((64, 16), bool)
@@ -230,6 +238,17 @@ class TestCoherence:
             arrays = compute("coherence", net, train=train, samples=6)
             # Of the head's bias alone, as all else is zero: the others of two examples cancel where there are three.
             np.testing.assert_allclose(arrays["alignment"], expected, atol=1e-6)
+            # 6 of equal gradients, 0 of balanced ones, and (1 + 1 - 1)^2 / 3 of the last.
+            assert arrays["coherence"] == pytest.approx([6, 0, 1 / 3][[6, 2, 3].index(len(labels))], abs=1e-6)
+
+    def test_orthonormal_inputs_of_a_softmax_regression_have_one(self):
+        of = config.Model("simple:Linear", None, (2, 2, 1), 2, (0.0,), (1.0,))
+        images = 255 * np.eye(4, dtype=np.uint8).reshape(4, 2, 2, 1)
+        train = Split(images, np.array([0, 0, 0, 1], np.int32), np.arange(4, dtype=np.int32))
+        blank = {"params": {"head": {"kernel": np.zeros((4, 2), np.float32), "bias": np.zeros(2, np.float32)}}}
+        arrays = compute("coherence", Network("net", None, of, blank), train=train)
+        layer = arrays["axis/layers"].tolist().index("head/kernel")
+        assert arrays["of_layer"][layer] == pytest.approx(1, abs=1e-6)
 
     def test_the_heads_part_is_its_closed_form_from_features_and_logits(self):
         net = network()
@@ -259,6 +278,14 @@ class TestLinearPath:
         same = compute("linear_path", first, first, points=3)
         assert same["barrier"] == same["barrier_of_ends"] == 0
         assert np.ptp(same["loss"]) < 1e-6
+
+    def test_another_condition_of_a_path_needs_no_statistics_of_its_own(self, monkeypatch):
+        ends, train, others = (network(NORM_MLP, 0), network(NORM_MLP, 1)), split(90, 1), split(60, 7)
+        alone = compute("linear_path", *ends, others, points=3)
+        compute("linear_path", *ends, train=train, points=3)
+        monkeypatch.setattr(conditions, "recalibrated", None)
+        after = compute("linear_path", *ends, others, train=train, points=3)
+        np.testing.assert_array_equal(after["loss"], alone["loss"])
 
     def test_between_two_masks_their_union_is_there(self):
         masks = [RNG.random((64, 16)) < 0.1 for _ in range(2)]

@@ -14,11 +14,11 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views.samples.sample import SampleDetail
 
 
-@pytest.mark.parametrize(("seeds", "expected"), [(3, 0.0544), (5, 0.0170)])
-def test_chance_alone_flags_the_published_share_of_samples(seeds, expected):
-    draws = (np.random.default_rng(0).random((2, seeds, 400_000)) < 0.9).astype(np.int64)
+@pytest.mark.parametrize(("majority", "seeds", "expected"), [(0.9, 3, 0.0544), (0.9, 5, 0.0170), (0.6, 29, 0.2353)])
+def test_chance_alone_flags_the_published_share_of_samples(majority, seeds, expected):
+    draws = (np.random.default_rng(0).random((2, seeds, 400_000 if seeds < 9 else 40_000)) < majority).astype(np.int64)
     (first, tied), (second, _) = map(exemplars.modal, draws)
-    assert (first != second).mean() == pytest.approx(expected, abs=1e-3)
+    assert (first != second).mean() == pytest.approx(expected, abs=1e-3 if seeds < 9 else 6e-3)
     assert not tied.any()
 
 
@@ -91,6 +91,8 @@ def test_what_is_forgotten_on_a_way():
     assert way.first_wrong.tolist() == [-1, 1, 0, 0, 3]
     assert way.recovers.tolist() == [False, True, False, True, False]
     assert way.never_right.tolist() == [False, False, True, False, False]
+    # Every sample that is wrong somewhere has one first place of the chain.
+    assert np.bincount(way.first_wrong[way.first_wrong >= 0], minlength=4).sum() == 5 - right.all(0).sum()
     np.testing.assert_allclose(way.slope, [-2, 1, 0, 3, np.nan])
     assert np.isnan(forgetting.along(right[:1], np.zeros(1), np.ones((1, 5))).slope).all()
 

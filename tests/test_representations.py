@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import orthogonal_procrustes
 
 from rosalind import analysis
 
@@ -31,6 +32,16 @@ class TestRepresentations:
         assert r.svcca(x, y, 0.9) == pytest.approx(0.705765, abs=1e-6)
         assert (r.pwcca(x, y), r.pwcca(y, x)) == pytest.approx((0.734668, 0.736841), abs=1e-6)
         assert r.procrustes(x, y) == pytest.approx(0.527489, abs=1e-6)
+        unit = [(z - z.mean(0)) / np.linalg.norm(z - z.mean(0)) for z in (x, y)]
+        turned = unit[0] @ orthogonal_procrustes(*unit)[0]
+        assert r.procrustes(x, y) == pytest.approx(((turned - unit[1]) ** 2).sum(), abs=1e-12)
+        assert r.LIKENESS["rbf_cka"](x, y) == pytest.approx(0.65483, abs=1e-5)
+        correlations = r.canonical_correlations(x, y)
+        assert correlations.mean() == pytest.approx(0.731014, abs=1e-6)
+        assert (correlations**2).mean() == pytest.approx(0.545396, abs=1e-6)
+        # Of features and their negatives the mean is 0: the published value is of features that are not centred.
+        both = (np.concatenate([z, -z]) for z in (x, y))
+        assert (r.canonical_correlations(*both) ** 2).mean() == pytest.approx(0.54312, abs=1e-5)
 
     @pytest.mark.parametrize("metric", list(analysis.representations.LIKENESS))
     def test_a_rotation_a_scale_and_a_shift_change_nothing(self, metric):
@@ -67,6 +78,12 @@ class TestRepresentations:
         for row, x in zip(table.value, first, strict=True):
             np.testing.assert_allclose(row[:2], [written(x, y) for y in second], atol=1e-12)
             assert np.isnan(row[2])
+        # Stored features are float32, and so are their products.
+        singles = [[x.astype(np.float32) for x in layers] for layers in (first, second)]
+        parts = self.R.LIKENESS["cka"]
+        estimates = parts.compare(*([parts.prepare(x) for x in layers] for layers in singles))
+        np.testing.assert_allclose(estimates, table.value[:, :2], atol=2e-6)
+        assert np.isnan(parts.prepare(np.full((150, 2), 0.1, np.float32))).all()
 
     def test_both_forms_of_the_biased_estimate_are_one(self):
         x, y = self.X[:8], self.Y[:8]
@@ -91,7 +108,7 @@ class TestRepresentations:
     def test_what_does_not_vary_has_no_likeness(self):
         # The mean of twenty times 0.1 is not 0.1 in float64.
         for flat in (np.ones((20, 3)), np.full((20, 3), 0.1)):
-            for metric in ("cka", "procrustes", "svcca", "pwcca"):
+            for metric in ("cka", "rbf_cka", "procrustes", "svcca", "pwcca"):
                 assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
         # Without its diagonal the Gram matrix of what one sample alone has is 0.
         assert np.isnan(self.R.cka(self.X[:20], 3 * np.eye(20)[:, :1]))

@@ -167,16 +167,34 @@ class TestSelection:
 
 class TestRandomSearch:
     def test_the_best_of_more_draws_is_no_worse(self):
-        losses = [
-            float(run(Method("random_search", (0.5,), {"candidates": n, "epochs": 0}))[0].notes[-1].split()[3][:-1])
-            for n in (2, 8, 32)
-        ]
-        assert losses == sorted(losses, reverse=True)
+        searches = [run(Method("random_search", (0.5,), {"candidates": n, "epochs": 0}))[0] for n in (2, 8, 32)]
+        losses = [search.selection["rs/score"] for search in searches]
+        assert [len(values) for values in losses] == [2, 8, 32]
+        np.testing.assert_allclose(losses[2][:8], losses[1], rtol=1e-5)
+        best = [values[search.selection["rs/chosen"]] for values, search in zip(losses, searches, strict=True)]
+        assert best == [values.min() for values in losses]
+        assert best == sorted(best, reverse=True)
+        of_all = searches[2]
+        for group, alive in zip(
+            models.groups(MLP), structured.alive_channels(of_all.masks, models.groups(MLP)), strict=True
+        ):
+            kept = np.unpackbits(of_all.selection[f"rs/node_mask/{group.members[0][0]}"], axis=1, count=group.size)
+            np.testing.assert_array_equal(kept[of_all.selection["rs/chosen"]], alive)
+            assert (kept.sum(1) == alive.sum()).all()
+            assert len(np.unique(kept, axis=0)) > 16
+
+    def test_of_sparsity_0_it_is_the_dense_network(self):
+        pruned = run(Method("random_search", (0.0,), {"candidates": 2, "epochs": 0}))[0]
+        assert all(mask.all() for mask in pruned.masks.values())
+        start = training.by_path(parent_of().initial.trainable)
+        for path, leaf in training.by_path(pruned.weights.trainable).items():
+            np.testing.assert_array_equal(leaf, start[path])
 
     def test_one_draw_is_the_control(self):
         pruned = run(Method("random_search", (0.5,), {"candidates": 1, "epochs": 0}))[0]
         assert pruned.scoring == 0
         assert pruned.notes == ()
+        assert not pruned.selection
 
     def test_hidden_weights_are_the_square_of_the_nodes_kept(self):
         pruned = run(Method("random_search", (0.6,), {"candidates": 2, "epochs": 0}))[0]

@@ -190,12 +190,3 @@ def markdown(results: Results) -> list[str]:
         "Pairs of two dense networks are the null: what a seed alone does.",
         *("", "| " + " | ".join(header) + " |", "|---" * len(header) + "|", *rows),
     ]
-
-
-def files_of(results: Results, diagnosis: str, condition: str | None = None) -> list[DiagnosticInfo]:
-    """What a diagnosis gave of every network or pair, under a condition or under all."""
-    return [
-        info
-        for info in diagnostics(results)[0]
-        if info.id == diagnosis and (condition is None or info.condition == condition)
-    ]

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -52,13 +53,37 @@ def mean_along(values: np.ndarray, lengths: np.ndarray) -> float:
     return float((lengths * (values[1:] + values[:-1]) / 2).sum() / total) if total else np.nan
 
 
-def along(subject: Subject, params_at: Callable[[float], Any], share: float = 1.0) -> dict[str, Any]:
+def names_of(subject: Subject) -> tuple[str, str]:
+    """The hashes of a subject's two networks, or what tells them apart as long as they are held."""
+    assert subject.other is not None
+    return subject.network.hash or str(id(subject.network)), subject.other.hash or str(id(subject.other))
+
+
+@dataclass(frozen=True)
+class _Path:
+    """A path and the images of its statistics; two of equal names have the same."""
+
+    names: tuple[str, ...]
+    images: int
+    held: Subject = field(compare=False)
+
+
+@functools.lru_cache(maxsize=1)
+def _statistics_on(path: _Path) -> dict[float, Any]:
+    """BatchNorm statistics by t, filled by `along`: the next condition of the same path needs none of its own."""
+    return {}
+
+
+def along(
+    subject: Subject, params_at: Callable[[float], Any], share: float = 1.0, name: tuple[str, ...] = ("line",)
+) -> dict[str, Any]:
     """What `OF_PATHS` declares, of the networks on a path from the subject's first network to its second.
 
     Args:
         subject: its option `points` is their number, evenly in t.
         params_at: from t in [0, 1] to the parameters there.
         share: of the whole work that this is, for progress.
+        name: what sets the path apart from others between the same ends.
     """
     first, train = subject.network, subject.train
     assert first.config is not None
@@ -66,11 +91,16 @@ def along(subject: Subject, params_at: Callable[[float], Any], share: float = 1.
     size = min(measuring.batch_size(train), RECALIBRATION, len(train))
     batches = [np.asarray(train.images[:size])]
     prunable = pruning.masks.prunable(first.variables["params"])
+    statistics = _statistics_on(_Path((*names_of(subject), *name), id(train.images), subject))
     values: dict[str, list[float]] = {key: [] for key in _AT_POINTS}
     lengths, before = [], None
     for t in times:
         variables = {**first.variables, "params": params_at(float(t))}
-        variables = jax.device_get(conditions.recalibrated(first.config, variables, batches))
+        if t not in statistics:
+            found = jax.device_get(conditions.recalibrated(first.config, variables, batches))
+            statistics[t] = found.get("batch_stats", {})
+        if statistics[t]:
+            variables["batch_stats"] = statistics[t]
         point = dataclasses.replace(first, variables=variables)
         samples = subject.samples if subject.attacked is None else subject.attacked(point)
         features, (kernel, bias) = measuring.features_of(point, samples), measuring.head_of(point)

@@ -12,7 +12,7 @@ import numpy as np
 from rosalind import models, pruning, training
 from rosalind.conditions import Network
 from rosalind.config import Model, Train
-from rosalind.diagnostics.connectivity import OF_PATHS, along, between, distance
+from rosalind.diagnostics.connectivity import OF_PATHS, along, between, distance, names_of
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
 from rosalind.draws import in_one_axis
 from rosalind.training import by_path
@@ -123,10 +123,10 @@ def _bezier(subject: Subject) -> dict[str, Any]:
     first, second, options = subject.network, subject.other, subject.options
     assert second is not None
     ends = first.variables["params"], second.variables["params"]
-    names = first.hash or str(id(first)), second.hash or str(id(second))
     trained = {name: value for name, value in options.items() if name != "points"}
     key = np.asarray(jax.random.key_data(subject.key)).tobytes()
-    middle = _trained_middle(_Training(names, tuple(sorted(trained.items())), key, subject))
+    training_of = _Training(names_of(subject), tuple(sorted(trained.items())), key, subject)
+    middle = _trained_middle(training_of)
 
     def params_at(t: float) -> Any:
         if t in (0, 1):
@@ -135,7 +135,8 @@ def _bezier(subject: Subject) -> dict[str, Any]:
         return jax.tree.map(lambda value, like: np.asarray(value, np.asarray(like).dtype), point, ends[0])
 
     bend = np.float32(_bend(ends, between(*ends, 0.5), middle))
-    return {**along(subject, params_at, 1 - _training_share(options)), "bend": bend}
+    name = "curve", repr(training_of.options), key.hex()
+    return {**along(subject, params_at, 1 - _training_share(options), name), "bend": bend}
 
 
 def _either(first: Network, second: Network) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ def ap_step(
     began_with: Mapping[str, Any],
     count: int,
     fixed: Sequence[str] = (),
-) -> tuple[masks.Masks, int]:
+) -> tuple[masks.Masks, int, float]:
     """Remove the negative weights that moved least since training began.
 
     Without them pre-activations behind a ReLU rise. Behind BatchNorm the mean is taken off again, which
@@ -30,17 +30,20 @@ def ap_step(
         fixed: paths that are left alone.
 
     Returns:
-        The masks after it, and the number of weights that were missing for `count`.
+        The masks after it, the number of weights that were missing for `count`, and the threshold: how far the one that
+        moved most of those removed had moved; NaN where none was.
     """
     free = [path for path in sorted(alive) if path not in fixed]
     flat = lambda arrays: np.concatenate([np.asarray(arrays[path], np.float32).ravel() for path in free])
     values, masks = flat(weights), {path: np.asarray(mask) for path, mask in alive.items()}
     negative = np.concatenate([masks[path].ravel() for path in free]) & (values < 0)
-    removed = top(-np.abs(values - flat(began_with)), count, negative)
+    moved = np.abs(values - flat(began_with))
+    removed = top(-moved, count, negative)
     cuts = np.cumsum([masks[path].size for path in free])[:-1]
     for path, part in zip(free, np.split(removed, cuts), strict=True):
         masks[path] = masks[path] & ~part.reshape(masks[path].shape)
-    return masks, count - int(removed.sum())
+    threshold = float(moved[removed].max()) if removed.any() else float("nan")
+    return masks, count - int(removed.sum()), threshold
 
 
 def activating(
@@ -52,11 +55,15 @@ def activating(
     *,
     within: Mapping[str, np.ndarray],
     **rules: Any,
-) -> tuple[masks.Masks, tuple[str, ...]]:
+) -> tuple[masks.Masks, tuple[str, ...], dict[str, np.ndarray]]:
     """Masks at `sparsity`: `share` of the surviving weights go by `ap_step`, the rest by score.
 
     Any method that scores weights can be combined with it; `rules` are those of `masks.keep`. Where too
     few weights are negative, scores choose the difference, and a note says so.
+
+    Returns:
+        The masks, notes, and the record of this round: `ap/removed` int64[1, layers], by `ap_step` of every layer in
+        the order of their paths, and `ap/threshold` float64[1].
     """
     total = sum(mask.size for mask in within.values())
     alive = sum(int(np.sum(mask)) for mask in within.values())
@@ -68,10 +75,16 @@ def activating(
     free = sum(int(np.sum(within[p])) - int(np.sum(plain[p])) for p in within if p not in fixed)
     count = min(round(share * alive), free)
     if count <= 0:
-        return plain, ()
+        return plain, (), _record(plain, plain, float("nan"))
     first = masks.keep(scores, 1 - (target + count) / total, within=within, **rules)
-    chosen, missing = ap_step(first, by_path(trainable), by_path(began_with), count, fixed)
+    chosen, missing, threshold = ap_step(first, by_path(trainable), by_path(began_with), count, fixed)
+    record = _record(first, chosen, threshold)
     if not missing:
-        return chosen, ()
+        return chosen, (), record
     note = f"{missing} of {count} weights were chosen by score: too few negative ones"
-    return masks.keep(scores, sparsity, within=chosen, **{**rules, "scope": "global"}), (note,)
+    return masks.keep(scores, sparsity, within=chosen, **{**rules, "scope": "global"}), (note,), record
+
+
+def _record(before: Mapping[str, Any], after: Mapping[str, Any], threshold: float) -> dict[str, np.ndarray]:
+    removed = [int(np.sum(before[path])) - int(np.sum(after[path])) for path in sorted(before)]
+    return {"ap/removed": np.array([removed], np.int64), "ap/threshold": np.array([threshold])}

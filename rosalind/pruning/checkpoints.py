@@ -66,6 +66,7 @@ def packed(pruned: Pruned) -> dict[str, np.ndarray]:
     """A network as one flat dict of arrays by path, as an npz can hold them; read by `unpacked`."""
     fields = {**pruned._asdict(), **pruned.weights._asdict(), "notes": np.array(pruned.notes, dtype=np.str_)}
     fields["step_bytes"] = -1 if pruned.step_bytes is None else pruned.step_bytes
+    fields["selection"] = dict(pruned.selection)
     fields["before"] = {name: np.float64(value) for name, value in pruned.before.items()}
     del fields["weights"]
     return {path: _storable(np.asarray(leaf)) for path, leaf in training.by_path(fields).items()}
@@ -93,4 +94,5 @@ def unpacked(arrays: Mapping[str, np.ndarray], like: Weights) -> Pruned:
         {name: float(value) for name, value in part("before").items()},
         None if memory < 0 else memory,
         tuple(arrays["notes"].tolist()),
+        part("selection"),
     )

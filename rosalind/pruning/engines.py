@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rosalind import training
 from rosalind.pruning import dynamic, learned_base, masks
@@ -82,7 +83,7 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
     def make() -> Pruned:
         scoring = CountedBatches(run.scoring)
         select = SELECTIONS[run.recipe.granularity]
-        chosen, trainable, notes = select(run, before, sparsity, scoring, began_with)
+        chosen, trainable, notes, record = select(run, before, sparsity, scoring, began_with)
         survivors = Weights(training.project(trainable, chosen), before.weights.state)
         if run.options.get("repair"):
             survivors, more = repaired(run, survivors, chosen, scoring)
@@ -98,9 +99,15 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
             scoring=before.scoring + scoring.count,
             before=evaluation,
             notes=notes,
+            selection=_after(before.selection, record),
         )
 
     return cached(run, _made_by(run, reached), make)
+
+
+def _after(earlier: Mapping[str, np.ndarray], record: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The records of a level behind those of the earlier ones."""
+    return {name: np.concatenate([earlier[name], x]) if name in earlier else x for name, x in record.items()}
 
 
 def _made_by(run: MethodRun, reached: Sequence[float]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rosalind import training
 from rosalind.pruning import channel_scores, masks, n_m, structured
@@ -14,8 +16,16 @@ from rosalind.pruning.activating import activating
 from rosalind.pruning.types import CountedBatches, Masks, MethodRun, Pruned, Scoring, Weights
 from rosalind.training import Tree
 
-Selection = tuple[Masks, Tree, tuple[str, ...]]
-"""Masks, the parameters to go on with, and notes."""
+
+class Selection(NamedTuple):
+    """What is kept of a network."""
+
+    masks: Masks
+    trainable: Tree
+    """The parameters to go on with."""
+    notes: tuple[str, ...] = ()
+    record: Mapping[str, np.ndarray] = MappingProxyType({})
+    """See `Pruned.selection`; of this level alone."""
 
 
 def _scores(run: MethodRun, weights: Weights, current: Masks, scoring: CountedBatches, key: jax.Array) -> Any:
@@ -35,9 +45,9 @@ def select_weights(
     weights, current = before.weights, before.masks
     if run.like is not None:
         other = before._replace(weights=run.like.start)
-        chosen, _, notes = select_weights(run.like, other, sparsity, scoring, began_with)
-        return masks.shuffled(chosen, run.key), weights.trainable, notes
-    rounds, notes = run.options.get("rounds", 1), ()
+        like = select_weights(run.like, other, sparsity, scoring, began_with)
+        return Selection(masks.shuffled(like.masks, run.key), weights.trainable, like.notes)
+    rounds, notes, record = run.options.get("rounds", 1), (), {}
     for done in range(1, rounds + 1):
         scores = _scores(run, weights, current, scoring, run.key)
         scores, corrected = scores if isinstance(scores, tuple) else (scores, None)
@@ -51,22 +61,29 @@ def select_weights(
         }
         share = run.options.get("activate", 0.0)
         if share:
-            current, notes = activating(scores, weights.trainable, began_with, level, share, within=current, **rules)
+            began = weights.trainable, began_with
+            current, notes, record = activating(scores, *began, level, share, within=current, **rules)
         else:
             current = masks.keep(scores, level, within=current, **rules)
         if corrected is not None:
             weights = weights._replace(trainable=corrected(current))
-    return dict(current), weights.trainable, notes
+    return Selection(dict(current), weights.trainable, notes, record)
 
 
 def select_channels(
     run: MethodRun, before: Pruned, sparsity: float, scoring: CountedBatches, began_with: Tree
 ) -> Selection:
-    """Whole channels; with `candidates`, the one of so many random draws with the least loss."""
+    """Whole channels; with `candidates`, the one of so many random draws with the least loss.
+
+    Of more than one candidate m the record holds `rs/score` float32[m], their losses before training, `rs/chosen`
+    int32, and by the kernel that makes a group's channels `rs/node_mask/<path>`, which of them each candidate keeps:
+    bits as of `np.packbits`, uint8[m, bytes].
+    """
     weights, notes = before.weights, ()
     if run.options.get("l1_epochs"):
         weights = _slimmed(run, weights, before.masks)
     best: tuple[float, Masks] | None = None
+    losses, kept = [], {}
     count = run.options.get("candidates", 1)
     for draw in range(count):
         scores = _scores(run, weights, before.masks, scoring, jax.random.fold_in(run.key, draw))
@@ -83,12 +100,17 @@ def select_channels(
         if count > 1:
             candidate = Weights(training.project(weights.trainable, chosen), weights.state)
             loss = _loss_of(run, candidate, scoring)
+            losses.append(loss)
+            for group, alive in zip(run.groups, structured.alive_channels(chosen, run.groups), strict=True):
+                kept.setdefault(f"rs/node_mask/{group.members[0][0]}", []).append(np.packbits(alive))
         if best is None or loss < best[0]:
             best = loss, chosen
     assert best is not None
-    if count > 1:
-        notes = (*notes, f"loss before training {best[0]:.4f}, the least of {count} draws")
-    return best[1], weights.trainable, notes
+    if count == 1:
+        return Selection(best[1], weights.trainable, notes)
+    notes = (*notes, f"loss before training {best[0]:.4f}, the least of {count} draws")
+    record = {"rs/score": np.array(losses, np.float32), "rs/chosen": np.array(np.argmin(losses), np.int32)}
+    return Selection(best[1], weights.trainable, notes, record | {name: np.stack(x) for name, x in kept.items()})
 
 
 @functools.cache
@@ -118,7 +140,7 @@ def select_blocks(
     """N of every M inputs."""
     trainable = before.weights.trainable
     chosen, notes = n_m.select(masks.prunable(trainable), sparsity, run.options.get("group", 4), run.protected)
-    return chosen, trainable, notes
+    return Selection(chosen, trainable, notes)
 
 
 SELECTIONS = {"weight": select_weights, "channel": select_channels, "block": select_blocks}

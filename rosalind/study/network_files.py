@@ -117,7 +117,8 @@ def save_network(
     task: Task,
     weights: pruning.Weights,
     masks: dict[str, np.ndarray],
-    records: dict[str, np.ndarray],
+    records: Mapping[str, np.ndarray],
+    selection: Mapping[str, np.ndarray],
     provenance: dict[str, Any],
 ) -> None:
     """Write a network's arrays, its training records, and last its JSON: with that the network is finished."""
@@ -127,13 +128,13 @@ def save_network(
     arrays = {f"variables/{path}": np.asarray(x) for path, x in models.flatten(variables).items()}
     arrays |= {f"masks/{path}": np.asarray(mask) for path, mask in masks.items()}
     arrays |= reference_arrays(*models.head(model, variables), reference)
+    trained = dict(selection)
     if records:
         correct = np.packbits(np.nan_to_num(records["correct"]) > 0, axis=1)
         margin = np.clip(records["margin"], -65504, 65504).astype(np.float16)
-        results.save_arrays(
-            folder / "training" / f"{name}.npz",
-            {"correct": correct, "margin": margin, "id": dataset.train.ids},
-        )
+        trained |= {"correct": correct, "margin": margin, "id": dataset.train.ids}
+    if trained:
+        results.save_arrays(folder / "training" / f"{name}.npz", trained)
     path = results.network_file(folder, name)
     results.save_arrays(path, arrays)
     # The file of whoever was first counts, so its hash is recorded and not that of this process.

@@ -205,7 +205,7 @@ def train_dense(
         "sparsity_requested": 0.0,
         "budget": budget(steps, batches.steps, step_bytes=fitted.step_bytes, regime=train.regime),
     }
-    save_network(study, dataset, folder, name, task, weights, masks, fitted.records, provenance)
+    save_network(study, dataset, folder, name, task, weights, masks, fitted.records, {}, provenance)
 
 
 def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> None:
@@ -270,7 +270,8 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         }
         for note in pruned.notes:
             print(f"{name}: {note}.", file=sys.stderr)
-        save_network(study, dataset, folder, name, task, pruned.weights, pruned.masks, pruned.records, provenance)
+        made = pruned.weights, pruned.masks, pruned.records, pruned.selection
+        save_network(study, dataset, folder, name, task, *made, provenance)
 
 
 def train(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> bool:
