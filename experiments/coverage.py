@@ -21,8 +21,8 @@ Command:
 
     python experiments/coverage.py
 
-Expected time: two and a half minutes of one x86 core. `coverage.csv` beside this file has every cell. Results, percent, for
-accuracies from 0.5 to 0.999:
+Expected time: two and a half minutes of one x86 core. `coverage.csv` beside this file has every cell. Results, percent,
+for accuracies from 0.5 to 0.999:
 
 - accuracy: 93.6 to 96.7 wherever an interval of the number of right samples can have 93 to 97; elsewhere (100 samples
   from .99 on, 600 at .999) the next larger that one can have, 97.7 to 99.5. A percentile bootstrap has 9.5 to 96.6 with
@@ -63,8 +63,8 @@ accuracies from 0.5 to 0.999:
   can, over one condition or 15: 94.1 or more in all 2,025 cells; 795 have 93 to 97. Above are those where the mean is
   over 15 conditions and images change alone in each (a step of one image that changes under all is too large then; of
   10,000 images 64 of 135), or where a part changes hardly an image: planted shares are 0 to 50 % of a gain of three in
-  ten errors, less than half an image of 100 from .98 on. With 10,000 images 93 to 97 in 349 of the 405 cells where seeds
-  differ or hybrids do by chance.
+  ten errors, less than half an image of 100 from .98 on. With 10,000 images 93 to 97 in 349 of the 405 cells where
+  seeds differ or hybrids do by chance.
 """
 
 import functools

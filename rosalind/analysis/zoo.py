@@ -319,10 +319,15 @@ def check(results: Results, network: str, zoo: Zoo) -> None:
             for key in theirs
             if theirs[key] != ours.get(key) and theirs[key] is not None
         ]
+        unset = [
+            f"--data.{key.replace('_', '-')}" for key in theirs if theirs[key] is None and ours.get(key) is not None
+        ]
+        without = f" without {' '.join(unset)}" if unset else ""
+        command = f"`{' '.join(['rosalind run --out FOLDER', *flags])}`"
         raise ValueError(
             f"{zoo.folder} is a zoo of {zoo.about['dataset']} (hash {zoo.about['dataset_hash']}), {results.folder} a "
             f"study of {results.study['dataset']} ({results.study['dataset_hash']}): they must be of the same images. "
-            f"Make a study of the zoo's{', with ' + ' '.join(flags) if flags else ''}: rosalind run --out FOLDER."
+            f"Make a study of the zoo's, {command}{without}."
         )
     if results.networks[network].only_predictions:
         raise ValueError(

@@ -94,6 +94,8 @@ def _mean(study_results: Results) -> Mean:
 def _check_cells(study_results: Results, names: list[str], mean: Mean) -> None:
     """Raise ValueError for networks of which there are predictions alone, or cells that are not measured."""
     for name in dict.fromkeys(names):
+        if study_results.networks[name].family == "deck":
+            raise ValueError(f"{name!r} is a deck, of which there are predictions alone: explain one of its members.")
         if study_results.networks[name].only_predictions:
             raise ValueError(
                 f"{name!r} has predictions alone, and an explanation needs geometry: add it with "

@@ -39,7 +39,9 @@ def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
     a, b = name_of(results, a), name_of(results, b)
     first, second = members(results, a), members(results, b)
     if set(first) == set(second):
-        raise ValueError(f"A and B must differ, got {a!r} and {b!r}, which are the same networks.")
+        raise ValueError(
+            f"A and B must differ, got {a!r} and {b!r}, which are the same networks; `rosalind compare` lists others."
+        )
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
     seed = {name: info.seed for name, info in results.networks.items()}
