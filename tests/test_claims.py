@@ -204,7 +204,7 @@ class TestStudies:
         study_results = results.load(small_folder)
         verdicts = {verdict.name: verdict for verdict in claims.evaluate(study_results)}
         assert {verdict.verdict for verdict in verdicts.values()} == {"cannot tell"}
-        assert "Baseline" in " ".join(verdicts["large_angles"].lacking)
+        assert "rosalind run ... --baselines dense_untrained:epochs=0" in " ".join(verdicts["large_angles"].lacking)
         assert "gaussian_blur" in " ".join(verdicts["blur_pair"].lacking)
         assert verdicts["margins_survive"].part.n == 2
         assert verdicts["margins_survive"].p == 0.5

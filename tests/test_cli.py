@@ -209,6 +209,7 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
         ("run --out out --sparsities 80", "To remove 80 % pass 0.8"),
         ("run --out out --model.name resnet2", "unknown model 'resnet2'"),
         ("run --out out --methods random,snip", "separated by spaces, got 'random,snip'; write --methods random snip"),
+        ("run --out out --baselines wide:widths=64", "'widths'; did you mean 'width'"),
         ("run --out out --regimes mixup,augmix", "'mixup,augmix'; write --regimes mixup augmix"),
         ("diagnose nowhere storage,lrp", "separated by spaces, got 'storage,lrp'; write storage lrp"),
         ("run --out out --methods lrr:rat=0.3", "unknown option of lrr 'rat'; did you mean 'rate'"),

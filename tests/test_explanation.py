@@ -12,7 +12,7 @@ from pages import Page, says, told
 
 from rosalind import cli, results, study
 from rosalind.analysis import explanation, robustness
-from rosalind.analysis.explanation import coalitions, held
+from rosalind.analysis.explanation import coalitions, held, words
 from rosalind.analysis.robustness.power import seed_interval
 from rosalind.analysis.store import Store
 from rosalind.figures import explanation as figures
@@ -65,6 +65,11 @@ class TestExplain:
         # What B costs is told with the same interval.
         total, costs = ({line[0]: line for line in lines(explained)[1]} for lines in LINES)
         assert costs["corruption accuracy"][3:] == total["gain"][1:3]
+        # The accuracy of one class moves in steps of its own samples.
+        fewest = int(np.bincount(results.load(folder).labels).min())
+        worst = explained.costs[:, 1, 4] - explained.costs[:, 0, 4]
+        ends = worst.mean() + np.array([-1, 1]) * seed_interval(worst, step=1 / fewest)[1]
+        assert costs["accuracy of the worst class, corrupted"][4] == words.ends(*ends)
         assert explained.columns == ("overall", "noise", "digital")
         assert explained.parts == ("mask", "body", "direction", "scale")
         # Nobody trained the ticket's weights under the dense mask.

@@ -1,6 +1,7 @@
 """Tables of samples and files of weights for other tools."""
 
 import csv
+import dataclasses
 import gzip
 import json
 import shutil
@@ -58,6 +59,17 @@ def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
     angle = np.array(table["angle"].to_pylist())[rows & under]
     cell = study_results.geometry(dense, "gaussian_noise-1", ("angle",))
     np.testing.assert_allclose(angle, np.degrees(cell["angle"]), rtol=1e-6)
+
+
+def test_measures_of_ones_own_leave_the_columns_as_they_are(study_results):
+    own = {key: {"title": key, "unit": "nats", "needs_label": True} for key in ("loss", "seed", "Correct", "extra")}
+    (_, plain), (_, table) = (
+        next(exports.samples.tables(each))
+        for each in (study_results, dataclasses.replace(study_results, study={**study_results.study, "measures": own}))
+    )
+    assert list(table) == [*plain, "measure_loss", "measure_seed", "measure_Correct", "extra"]
+    for name, column in plain.items():
+        np.testing.assert_array_equal(table[name], column)
 
 
 def test_unknown_classes_and_predictions_alone_are_gaps(small_folder, tmp_path):

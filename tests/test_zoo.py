@@ -119,7 +119,7 @@ class TestRefusals:
             zoo.check(study_results, "mlp-dense-seed", packed)
         data = {**packed.about["data"], "test_limit": 7}
         other = dataclasses.replace(packed, about={**packed.about, "dataset_hash": "0", "data": data})
-        with pytest.raises(ValueError, match=r"same images.* --data\.test-limit 7: rosalind run"):
+        with pytest.raises(ValueError, match=r"same images.*rosalind run.* --data\.test-limit 7"):
             zoo.check(study_results, "mlp-dense-seed0", other)
         more = [*packed.about["conditions"], {**packed.about["conditions"][1], "id": "fog-9"}]
         with pytest.raises(ValueError, match="fog-9"):

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from rosalind.analysis import additions
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.robustness.metrics import GAPS, Effective, effective_fit
 from rosalind.config import unknown
@@ -292,26 +293,54 @@ def distance(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], 
     return float(np.mean(parts))
 
 
+def _flags(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The flags of `rosalind run` for the conditions of a zoo, the clean one first."""
+    corruptions, severities = (
+        list(
+            dict.fromkeys(
+                f"{condition[key]:g}" if key == "severity" else condition[key] for condition in conditions[1:]
+            )
+        )
+        for key in ("name", "severity")
+    )
+    draws = 1 + max((condition["draw"] for condition in conditions), default=0)
+    flags = [f"--corruptions {' '.join(corruptions)}", f"--severities {' '.join(severities)}"]
+    return flags + ([f"--draws {draws}"] if draws > 1 else [])
+
+
 def check(results: Results, network: str, zoo: Zoo) -> None:
     """Raise ValueError for a network that cannot be placed: what it lacks, and the command that would help."""
     if network not in results.networks:
         raise ValueError(unknown("network", network, results.networks))
     if results.study["dataset_hash"] != zoo.about["dataset_hash"]:
         ours, theirs = results.study["data"], zoo.about["data"]
-        flags = [f"--data.{key.replace('_', '-')} {theirs[key]}" for key in theirs if theirs[key] != ours.get(key)]
+        flags = [
+            f"--data.{key.replace('_', '-')} {theirs[key]}"
+            for key in theirs
+            if theirs[key] != ours.get(key) and theirs[key] is not None
+        ]
+        unset = [
+            f"--data.{key.replace('_', '-')}" for key in theirs if theirs[key] is None and ours.get(key) is not None
+        ]
+        without = f" without {' '.join(unset)}" if unset else ""
+        command = f"`{' '.join(['rosalind run --out FOLDER', *flags])}`"
         raise ValueError(
             f"{zoo.folder} is a zoo of {zoo.about['dataset']} (hash {zoo.about['dataset_hash']}), {results.folder} a "
             f"study of {results.study['dataset']} ({results.study['dataset_hash']}): they must be of the same images. "
-            f"Make a study of the zoo's{', with ' + ' '.join(flags) if flags else ''}: rosalind run --out FOLDER."
+            f"Make a study of the zoo's, {command}{without}."
         )
     if results.networks[network].only_predictions:
-        raise ValueError(f"{network!r} has predictions alone, and a place needs geometry: add `features` and `head`.")
+        raise ValueError(
+            f"{network!r} has predictions alone, and a place needs geometry: add `features` and `head` "
+            "(rosalind.study.add_network)."
+        )
     missing = [name for name in zoo.conditions if not results.has(network, name)]
     if missing:
+        more = additions.command(*_flags(zoo.about["conditions"]))
         listed = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
         raise ValueError(
             f"{network!r} must be measured under all {len(zoo.conditions)} conditions of {zoo.folder}; it lacks "
-            f"{listed}. Add them to the study's conditions and run it again."
+            f"{listed}. Measure them too: {more}."
         )
     for condition in zoo.about["conditions"]:
         info = results.conditions[condition["id"]]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from rosalind.config import Method, Regime, Study, resolve
+from rosalind.config import Baseline, Method, Regime, Study, resolve, unknown
 
 Folder = Annotated[Path, tyro.conf.Positional]
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
@@ -45,6 +45,19 @@ def regime_of(text: str) -> Regime:
     name, options = name_and_options(text, "regimes")
     label = options.pop("label", None)
     return Regime(name, options, None if label is None else str(label))
+
+
+def baseline_of(text: str) -> Baseline:
+    """The dense network that a word of the command line stands for; as `method_of`, whose errors it raises.
+
+    >>> baseline_of("dense_short-4:epochs=4")
+    Baseline(label='dense_short-4', width=None, epochs=4, cycles=1, depth=None, frozen_head=False, regime=None)
+    """
+    label, options = name_and_options(text, "baselines")
+    known = ("width", "epochs", "cycles", "depth", "frozen_head")
+    if extra := [option for option in options if option not in known]:
+        raise ValueError(f"baseline {label!r}: {unknown('option', extra[0], known)}")
+    return Baseline(label, **options)
 
 
 def name_and_options(text: str, flag: str = "") -> tuple[str, dict[str, Any]]:

@@ -11,9 +11,9 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Switch, apart, method_of, regime_of, study_of
+from rosalind.cli.arguments import Switch, apart, baseline_of, method_of, regime_of, study_of
 from rosalind.cli.reading import view
-from rosalind.config import BatchNorm, Condition, Data, Model, Study, Train, conditions
+from rosalind.config import BatchNorm, Condition, Control, Data, Model, Study, Train, conditions
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
@@ -46,6 +46,8 @@ def run(
     train: Annotated[Train, tyro.conf.AvoidSubcommands] = _TRAIN,
     methods: tuple[str, ...] = ("random", "magnitude"),
     sparsities: tuple[float, ...] = (0.8, 0.95),
+    baselines: tuple[str, ...] = (),
+    controls: tuple[Control, ...] = Study.controls,
     regimes: tuple[str, ...] = (),
     corruptions: tuple[str, ...] = (),
     benchmark: Literal["common15", "common19", "mnist-c"] = "common15",
@@ -79,6 +81,10 @@ def run(
         methods: Pruning methods, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
             lrr:rate=0.3 or mine:GRADIENT:epochs=3. Values are JSON or words; two of one method need label=NAME.
         sparsities: Removed fractions of the prunable weights.
+        baselines: Dense networks of your own beside the study's, LABEL:OPTION=VALUE as methods are given:
+            dense_untrained:epochs=0 dense_short-4:epochs=4 dense_frozen_head:frozen_head=true dense_wide:width=64.
+        controls: What every method is compared with: random masks, the dense network trained as long, and narrower
+            dense ones.
         regimes: Robust training regimes beside the plain one, as methods are given: gaussian:sigma=0.2 augmix.
         corruptions: By name; all of the benchmark if none is given.
         benchmark: The 15 common corruptions, with the 4 held out, or MNIST-C's at their own severities.
@@ -128,7 +134,11 @@ def run(
     measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*corrupted, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
     robust = tuple(regime_of(text) for text in regimes)
-    asked = Study(data, model, train, pruned, measured, seeds, measures=measures, regimes=robust)
+    asked = Study(
+        *(data, model, train, pruned, measured, seeds, tuple(map(baseline_of, baselines)), controls),
+        measures=measures,
+        regimes=robust,
+    )
     _run(asked, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
 
 

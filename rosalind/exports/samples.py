@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,40 @@ COLUMNS = {
 }
 """Columns of the table; after them come the study's measures by key, angles in degrees, norms and margins in units."""
 
+_PREFIX = "measure_"
+"""Before the key of a measure that a column has already: `loss` is the cross entropy, `measure_loss` one's own."""
+
+
+def column_names(keys: Iterable[str]) -> dict[str, str]:
+    """The column of every measure by its key: the key, or `measure_<key>` where `COLUMNS` or another measure has it.
+
+    DuckDB and other databases do not tell capital letters from small ones, so that `Loss` is `loss` too.
+
+    >>> column_names(["angle", "loss", "Seed", "measure_loss"])
+    {'angle': 'angle', 'loss': 'measure_loss', 'Seed': 'measure_Seed', 'measure_loss': 'measure_measure_loss'}
+    """
+    taken, names = {name.lower() for name in COLUMNS}, {}
+    for key in keys:
+        name = key
+        while name.lower() in taken:
+            name = _PREFIX + name
+        taken.add(name.lower())
+        names[key] = name
+    return names
+
 
 def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """The cells of a study, a table each: `network x condition`, and its columns, one entry per sample.
 
-    Columns are those of `COLUMNS`, then the study's measures: angles in degrees, norms and margins over the network's
-    feature scale, float32; seeds are float64. Texts are objects; None, NaN and a class of -1 are gaps.
+    Columns are those of `COLUMNS`, then the study's measures by `column_names`: angles in degrees, norms and margins
+    over the network's feature scale, float32; seeds are float64. Texts are objects; None, NaN and a class of -1 are
+    gaps.
 
     Raises:
         results.Damaged: a cell cannot be read.
     """
     known = measures.from_json(results.study.get("measures", {}))
+    columns_of = column_names(known)
     names = np.array([*results.class_names, None], dtype=object)
     for network, condition in results.cells(own_samples=True, predictions=True):
         info = results.networks[network]
@@ -80,7 +103,7 @@ def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
                 values = np.degrees(values)
             elif measure.unit == "units":
                 values = values / scale
-            columns[key] = values.astype(np.float32)
+            columns[columns_of[key]] = values.astype(np.float32)
         yield f"{network} x {condition}", columns
 
 

@@ -17,8 +17,8 @@ LAYOUTS: tuple[Layout, ...] = ("torch", "flax")
 ENDINGS = (".safetensors", ".pt")
 """Endings of the files that `write_weights` makes."""
 
-KNOWN = ("mlp", "cnn", "resnet20", "resnet18", "vgg16_bn")
-"""Models whose arrays alone tell what PyTorch's layers need: convolutions, dense layers and BatchNorm."""
+KNOWN = ("mlp", "cnn", "resnet20", "resnet18", "vgg16_bn", "vit")
+"""Models whose arrays alone tell what PyTorch's layers need: convolutions, dense layers, attention and norms."""
 
 _NORMS = {"scale": "weight", "mean": "running_mean", "var": "running_var"}
 
@@ -31,8 +31,9 @@ def state_dict(
     In PyTorch's layout `backbone/conv0/kernel` [h, w, in, out] is `backbone.conv0.weight` [out, in, h, w], a dense
     kernel [in, out] is [out, in], and a norm has `weight`, `bias`, `running_mean`, `running_var` and
     `num_batches_tracked`. Dense layers that read flattened positions get their inputs in the order of `nn.Flatten` on
-    [n, c, h, w]. Networks expect pixels in [0, 1] minus `config.mean` over `config.std`, and BatchNorm's default
-    epsilon of 1e-5.
+    [n, c, h, w]. Attention has `query`, `key`, `value` and `out`, an `nn.Linear` each over its heads together; a `vit`
+    has `nn.GELU("tanh")` and norms of epsilon 1e-6. Networks expect pixels in [0, 1] minus `config.mean` over
+    `config.std`, and BatchNorm's default epsilon of 1e-5.
 
     Args:
         results: of a study with the network's file.
@@ -68,13 +69,14 @@ def state_dict(
         flattened = {"backbone/dense0/kernel": info.config["image_shape"][-1]}
     elif info.model == "cnn":
         flattened = {"head/kernel": params["backbone/conv2/kernel"].shape[-1]}
-    turn = lambda path, kernel: _turned(kernel, flattened.get(path))
+    turn = lambda path, kernel: _turned(_without_heads(path, kernel), flattened.get(path))
     named = {}
     for path, array in {**params, **statistics}.items():
         module, _, leaf = path.rpartition("/")
         module = module.replace("/", ".")
         if leaf != "kernel":
-            named[f"{module}.{_NORMS.get(leaf, leaf)}"] = array
+            # Biases of attention have an axis of heads.
+            named[f"{module}.{_NORMS.get(leaf, leaf)}"] = array.ravel() if leaf == "bias" else array
             if leaf == "var":
                 named[f"{module}.num_batches_tracked"] = np.zeros((), np.int64)
         elif path in masked:
@@ -89,6 +91,13 @@ def _contiguous(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     # safetensors.numpy writes the bytes of a transposed array as they lie, with the shape of the transposed one
     # (findings/safetensors_transposed_array.sh).
     return {name: np.require(array, requirements="C") for name, array in arrays.items()}
+
+
+def _without_heads(path: str, kernel: np.ndarray) -> np.ndarray:
+    """A kernel of attention, [in, heads, d] or [heads, d, out] of its last layer, as that of a dense layer."""
+    if kernel.ndim != 3:
+        return kernel
+    return kernel.reshape(-1, kernel.shape[-1]) if path.endswith("/out/kernel") else kernel.reshape(len(kernel), -1)
 
 
 def _turned(kernel: np.ndarray, channels: int | None) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rosalind import conditions, results
-from rosalind.analysis import explanation, robustness
+from rosalind.analysis import additions, explanation, robustness
 from rosalind.analysis.explanation import Explanation
 from rosalind.analysis.robustness import Mean
 from rosalind.config import Condition, fingerprint
@@ -85,8 +85,8 @@ def _mean(study_results: Results) -> Mean:
     mean = robustness.main_mean(study_results)
     if mean is None:
         raise ValueError(
-            f"{study_results.folder} must have corruptions for a gain to be explained, got none: add conditions to the "
-            "study and run it again."
+            f"{study_results.folder} must have corruptions for a gain to be explained, got none: "
+            f"{additions.command('--corruptions gaussian_noise gaussian_blur fog')}."
         )
     return mean
 
@@ -94,12 +94,16 @@ def _mean(study_results: Results) -> Mean:
 def _check_cells(study_results: Results, names: list[str], mean: Mean) -> None:
     """Raise ValueError for networks of which there are predictions alone, or cells that are not measured."""
     for name in dict.fromkeys(names):
+        if study_results.networks[name].family == "deck":
+            raise ValueError(f"{name!r} is a deck, of which there are predictions alone: explain one of its members.")
         if study_results.networks[name].only_predictions:
             raise ValueError(
-                f"{name!r} has predictions alone, and an explanation needs geometry: add it with `features` and `head`."
+                f"{name!r} has predictions alone, and an explanation needs geometry: add it with "
+                "`features` and `head` (rosalind.study.add_network)."
             )
         if missing := [c for c in mean.conditions if not study_results.has(name, c)]:
-            raise ValueError(f"{name!r} lacks {len(missing)} conditions, {missing[0]} among them: run the study again.")
+            lacks = f"{name!r} lacks {len(missing)} conditions, {missing[0]} among them"
+            raise ValueError(f"{lacks}: {additions.command()} measures them.")
 
 
 def _file(study_results: Results, pair: tuple[str, str]) -> Path:
@@ -212,6 +216,7 @@ def _explanation(
         groups=groups,
         severities=tuple(explanation.severities(study_results, mean.conditions)),
         samples=int((study_results.labels >= 0).sum()),
+        smallest_class=explanation.smallest_class(study_results.labels),
         described=robustness.described(mean, study_results),
         shown_condition="",
         class_names=tuple(study_results.class_names),

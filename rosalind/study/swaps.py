@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis import robustness
+from rosalind.analysis import additions, robustness
 from rosalind.analysis.explanation import PARTS, coalitions
 from rosalind.conditions import Network
 from rosalind.results import NetworkInfo, Results
@@ -188,7 +188,8 @@ def _extended(
             return {}
         if not alike:
             notes.append(
-                f"The budget is joined with the body: the study has no {EXTENDED}; run it with it among `controls`."
+                f"The budget is joined with the body: the study has no {EXTENDED}: "
+                f"{additions.command(f'--controls ... {EXTENDED}')}."
             )
             return {}
         extended[pair] = alike[0]

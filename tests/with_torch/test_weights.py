@@ -13,6 +13,7 @@ from torch.nn.utils import prune
 
 from rosalind import exports, models, results
 from rosalind.config import Model
+from rosalind.pruning import n_m
 from rosalind.results import NetworkInfo, Results
 from rosalind.results.schema import network_file
 
@@ -43,16 +44,17 @@ class Mlp(nn.Module):
         return self.dense1(self.dense0(x.flatten(1)).relu()).relu()
 
 
-class ResNet20(nn.Module):
-    """rosalind's `resnet20`."""
+class ResNet(nn.Module):
+    """rosalind's `resnet20` and `resnet18`."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, blocks: tuple[int, ...]):
         super().__init__()
         self.stem, self.stem_norm = nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
         inside = width
-        for stage in range(3):
+        self.names = [f"stage{stage}_{block}" for stage, count in enumerate(blocks) for block in range(count)]
+        for stage, count in enumerate(blocks):
             outside = width * 2**stage
-            for block in range(3):
+            for block in range(count):
                 stride, name = 2 if stage and not block else 1, f"stage{stage}_{block}"
                 self.add_module(f"{name}_conv1", nn.Conv2d(inside, outside, 3, stride, 1, bias=False))
                 self.add_module(f"{name}_conv2", nn.Conv2d(outside, outside, 3, 1, 1, bias=False))
@@ -66,13 +68,73 @@ class ResNet20(nn.Module):
     def forward(self, x):
         of = self.get_submodule
         x = self.stem_norm(self.stem(x)).relu()
-        for name in [f"stage{stage}_{block}" for stage in range(3) for block in range(3)]:
+        for name in self.names:
             y = of(f"{name}_norm1")(of(f"{name}_conv1")(x)).relu()
             y = of(f"{name}_norm2")(of(f"{name}_conv2")(y))
             if x.shape != y.shape:
                 x = of(f"{name}_norm0")(of(f"{name}_conv0")(x))
             x = (x + y).relu()
         return x.mean((2, 3))
+
+
+class Vgg16(nn.Module):
+    """rosalind's `vgg16_bn`."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        inside = 3
+        for k, scale in enumerate((1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)):
+            self.add_module(f"conv{k}", nn.Conv2d(inside, scale * width, 3, 1, 1, bias=False))
+            self.add_module(f"norm{k}", nn.BatchNorm2d(scale * width))
+            inside = scale * width
+
+    def forward(self, x):
+        for k in range(13):
+            x = self.get_submodule(f"norm{k}")(self.get_submodule(f"conv{k}")(x)).relu()
+            if k in (1, 3, 6, 9, 12) and x.shape[-1] >= 2:
+                x = nn.functional.max_pool2d(x, 2)
+        return x.mean((2, 3))
+
+
+class Attention(nn.Module):
+    """Self-attention of a number of heads."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, x):
+        q, k, v = (of(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for of in (self.query, self.key, self.value))
+        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.out(y.transpose(1, 2).flatten(2))
+
+
+class Vit(nn.Module):
+    """rosalind's `vit` for 16 pixels."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.patches = nn.Conv2d(3, width, 2, 2)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(1, 65, width))
+        for k in range(4):
+            self.add_module(f"block{k}_norm0", nn.LayerNorm(width, 1e-6))
+            self.add_module(f"block{k}_norm1", nn.LayerNorm(width, 1e-6))
+            self.add_module(f"block{k}_attention", Attention(width, width // 32))
+            self.add_module(f"block{k}_up", nn.Linear(width, 4 * width))
+            self.add_module(f"block{k}_down", nn.Linear(4 * width, width))
+        self.norm = nn.LayerNorm(width, 1e-6)
+
+    def forward(self, x):
+        of = self.get_submodule
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.positions
+        for k in range(4):
+            x = x + of(f"block{k}_attention")(of(f"block{k}_norm0")(x))
+            y = nn.functional.gelu(of(f"block{k}_up")(of(f"block{k}_norm1")(x)), approximate="tanh")
+            x = x + of(f"block{k}_down")(y)
+        return self.norm(x)[:, 0]
 
 
 class Classifier(nn.Module):
@@ -88,18 +150,45 @@ class Classifier(nn.Module):
 
 
 WIDTH = 8
-NETWORKS = {"cnn": (Cnn, 16 * WIDTH), "mlp": (Mlp, WIDTH), "resnet20": (ResNet20, 4 * WIDTH)}
+NETWORKS = {
+    "cnn": (Cnn, WIDTH, 16 * WIDTH),
+    "mlp": (Mlp, WIDTH, WIDTH),
+    "resnet20": (lambda width: ResNet(width, (3, 3, 3)), WIDTH, 4 * WIDTH),
+    "resnet18": (lambda width: ResNet(width, (2, 2, 2, 2)), WIDTH, 8 * WIDTH),
+    "vgg16_bn": (Vgg16, WIDTH, 8 * WIDTH),
+    "vit": (Vit, 64, 64),
+}
+"""Its network in PyTorch, width and number of features."""
 
 
-def stored(name: str, folder) -> tuple[Results, np.ndarray, np.ndarray]:
+def unstructured(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return generator.random(kernel.shape) < 0.5
+
+
+def two_of_four(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """As `n_m`, where the input axis can be cut into fours."""
+    fitting = kernel.ndim in (2, 4) and n_m.fits(kernel.shape, 4)
+    return np.asarray(n_m.largest(kernel, 2, 4)) if fitting else np.ones(kernel.shape, bool)
+
+
+def channels(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Whole outputs, as structured methods remove them."""
+    kept = np.arange(kernel.shape[-1]) % 2 == 0 if kernel.shape[-1] != 10 else np.ones(10, bool)
+    return np.broadcast_to(kept, kernel.shape).copy()
+
+
+MASKS = {"unstructured": unstructured, "n_m": two_of_four, "channels": channels}
+
+
+def stored(name: str, folder, mask_of=unstructured) -> tuple[Results, np.ndarray, np.ndarray]:
     """A study with one pruned network of random weights and statistics, images, and its logits."""
     generator = np.random.default_rng(0)
-    model = Model(name, WIDTH, (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+    model = Model(name, NETWORKS[name][1], (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
     flat = {path: np.asarray(x) for path, x in models.flatten(models.init(model, jax.random.key(0))).items()}
     masks = {}
     for path, array in flat.items():
         if path.endswith("/kernel"):
-            masks[path.removeprefix("params/")] = mask = generator.random(array.shape) < 0.5
+            masks[path.removeprefix("params/")] = mask = mask_of(array, generator)
             flat[path] = array * mask
         else:
             flat[path] = generator.uniform(0.5, 1.5, array.shape).astype(np.float32)
@@ -116,9 +205,9 @@ def stored(name: str, folder) -> tuple[Results, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("ending", ["safetensors", "pt"])
-def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, tmp_path):
-    study_results, images, logits = stored(name, tmp_path)
+@pytest.mark.parametrize(("ending", "mask_of"), [("safetensors", "unstructured"), ("pt", "n_m"), ("pt", "channels")])
+def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, mask_of, tmp_path):
+    study_results, images, logits = stored(name, tmp_path, MASKS[mask_of])
     path = tmp_path / f"weights.{ending}"
     exports.write_weights(study_results, name, path)
     state = load_file(path) if ending == "safetensors" else torch.load(path)
@@ -128,8 +217,8 @@ def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, tmp_pat
         mean, std = json.loads(described["mean"]), json.loads(described["std"])
     else:
         mean, std = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
-    backbone, inputs = NETWORKS[name]
-    network = Classifier(backbone(WIDTH), inputs, mean, std).eval()
+    backbone, width, inputs = NETWORKS[name]
+    network = Classifier(backbone(width), inputs, mean, std).eval()
     network.load_state_dict(state, strict=True)
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():

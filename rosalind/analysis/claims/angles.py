@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
-from rosalind.analysis import robustness
+from rosalind.analysis import additions, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.robustness.means import clean_of
@@ -70,7 +70,7 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     """Evidence on angles of binarised tickets against dense networks of equal clean accuracy, paired by seed."""
     clean, seeds = clean_of(results, "train"), arms.seeds_of(results)
     if clean is None or not seeds:
-        return Evidence({}, lacking=("The study has no dense network with a seed on clean images.",))
+        return Evidence({}, lacking=(arms.NEEDED,))
     unharmed = arms.accuracy_under(results, clean)
     accuracy = lambda group: 100 * float(np.mean([unharmed[name] for name in group.networks]))
     kind = lambda group: results.networks[group.networks[0]]
@@ -78,7 +78,8 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     tickets = [g for g in pruned if kind(g).method == "biprop" and not kind(g).options.get("learn_head")]
     dense = arms.dense_groups(results)
     if not tickets:
-        return Evidence({}, lacking=('The study has no binarised ticket: add Method("biprop", (0.8,)).',))
+        made = additions.command("--methods ... biprop", "--sparsities ... 0.8")
+        return Evidence({}, lacking=(f"The study has no binarised ticket: {made}.",))
     # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
     pairs = [(ticket, other) for other in dense for ticket in tickets]
     gaps = [abs(accuracy(ticket) - accuracy(other)) for ticket, other in pairs]
@@ -89,27 +90,28 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         lacking.append(
             f"No ticket is within {options['points']:g} points of a dense network's clean accuracy (nearest: "
             f"{ticket.name} {accuracy(ticket):.1f}, {other.name} {accuracy(other):.1f}): add tickets of lower "
-            'sparsity, or Baseline("dense_short-4", epochs=4).'
+            f"sparsity, {additions.command('--sparsities ... 0.5')}, or a shorter training, "
+            f"{additions.command('--baselines dense_short-4:epochs=4')}."
         )
     controls = {f"clean accuracy of {g.name}": accuracy(g) for g in (ticket, other)}
     sparsity = ticket.sparsity
     beside = {
         "a ticket with a trained head": (
             [g for g in pruned if kind(g).method == "biprop" and kind(g).options.get("learn_head")],
-            f'Method("biprop", ({sparsity:g},), {{"learn_head": True}}, label="biprop_learned_head")',
+            ("--methods ... biprop:learn_head=true,label=biprop_learned_head", f"--sparsities ... {sparsity:g}"),
         ),
         "a dense network with a frozen binarised head": (
             [g for g in robustness.groups(results) if arms.has_frozen_head(results, g)],
-            'Baseline("dense_frozen_head", frozen_head=True)',
+            ("--baselines dense_frozen_head:frozen_head=true",),
         ),
         f"magnitude pruning at sparsity {sparsity:g}": (
             [g for g in pruned if kind(g).method == "magnitude" and g.sparsity == sparsity],
-            f'Method("magnitude", ({sparsity:g},))',
+            ("--methods ... magnitude", f"--sparsities ... {sparsity:g}"),
         ),
     }
-    for words, (candidates, addition) in beside.items():
+    for words, (candidates, flags) in beside.items():
         if not candidates:
-            lacking.append(f"The study lacks {words}: add {addition}.")
+            lacking.append(f"The study lacks {words}: {additions.command(*flags)}.")
             continue
         for name, values in _over_seeds(results, clean, candidates[0], other, seeds).items():
             controls[f"{name}: {candidates[0].name} - {other.name}"] = float(np.nanmean(values))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rosalind.analysis import additions
 from rosalind.analysis.claims.types import Claim, Effect, Evidence, Part, Verdict, Word
 from rosalind.analysis.robustness.metrics import LEVEL
 from rosalind.analysis.robustness.power import detectable_with_pairs, holm, seed_interval, sign_flip_test
@@ -177,19 +178,23 @@ def _testable(parts: tuple[Part, ...]) -> bool:
     return any(min(part.n for part in one) >= fewest() for one in _by_alternative(parts).values())
 
 
+def _command(claim: Claim, count: int) -> str:
+    """The command for so many replicates in brackets; "" where they are no seeds."""
+    return f" ({additions.command(additions.seeds(count))})" if claim.unit == "seeds" else ""
+
+
 def _advice(claim: Claim, word: Word, part: Part | None, needed: int, p: float, tests: int) -> str:
     if word != "cannot tell" or part is None:
         return ""
     if part.n < fewest():
         floor = 2.0 ** (1 - part.n) if part.n else 1.0
-        sentence = (
-            f"With n = {part.n} the signs cannot show a p below {floor:.2g}: take {fewest(tests)} or more {claim.unit}"
-        )
+        more = f"{fewest(tests)} or more {claim.unit}{_command(claim, fewest(tests))}"
+        sentence = f"With n = {part.n} the signs cannot show a p below {floor:.2g}: take {more}"
         # Of two or three replicates the deviation is hardly known.
         few = f"; by their deviation {needed} would show {part.least:g} {claim.scale}" if needed > fewest(tests) else ""
         return f"{sentence}{few}."
     alone = "Tested alone it would hold. " if p < LEVEL else ""
     if needed <= part.n:
         return f"{alone}{part.n} {claim.unit} would show {part.least:g} {claim.scale} four times in five."
-    more = f"{needed} {claim.unit}" if needed < MOST else f"{MOST} {claim.unit} or more"
+    more = f"{needed} {claim.unit}{_command(claim, needed)}" if needed < MOST else f"{MOST} {claim.unit} or more"
     return f"{alone}It would take {more} to show {part.least:g} {claim.scale} four times in five."

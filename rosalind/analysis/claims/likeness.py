@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64
 
+from rosalind.analysis import additions
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.robustness.means import clean_of
@@ -54,7 +55,8 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     }
     known = list(dict.fromkeys(info.name for info in infos.values()))
     lacking = [
-        f"The study lacks {name}: add it to its corruptions ({', '.join(known) or 'none'}), or name another."
+        f"The study lacks {name}: {additions.command(f'--corruptions ... {name}')}, or name another "
+        f"({', '.join(known) or 'it has none'})."
         for name in dict.fromkeys(pair)
         if name not in known
     ]
@@ -63,7 +65,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     if len(known) < FEWEST:
         lacking.append(f"A pair among fewer than {FEWEST} corruptions says nothing; the study has {len(known)}.")
     if clean is None or not seeds:
-        lacking.append("The study needs dense networks with a seed on clean images.")
+        lacking.append(arms.NEEDED)
     if lacking or clean is None:
         return Evidence({}, lacking=tuple(lacking))
     parents = [name for name, info in results.networks.items() if info.is_parent]
@@ -95,7 +97,8 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     if abs(reached[pair[0]] - reached[pair[1]]) > options["points"]:
         lacking.append(
             f"No severities of {pair[0]} and {pair[1]} cost accuracies within {options['points']:g} points of each "
-            f"other ({', '.join(f'{chosen[n]} {v:.1f}' for n, v in reached.items())}): add severities between."
+            f"other ({', '.join(f'{chosen[n]} {v:.1f}' for n, v in reached.items())}): take severities between, "
+            f"{additions.command('--severities 1 2 3 4 5')}."
         )
     notes = []
     if "defocus_blur" in pair and any(infos[chosen[n]].table == "cifar" for n in pair):

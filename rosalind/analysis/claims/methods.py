@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis import redundancy, robustness
+from rosalind.analysis import additions, redundancy, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.robustness.groups import step_of
@@ -53,9 +53,9 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     step = 100 * step_of(results)
     dense = {group.label: group for group in arms.dense_groups(results)}
     lacking, fixed = [], {}
-    for label, addition in (("dense_extended", "dense_extended"), ("dense_narrow", "dense_narrow")):
+    for label in ("dense_extended", "dense_narrow"):
         if not any(name.startswith(label) for name in dense):
-            lacking.append(f'The study lacks {label}: add "{addition}" to its `controls`.')
+            lacking.append(f"The study lacks {label}: {additions.command(f'--controls ... {label}')}.")
     if "dense" in dense:
         fixed["dense"] = dense["dense"]
     extended = [group for name, group in dense.items() if name.startswith("dense_extended")]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from rosalind.analysis import robustness
+from rosalind.analysis import additions, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
 from rosalind.analysis.map_measures import separation
@@ -65,10 +65,12 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     trained = measured({seed: name for seed, name in dense.items() if seed is not None})
     before = measured(arms.by_seed(results, untrained[0])) if untrained else {}
     if not trained:
-        return Evidence({}, lacking=("The study has no dense network with a seed and geometry.",))
+        return Evidence({}, lacking=(arms.NEEDED,))
     lacking = []
     if not before:
-        lacking.append('The study lacks untrained networks: add Baseline("dense_untrained", epochs=0).')
+        lacking.append(
+            f"The study lacks untrained networks: {additions.command('--baselines dense_untrained:epochs=0')}."
+        )
     area = lambda scores, name: {seed: of_seed[name] for seed, of_seed in scores.items()}
     least = options["least"]
     angle = area(trained, "predicted")
@@ -140,9 +142,10 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
     }
     lacking = []
     if clean is None or main is None:
-        lacking.append("The study needs clean images and a corruption.")
+        lacking.append(arms.NEEDED)
     if len(dense) < 2:
-        lacking.append(f"How easy a sample is comes from another seed; the study has {len(dense)}: add seeds.")
+        more = additions.command(additions.seeds(6))
+        lacking.append(f"How easy a sample is comes from another seed; the study has {len(dense)}: {more}.")
     if lacking or clean is None or main is None:
         return Evidence({}, lacking=tuple(lacking))
     labels = results.labels.astype(np.int64)

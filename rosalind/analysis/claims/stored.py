@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rosalind.analysis import additions
 from rosalind.analysis.claims.types import Verdict
 from rosalind.config import fingerprint
 from rosalind.results import Damaged, Results, load_json, save_json
@@ -112,7 +113,8 @@ def text(verdicts: Sequence[Mapping[str, Any]]) -> str:
     for verdict in verdicts:
         lines += [f"{verdict['verdict'].upper()}  {verdict['sentence']}  [{verdict['name']}]"]
         lines += [f"    {line}" for line in sentences(verdict)] + [""]
-    return "\n".join([*lines, EXPLAINED])
+    commands = [additions.WHERE] if any("rosalind run ..." in line for line in lines) else []
+    return "\n".join([*lines, EXPLAINED, *commands])
 
 
 def markdown(verdicts: Sequence[Mapping[str, Any]]) -> list[str]:

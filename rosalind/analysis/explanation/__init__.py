@@ -3,7 +3,16 @@
 In a notebook one line: `explanation.read(results.load(folder), "dense", "biprop 0.8").shares`.
 """
 
-from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED, PATH, PairNumbers, of_pair, severities
+from rosalind.analysis.explanation.cells import (
+    COSTS,
+    FLIPS,
+    MATCHED,
+    PATH,
+    PairNumbers,
+    of_pair,
+    severities,
+    smallest_class,
+)
 from rosalind.analysis.explanation.pairs import members, name_of, pairs_of
 from rosalind.analysis.explanation.record import OVERALL, PARTS, SHOWN, Carried, Explanation, Interval
 from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
@@ -54,6 +63,7 @@ __all__ = [
     "sentence",
     "severities",
     "shapley",
+    "smallest_class",
     "strata",
     "text",
 ]

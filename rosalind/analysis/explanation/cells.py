@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int
 
 from rosalind.analysis.explanation.shares import STRATA, matched, strata
 from rosalind.analysis.robustness import calibration_error
@@ -50,6 +51,16 @@ class PairNumbers:
     path: np.ndarray
     costs: np.ndarray
     flips: np.ndarray
+
+
+def smallest_class(labels: Int[np.ndarray, " n"]) -> int:
+    """Number of samples of the class that has the fewest; 0 without labelled samples (-1 is none).
+
+    >>> smallest_class(np.array([0, 2, -1, 0]))
+    1
+    """
+    counts = np.unique(labels[labels >= 0], return_counts=True)[1]
+    return int(counts.min()) if len(counts) else 0
 
 
 def severities(results: Results, conditions: Sequence[str]) -> list[float]:

@@ -2,6 +2,7 @@
 
 import difflib
 
+from rosalind.analysis import additions
 from rosalind.analysis.robustness import groups
 from rosalind.config import unknown
 from rosalind.results import Results
@@ -38,7 +39,9 @@ def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
     a, b = name_of(results, a), name_of(results, b)
     first, second = members(results, a), members(results, b)
     if set(first) == set(second):
-        raise ValueError(f"A and B must differ, got {a!r} and {b!r}, which are the same networks.")
+        raise ValueError(
+            f"A and B must differ, got {a!r} and {b!r}, which are the same networks; `rosalind compare` lists others."
+        )
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
     seed = {name: info.seed for name, info in results.networks.items()}
@@ -47,5 +50,9 @@ def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
         return shared
     if len(first) > 1 and len(second) > 1:
         listed = " and ".join(", ".join(str(seed[x]) for x in side) for side in (first, second))
-        raise ValueError(f"{a!r} and {b!r} must share a seed, as pairs are of one; they have {listed}.")
+        wanted = sorted({number for x in (*first, *second) if (number := seed[x]) is not None})
+        raise ValueError(
+            f"{a!r} and {b!r} must share a seed, as pairs are of one; they have {listed}. "
+            f"Add those that are not in both: {additions.command('--seeds ' + ' '.join(map(str, wanted)))}."
+        )
     return [(x, y) for x in first for y in second if x != y]

@@ -80,6 +80,7 @@ class Explanation:
         images: uint8[m, 2, h, w, c]: clean, and under `shown_condition`.
         predictions: int16[m, 2, pairs] of A and B under `shown_condition`.
         samples: Number of labelled samples.
+        smallest_class: Number of labelled samples of the class that has the fewest.
         described: The mean over conditions in words.
         fingerprint: Of all that it was made of.
     """
@@ -94,6 +95,7 @@ class Explanation:
     groups: dict[str, list[str]]
     severities: tuple[float, ...]
     samples: int
+    smallest_class: int
     described: str
     shown_condition: str
     class_names: tuple[str, ...]
@@ -119,6 +121,11 @@ class Explanation:
     def step(self) -> float:
         """What one sample adds to an accuracy."""
         return 1 / max(self.samples, 1)
+
+    @property
+    def class_step(self) -> float:
+        """What one sample adds to an accuracy of one class; of classes of several sizes the largest."""
+        return 1 / max(self.smallest_class, 1)
 
     @cached_property
     def values(self) -> Float64[np.ndarray, "pairs columns coalitions"]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.analysis.explanation.cells import smallest_class
 from rosalind.analysis.explanation.pairs import name_of, pairs_of
 from rosalind.analysis.explanation.record import PARTS, Explanation
 from rosalind.analysis.robustness import main_mean
@@ -112,6 +113,7 @@ def _explanation(results: Results, path: Path, stored: dict[str, Any]) -> Explan
     keys = ("a", "b", "groups", "samples", "described", "shown_condition", "fingerprint")
     values: dict[str, Any] = {key: stored[key] for key in keys}
     values |= {key: tuple(stored[key]) for key in ("seeds", "parts", "notes", "conditions", "severities")}
+    values["smallest_class"] = smallest_class(results.labels)
     values["pairs"] = tuple((str(x), str(y)) for x, y in stored["pairs"])
     values |= arrays
     return Explanation(**values, class_names=tuple(results.class_names))

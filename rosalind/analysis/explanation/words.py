@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.analysis import additions
 from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED
 from rosalind.analysis.explanation.record import OVERALL, PARTS, Explanation, Interval, interval
 from rosalind.analysis.explanation.stored import all_stored
@@ -15,7 +16,7 @@ LIMITS = (
 )
 """What no explanation shows."""
 
-ONE = "no interval: it takes two seeds or more of both"
+ONE = f"no interval: it takes two seeds or more of both, {additions.command(additions.seeds(3))}"
 """What a single pair lacks."""
 
 
@@ -119,7 +120,9 @@ def geometry_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
 def cost_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of what it costs: percent under A and B, and B minus A in points."""
     costs = explained.costs
-    steps = [0.0 if "calibration" in key else explained.step for key in COSTS]
+    # A calibration error is no count.
+    of_key = {"calibration_clean": 0.0, "calibration": 0.0, "worst_class": explained.class_step}
+    steps = [of_key.get(key, explained.step) for key in COSTS]
     changes = [interval(costs[:, 1, k] - costs[:, 0, k], step) for k, step in enumerate(steps)]
     percent = lambda value: f"{100 * value:.1f}" if np.isfinite(value) else "-"
     lines = []
