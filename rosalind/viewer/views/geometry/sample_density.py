@@ -226,7 +226,7 @@ class SampleDensity:
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         moved = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
         self.finding = f"{moved.removesuffix('.')}{frame.among}." if state.a != state.b else moved
-        self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
+        self.key = f"{draw.flip_legend(frame.flip_counts)}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     @staticmethod
@@ -279,7 +279,7 @@ class SampleDensity:
                 counts = rasters.density(*self.placed[side], *windows[side], frame.shown)
                 self.peaks[side] = int(counts.max())
                 self.images[side].data = {"base": [rasters.shade(counts)], **self._box(windows[side])}
-        chosen = frame.selected.any()
+        chosen = frame.has_selection
         if not self.changed("picked", (self.where, windows, frame.state.rule) if chosen else None):
             return
         for sides, source in on_page(self.picked, self.placed):
@@ -333,7 +333,7 @@ class SampleDensity:
         angles = any(axis.startswith("angle") for axis in axes)
         missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
-        counts = zip(self._outcomes(frame), selection_steps.FLIPS, strict=True)
+        counts = zip(frame.flip_counts, selection_steps.FLIPS, strict=True)
         outcomes = [f"{count:,} {words}" for count, words in counts]
         return draw.paragraphs(
             f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
@@ -343,10 +343,6 @@ class SampleDensity:
             self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
             captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
-
-    @staticmethod
-    def _outcomes(frame: Frame) -> list[int]:
-        return np.bincount(frame.flips[frame.rows], minlength=len(selection_steps.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""
