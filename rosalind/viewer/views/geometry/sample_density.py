@@ -207,7 +207,7 @@ class SampleDensity:
             self.where = where
             self._ranges(frame)
             self._titles(frame)
-            self.outside = self._outside()
+            self.outside = self._outside() + self._missing()
             # NaN of none, which no glyph draws.
             self.middles = {side: tuple(map(distributions.median, self._ordered(frame, side))) for side in self.placed}
             self.shifts.update(frame)
@@ -325,13 +325,12 @@ class SampleDensity:
         return np.sort(self.shifts.order[:CONTOURS])
 
     def _caption(self, frame: Frame) -> str:
-        placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
+        axes = (frame.state.x, frame.state.y)
         across, up = map(draw.short, axes)
         of = lambda cell: [frame.median(cell, axis) for axis in axes]
         middles = zip("AB", (of(frame.state.a), of(frame.state.b)), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
-        missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
         counts = zip(frame.flip_counts, selection_steps.FLIPS, strict=True)
         outcomes = [f"{count:,} {words}" for count, words in counts]
@@ -340,7 +339,7 @@ class SampleDensity:
             escape(self.shifts.text),
             self._changes(frame),
             captions.group_note(frame.store, frame.state.a, frame.state.b),
-            self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
+            self.outside,
             captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
 
@@ -355,6 +354,12 @@ class SampleDensity:
             if count := int((out & self.frame.shown).sum()):
                 parts.append(f"{count:,} of {name}")
         return f"Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
+
+    def _missing(self) -> str:
+        """The number of samples that are drawn nowhere."""
+        x, y = self.placed["difference"]
+        missing = int(np.count_nonzero(~np.isfinite(x + y) & self.frame.shown))
+        return f" {missing:,} have no finite value here and are not drawn." if missing else ""
 
     @staticmethod
     def _changes(frame: Frame) -> str:
