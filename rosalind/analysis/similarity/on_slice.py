@@ -35,7 +35,7 @@ class Coordinates:
     @cached_property
     def is_whole(self) -> Bool[np.ndarray, " q"]:
         """True for the points that can be read."""
-        return np.isfinite(self.values).all((1, 2))
+        return np.all(np.isfinite(self.values), axis=(1, 2))
 
     def chosen(self, mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " k"]:
         """Those of the samples that are in a mask of the study's."""
@@ -83,7 +83,7 @@ def of_slice(
         whole: `groups.group` of the comparison, which says what is compared.
         metric: in `METRICS`.
     """
-    rows = [COORDINATES.index(name) for name in METRICS[metric]]
+    rows = np.array([COORDINATES.index(name) for name in METRICS[metric]])
     kept = np.flatnonzero((whole.of >= 0) & known.is_whole)
     # The chosen samples first: the coordinates of all of them are 20 MB.
     table = known.values[np.ix_(kept, rows, np.flatnonzero(known.chosen(mask)))].reshape(len(kept), -1)
