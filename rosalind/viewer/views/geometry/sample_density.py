@@ -260,10 +260,10 @@ class SampleDensity:
             figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
         for side, (network, condition) in (("a", state.a), ("b", state.b)):
             self.figures[side].title.text = f"{side.upper()}: {network}\n{condition}"
-        x, y = (values[frame.shown] for values in self.placed["difference"])
-        left, right, up, down = x < 0, x > 0, y > 0, y < 0
+        x, y = self.placed["difference"]
+        left, right, up, down = (x < 0) & frame.shown, (x > 0) & frame.shown, y > 0, y < 0
         ways = {"↖": left & up, "↗": right & up, "↙": left & down, "↘": right & down}
-        counted = "  ".join(f"{arrow} {int(moved.sum()):,}" for arrow, moved in ways.items())
+        counted = "  ".join(f"{arrow} {np.count_nonzero(moved):,}" for arrow, moved in ways.items())
         self.figures["difference"].title.text = f"B minus A\n{counted}"
         if frame.null is not None:
             first, second = frame.null
@@ -351,7 +351,7 @@ class SampleDensity:
             out = np.zeros(len(self.frame.shown), bool)
             for values, axis in zip(self.placed[side], ranges, strict=True):
                 out |= (values < axis.reset_start) | (values > axis.reset_end)
-            if count := int((out & self.frame.shown).sum()):
+            if count := np.count_nonzero(out & self.frame.shown):
                 parts.append(f"{count:,} of {name}")
         return f"Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
 
