@@ -146,7 +146,7 @@ def class_sums(
     >>> sums.means.tolist(), sums.own_and_others
     ([[20.0, 70.0], [nan, nan]], (20.0, 70.0))
     """
-    angles, labels = angles[rows], labels[rows]
+    angles, labels = angles[rows], labels.take(rows)
     # One product for all classes: 2 ms for 40,000 samples of 10, where sums of each column took 8.
     member = (labels == numbers[:, None].astype(labels.dtype)).astype(angles.dtype)
     samples = np.count_nonzero(member, axis=1)

@@ -1,8 +1,8 @@
 """Exemplars that pruning identifies: samples whose most common prediction over seeds it changes (arXiv 1911.05248)."""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy
@@ -29,15 +29,16 @@ def modal(
     >>> [part.tolist() for part in modal(np.array([[1, 0], [1, 2], [0, 1]]))]
     [[1, 0], [False, True]]
     """
-    count = (predictions[:, None] == predictions[None]).sum(1)
-    is_most = count == count.max(0)
-    smallest = np.where(is_most, predictions, np.iinfo(predictions.dtype).max).min(0)
-    tied = (is_most & (predictions != smallest)).any(0)
-    labels = smallest.copy()
-    if probabilities is not None:
-        for n in np.flatnonzero(tied):
-            candidates = np.unique(predictions[is_most[:, n], n])
-            labels[n] = candidates[np.argmax(probabilities[:, n].mean(0)[candidates])]
+    count = (predictions[:, None] == predictions[None]).sum(1, dtype=np.int32)
+    is_most, largest = count == count.max(0), np.iinfo(predictions.dtype).max
+    labels = np.where(is_most, predictions, largest).min(0)
+    tied = (is_most & (predictions != labels)).any(0)
+    if probabilities is not None and (at := np.flatnonzero(tied)).size:
+        named, is_most = predictions[:, at], is_most[:, at]
+        of_named = np.stack([probabilities[:, at, row].mean(0) for row in named])
+        best = np.where(is_most, of_named, -1).max(0)
+        is_best = is_most & ((of_named == best) | np.isnan(of_named))
+        labels[at] = np.where(is_best, named, largest).min(0)
     return labels, tied
 
 
@@ -98,23 +99,32 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
     labels, stored = results.labels, cells.load(results)
     predictions = {name: stored.prediction_of(name, condition).astype(np.int64) for name in (*pruned, *dense)}
 
-    def common(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    # Where all agree no two predictions are as common.
+    first = predictions[pruned[0]]
+    differs = np.any([other != first for other in predictions.values()], axis=0)
+    row = np.cumsum(differs) - 1
+    # Every network is in many halves.
+    probabilities_of = cache(lambda name: _probabilities(results, name, condition, differs))
+
+    @cache
+    def common(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         table = np.stack([predictions[name] for name in names])
         most, tied = modal(table)
         if tied.any():
-            probabilities = [_probabilities(results, name, condition, tied) for name in names]
+            probabilities = [probabilities_of(name) for name in names]
             if all(p is not None for p in probabilities):
-                most[tied] = modal(table[:, tied], np.stack([p for p in probabilities if p is not None]))[0]
+                chosen = row[tied]
+                most[tied] = modal(table[:, tied], np.stack([p[chosen] for p in probabilities if p is not None]))[0]
         return most, tied
 
-    modal_dense, tied_dense = common(dense)
-    modal_pruned, tied_pruned = common(pruned)
+    modal_dense, tied_dense = common(tuple(dense))
+    modal_pruned, tied_pruned = common(tuple(pruned))
     size, rates = len(dense) // 2, []
     children = {parent: [name for name in pruned if parents[name] == parent] for parent in dense}
-    for first, second in _halves(len(dense)):
-        ours, theirs = ([dense[k] for k in half] for half in (first, second))
+    for half, other_half in _halves(len(dense)):
+        ours, theirs = (tuple(dense[k] for k in of) for of in (half, other_half))
         most = common(ours)[0]
-        others = common([children[name][0] for name in theirs])[0]
+        others = common(tuple(children[name][0] for name in theirs))[0]
         rates.append([(most != others).mean(), (most != common(theirs)[0]).mean()])
     of_halves, null = np.mean(rates, 0) if rates else (np.nan, np.nan)
     right = [np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)]
@@ -176,13 +186,12 @@ def class_impact(
         float[c] mean of the pruned networks minus that of the dense ones, NaN for a class without samples; float[c] p,
         uncorrected, NaN with fewer than two networks of either, and where none of them varies.
     """
-    beyond = []
+    known = labels >= 0
+    samples = np.bincount(labels[known], minlength=classes)
+    sizes, beyond = np.where(samples > 0, samples, np.nan), []
     for right in (dense, pruned):
-        known = right[:, labels >= 0]
-        table = np.full((len(right), classes), np.nan)
-        for c in np.unique(labels[labels >= 0]):
-            table[:, c] = right[:, labels == c].mean(1) - known.mean(1)
-        beyond.append(table)
+        hits = np.stack([np.bincount(labels[known & row], minlength=classes) for row in right])
+        beyond.append(hits / sizes - hits.sum(1, keepdims=True) / max(samples.sum(), 1))
     p = np.full(classes, np.nan)
     for c in np.flatnonzero(np.isfinite(beyond[0][0])):
         columns = [table[:, c] for table in beyond]

@@ -58,7 +58,7 @@ def moved(
     rows = np.flatnonzero(mask)
 
     def mean(pair: tuple[Cell, Cell], measure: str) -> float:
-        values = store.difference(*pair, measure, raw)[rows]
+        values = store.difference(*pair, measure, raw).take(rows)
         total, count = float(values.sum(dtype=np.float64)), len(rows)
         if not np.isfinite(total):
             finite = values[np.isfinite(values)]

@@ -58,8 +58,11 @@ class Outcomes:
         at = np.flatnonzero(chosen)
         if 2 * len(at) < len(chosen):
             chosen, right = chosen[at], right[:, at]
-        hits = right[rows] if before is None else right[rows] & ~right[before]
-        return np.bitwise_count(hits & chosen).sum(1, dtype=np.int64)
+        hits = right[rows]
+        hits &= chosen
+        if before is not None:
+            hits &= ~right[before]
+        return np.bitwise_count(hits).sum(1, dtype=np.int64)
 
     def accuracy(self, mask: Bool[np.ndarray, " n"]) -> Float64[np.ndarray, " cells"]:
         """Share of the labelled samples of a mask that each cell has right, in [0, 1]; NaN where there are none."""
@@ -153,8 +156,9 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
     place = np.full((len(line), len(column)), -1)
     place[tuple(at.T)] = np.arange(len(at))
     table = np.full((*place.shape, len(COLUMNS)), np.nan)
-    table[(*at.T, 0)] = known.accuracy(mask)
-    _compare_with_parents(store, known, mask, place, table)
+    hits, total = known.count(mask, np.arange(len(known.cells))), int(np.count_nonzero(mask & known.labelled))
+    table[(*at.T, 0)] = hits / total if total else np.nan
+    _compare_with_parents(store, known, mask, hits, place, table)
     measured = place >= 0
     for mean in averages:
         parts = [column[condition] for condition in mean.conditions if condition in column]
@@ -171,7 +175,7 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
             reference = np.where(table[:, [clean], 0] > 0, table[:, [clean], 0], np.nan)
             table[:, of_mode, COLUMNS.index("retention")] = table[:, of_mode, 0] / reference
     numbers, networks = table.tolist(), store.networks
-    labelled = float((store.results.labels[mask] >= 0).sum()) or np.nan
+    labelled = float(total) or np.nan
     return {
         (networks[i], columns[j]): {**dict(zip(COLUMNS, numbers[i][j], strict=True)), "samples": labelled}
         for i, j in np.argwhere(measured).tolist()
@@ -209,15 +213,18 @@ def over_cells(store: Store, rows: Summary) -> float:
 
 
 def _compare_with_parents(
-    store: Store, known: Outcomes, mask: np.ndarray, place: np.ndarray, table: np.ndarray
+    store: Store, known: Outcomes, mask: np.ndarray, hits: np.ndarray, place: np.ndarray, table: np.ndarray
 ) -> None:
-    """Fill in flips and changes against the dense parent's cell; NaN without one."""
+    """Fill in flips and changes against the dense parent's cell; NaN without one. `hits` are right samples by cell."""
     line = {name: k for k, name in enumerate(store.networks)}
     parent_of = [line.get(robustness.parent_of(store.results, name) or "", -1) for name in store.networks]
     beside = np.where(np.array(parent_of, int)[:, None] >= 0, place[parent_of], -1)
     at = np.nonzero((place >= 0) & (beside >= 0))
-    own, other, total = place[at], beside[at], int((mask & known.labelled).sum())
-    won, lost = (known.count(mask, *pair) / max(total, 1) for pair in ((own, other), (other, own)))
+    own, other, total = place[at], beside[at], int(np.count_nonzero(mask & known.labelled))
     if total:
+        # What is right before and not after is what was right, and is won, less what is right.
+        won = known.count(mask, own, other)
+        lost = won + hits[other] - hits[own]
+        won, lost = won / total, lost / total
         for name, values in (("positive_flips", won), ("negative_flips", lost), ("change_to_parent", won - lost)):
             table[(*at, COLUMNS.index(name))] = values

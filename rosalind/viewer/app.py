@@ -9,6 +9,7 @@ from html import escape
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+import numpy as np
 from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.models import CustomJS, Div
@@ -372,7 +373,7 @@ class Session:
         self.controls.late.text = " ".join(self.panels.late)
         self._show_state()
         self.errors.visible = False
-        count, total = int(frame.selected.sum()), int(frame.shown.sum())
+        count, total = (int(np.count_nonzero(mask)) for mask in (frame.selected, frame.shown))
         duration = "" if began is None else f" <span>({1000 * (time.monotonic() - began):.0f} ms)</span>"
         self.controls.show_selection(self.state, count, total, duration)
         self.controls.show_pins(self.state)

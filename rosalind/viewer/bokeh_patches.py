@@ -12,6 +12,8 @@ import gzip
 import json
 import os
 import re
+import struct
+import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +47,9 @@ COLLECT_SECONDS = 5
 
 LAST_SECONDS = 20
 """Seconds from that to another one, where no session has ended since."""
+
+STORED = 1024
+"""Bytes of an array up to which compressing it by itself takes longer than it saves; below 65,536."""
 
 ModelsOfRoots = dict[str, set[Model]]
 """By id of a document's root all models under it."""
@@ -374,11 +379,23 @@ def _in_few_parts(message: Any) -> Any:
     """The message with its arrays as text within it: Bokeh sends two parts for each, some forty of a brush."""
     if not _has(message, "_content_json", "_buffers", "content", "header"):
         return message
-    text = lambda buffer: base64.b64encode(gzip.compress(buffer.to_bytes(), compresslevel=1)).decode()
+    text = lambda buffer: base64.b64encode(_gzipped(buffer.to_bytes())).decode()
     message._content_json = json.dumps(message.content, default=text, separators=(",", ":"))
     message._buffers = []
     message.header = {**message.header, "num_buffers": 0}
     return message
+
+
+def _gzipped(content: bytes) -> bytes:
+    """Bytes in the format of gzip; up to `STORED` of them as they are, as the message is compressed once more.
+
+    Compressing 64 bytes takes 5 us and 512 bytes 14, storing either 0.5.
+    """
+    if len(content) > STORED:
+        return gzip.compress(content, compresslevel=1)
+    size = len(content)
+    head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01" + struct.pack("<HH", size, size ^ 0xFFFF)
+    return head + content + struct.pack("<II", zlib.crc32(content), size)
 
 
 @dataclass(frozen=True)

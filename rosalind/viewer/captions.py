@@ -91,11 +91,14 @@ def mean_changes(
     """
     pairs, rows = store.sides.pairs(*sides), np.flatnonzero(shown)
 
-    def accuracy_change(pair: tuple[Cell, Cell]) -> np.ndarray:
-        return 100.0 * store.correct(pair[1])[rows] - 100.0 * store.correct(pair[0])[rows]
+    def accuracy_change(pair: tuple[Cell, Cell]) -> tuple[float, float]:
+        """The mean change in points, and the share of samples that only one has right."""
+        before, after = (store.correct(cell).take(rows) for cell in pair)
+        gain = np.count_nonzero(after) - np.count_nonzero(before)
+        return 100.0 * gain / len(rows), np.count_nonzero(before != after) / len(rows)
 
     def measure_change(pair: tuple[Cell, Cell], measure: str) -> np.ndarray:
-        difference = store.difference(*pair, measure, raw)[rows]
+        difference = store.difference(*pair, measure, raw).take(rows)
         return difference[np.isfinite(difference)].astype(np.float64)
 
     def with_power(change: str, smallest: float, means: list[float], null: str) -> str:
@@ -106,21 +109,23 @@ def mean_changes(
 
     parts = []
     # For groups the mean over seeds, not the majority vote of each sample.
-    changes = [accuracy_change(pair) for pair in pairs] or [accuracy_change(sides)]
     if len(rows):
-        means = [float(change.mean()) for change in changes]
-        discordant = float(np.mean([np.mean(change != 0) for change in changes]))
+        means, discordances = zip(*(accuracy_change(pair) for pair in pairs or [sides]), strict=True)
+        discordant = float(np.mean(discordances))
         smallest = 100 * detectable_with_samples(len(rows), discordant)
-        null = f"{max(abs(accuracy_change(pair).mean()) for pair in nulls):.1f}" if nulls else ""
-        parts.append(with_power(f"{np.mean(means):+.1f} points right", smallest, means, null))
+        null = f"{max(abs(accuracy_change(pair)[0]) for pair in nulls):.1f}" if nulls else ""
+        parts.append(with_power(f"{np.mean(means):+.1f} points right", smallest, list(means), null))
     for measure in dict.fromkeys(measures):
         change = measure_change(sides, measure)
         if len(change) > 1:
-            smallest = detectable_with_pairs(len(change), float(change.std(ddof=1)))
+            mean = float(change.mean())
+            centred = change - mean
+            squares = float(centred @ centred)
+            smallest = detectable_with_pairs(len(change), (squares / (len(change) - 1)) ** 0.5)
             means = [float(measure_change(pair, measure).mean()) for pair in pairs]
             null_means = [abs(c.mean()) for pair in nulls if (c := measure_change(pair, measure)).size]
             null = f"{max(null_means):.2f}" if null_means else ""
-            sentence = f"{measure.replace('_', ' ')} {change.mean():+.2f} ± {change.std():.2f}"
+            sentence = f"{measure.replace('_', ' ')} {mean:+.2f} ± {(squares / len(change)) ** 0.5:.2f}"
             parts.append(with_power(sentence, smallest, means, null))
     if not parts:
         return ""

@@ -273,11 +273,11 @@ def paragraphs(*parts: str) -> str:
     return "".join(f"<p>{part.strip()}</p>" for part in parts if part.strip())
 
 
-def flip_legend(flips: np.ndarray | None = None) -> str:
-    """The flip states with their colours as HTML, and with the number of samples in each where `flips` is given."""
+def flip_legend(samples: Sequence[int] | None = None) -> str:
+    """The flip states with their colours as HTML, and with the number of samples in each where they are given."""
     shapes, counts = ("●", "▲", "▼", "✕"), [""] * len(FLIPS)
-    if flips is not None:
-        counts = [f"{count:,} " for count in np.bincount(flips, minlength=len(FLIPS))]
+    if samples is not None:
+        counts = [f"{count:,} " for count in samples]
     return " ".join(
         f'<span style="color:{colour}">{shape}</span> {count}{escape(text)}'
         for colour, shape, count, text in zip(FLIP_COLOURS, shapes, counts, FLIPS, strict=True)

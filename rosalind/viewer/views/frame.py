@@ -106,6 +106,11 @@ class Frame:
         return distributions.median(self.ordered(cell, measure))
 
     @cached_property
+    def flip_counts(self) -> tuple[int, ...]:
+        """Samples of `focus` in each of `FLIPS`, from A to B."""
+        return tuple(np.bincount(self.flips.take(self.rows), minlength=len(selection_steps.FLIPS)).tolist())
+
+    @cached_property
     def slice_summary(self) -> dict[Cell, dict[str, float]] | None:
         """`slice_accuracy.summary` of the selection; None where there is none."""
         return slice_accuracy.summary(self.store, self.selected) if self.has_selection else None
@@ -113,12 +118,12 @@ class Frame:
     @property
     def among(self) -> str:
         """The number of selected samples in brackets, for findings: what a box picks may follow from the box."""
-        return f" ({int(self.selected.sum()):,} selected)" if self.has_selection else ""
+        return f" ({len(self.rows):,} selected)" if self.has_selection else ""
 
     @property
     def slice_words(self) -> str:
         """A clause on the selection for captions, as HTML; empty where there is none."""
-        return f"of the {int(self.selected.sum()):,} selected samples" if self.has_selection else ""
+        return f"of the {len(self.rows):,} selected samples" if self.has_selection else ""
 
     @property
     def slice_key(self) -> tuple:

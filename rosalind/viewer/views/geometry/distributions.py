@@ -111,8 +111,7 @@ class Distributions:
             self._all(frame)
         if self.changed("selection", (where, state.rule)) or anew:
             self._selection(frame)
-            chosen = int(frame.selected.sum())
-            thin = f" Thin lines: the {chosen:,} selected, as high as all." if chosen else ""
+            thin = f" Thin lines: the {len(frame.rows):,} selected, as high as all." if frame.has_selection else ""
             self.caption.text = f"{self._caption(frame)}{thin}"
         if pins and self.pinned is not None:
             self.pinned.update(frame, {part: self._measure(frame, part) for part in PARTS}, self.limits)
@@ -168,7 +167,7 @@ class Distributions:
 
     def _selection(self, frame: Frame) -> None:
         """The curves of the selection; its histograms are as high as those of all, so that few are seen as well."""
-        if not frame.selected.any():
+        if not frame.has_selection:
             if len(self.picked.data[f"{PARTS[0]}-at"]):
                 self.picked.data = {name: [] for name in self.picked.data}
             return

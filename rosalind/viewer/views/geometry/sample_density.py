@@ -207,7 +207,7 @@ class SampleDensity:
             self.where = where
             self._ranges(frame)
             self._titles(frame)
-            self.outside = self._outside()
+            self.outside = self._outside() + self._missing()
             # NaN of none, which no glyph draws.
             self.middles = {side: tuple(map(distributions.median, self._ordered(frame, side))) for side in self.placed}
             self.shifts.update(frame)
@@ -226,7 +226,7 @@ class SampleDensity:
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         moved = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
         self.finding = f"{moved.removesuffix('.')}{frame.among}." if state.a != state.b else moved
-        self.key = f"{draw.flip_legend(frame.flips[frame.rows])}; + medians of all samples shown."
+        self.key = f"{draw.flip_legend(frame.flip_counts)}; + medians of all samples shown."
         self.caption.text = self._caption(frame)
 
     @staticmethod
@@ -260,10 +260,10 @@ class SampleDensity:
             figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
         for side, (network, condition) in (("a", state.a), ("b", state.b)):
             self.figures[side].title.text = f"{side.upper()}: {network}\n{condition}"
-        x, y = (values[frame.shown] for values in self.placed["difference"])
-        left, right, up, down = x < 0, x > 0, y > 0, y < 0
+        x, y = self.placed["difference"]
+        left, right, up, down = (x < 0) & frame.shown, (x > 0) & frame.shown, y > 0, y < 0
         ways = {"↖": left & up, "↗": right & up, "↙": left & down, "↘": right & down}
-        counted = "  ".join(f"{arrow} {int(moved.sum()):,}" for arrow, moved in ways.items())
+        counted = "  ".join(f"{arrow} {np.count_nonzero(moved):,}" for arrow, moved in ways.items())
         self.figures["difference"].title.text = f"B minus A\n{counted}"
         if frame.null is not None:
             first, second = frame.null
@@ -279,7 +279,7 @@ class SampleDensity:
                 counts = rasters.density(*self.placed[side], *windows[side], frame.shown)
                 self.peaks[side] = int(counts.max())
                 self.images[side].data = {"base": [rasters.shade(counts)], **self._box(windows[side])}
-        chosen = frame.selected.any()
+        chosen = frame.has_selection
         if not self.changed("picked", (self.where, windows, frame.state.rule) if chosen else None):
             return
         for sides, source in on_page(self.picked, self.placed):
@@ -325,28 +325,23 @@ class SampleDensity:
         return np.sort(self.shifts.order[:CONTOURS])
 
     def _caption(self, frame: Frame) -> str:
-        placed, axes = self.placed["difference"], (frame.state.x, frame.state.y)
+        axes = (frame.state.x, frame.state.y)
         across, up = map(draw.short, axes)
         of = lambda cell: [frame.median(cell, axis) for axis in axes]
         middles = zip("AB", (of(frame.state.a), of(frame.state.b)), strict=True)
         medians = [f"{letter} median {across} {x:.2f}, {up} {y:.2f}" for letter, (x, y) in middles]
         angles = any(axis.startswith("angle") for axis in axes)
-        missing = int((~np.isfinite(placed[0] + placed[1]))[frame.shown].sum())
         samples = f"{len(frame.rows):,} {'selected ' * frame.has_selection}samples"
-        counts = zip(self._outcomes(frame), selection_steps.FLIPS, strict=True)
+        counts = zip(frame.flip_counts, selection_steps.FLIPS, strict=True)
         outcomes = [f"{count:,} {words}" for count, words in counts]
         return draw.paragraphs(
             f"{samples}: {', '.join(outcomes)}; {'; '.join(medians)}. {self.pointed}",
             escape(self.shifts.text),
             self._changes(frame),
             captions.group_note(frame.store, frame.state.a, frame.state.b),
-            self.outside + (f" {missing:,} have no finite value here and are not drawn." if missing else ""),
+            self.outside,
             captions.angle_warning(frame.store, frame.state.a, frame.state.b) if angles else "",
         )
-
-    @staticmethod
-    def _outcomes(frame: Frame) -> list[int]:
-        return np.bincount(frame.flips[frame.rows], minlength=len(selection_steps.FLIPS)).tolist()
 
     def _outside(self) -> str:
         """The number of samples beyond the axes, which hold all but 0.2 % at every end."""
@@ -356,9 +351,15 @@ class SampleDensity:
             out = np.zeros(len(self.frame.shown), bool)
             for values, axis in zip(self.placed[side], ranges, strict=True):
                 out |= (values < axis.reset_start) | (values > axis.reset_end)
-            if count := int((out & self.frame.shown).sum()):
+            if count := np.count_nonzero(out & self.frame.shown):
                 parts.append(f"{count:,} of {name}")
         return f"Beyond the axes: {', '.join(parts)}; zoom out to see them." if parts else ""
+
+    def _missing(self) -> str:
+        """The number of samples that are drawn nowhere."""
+        x, y = self.placed["difference"]
+        missing = int(np.count_nonzero(~np.isfinite(x + y) & self.frame.shown))
+        return f" {missing:,} have no finite value here and are not drawn." if missing else ""
 
     @staticmethod
     def _changes(frame: Frame) -> str:

@@ -130,7 +130,7 @@ class SamplePoints:
         }
 
     def _render(self, frame: Frame, faint: bool) -> None:
-        strong = frame.selected if frame.selected.any() else frame.shown
+        strong = frame.focus
         # What stays right lies under what stays wrong, and both under what changes, either way alike.
         order = np.array([0, 2, 2, 1])[frame.flips[self.listed]]
         at = self.listed = self.listed[np.argsort(order, kind="stable")]
@@ -147,7 +147,7 @@ class SamplePoints:
     @staticmethod
     def _single(frame: Frame) -> tuple[np.ndarray, str]:
         """Positions of the samples that are drawn one by one, and a sentence on which these are."""
-        chosen, shown = int(frame.selected.sum()), int(frame.shown.sum())
+        chosen, shown = len(frame.rows) * frame.has_selection, int(np.count_nonzero(frame.shown))
         if shown <= POINTS:
             return np.flatnonzero(frame.shown), ""
         if 0 < chosen <= POINTS:

@@ -46,7 +46,7 @@ class Attribution:
         self.tiles, self.agreement, self.deletion = MapTiles(), MapAgreement(change), DeletionCurve()
         self.methods, self.mapped = MethodMaps(change), MappedSamples(frame.store, change)
         self.change, self.frame = change, frame
-        self.words, self.agreed = "", None
+        self.words, self.agreed, self.hidden = "", None, ("", "")
         self.offers = MapOffers(frame, change, lambda: self.update(self.frame))
         self.missing, self.copy = self.offers.missing, self.offers.copy
         self.caption = caption("attribution-caption")
@@ -84,7 +84,7 @@ class Attribution:
         self.frame = frame
         store, state = frame.store, frame.state
         averaging = frame.choice("attribution-of") == "selection"
-        chosen = frame.selected if frame.selected.any() else frame.shown
+        chosen = frame.focus
         cells, method = _cells(frame), frame.choice("attribution-method")
         self._arrange(method == HIDDEN)
         if method != HIDDEN:
@@ -102,7 +102,8 @@ class Attribution:
         )
         if self.changed("maps", shown):
             self._show_hidden(frame, cells, chosen, averaging=averaging)
-        self.finding, self.key = _finding(frame, self.agreed, averaging), _key(frame, averaging)
+            self.hidden = _finding(frame, self.agreed, averaging), _key(frame, averaging)
+        self.finding, self.key = self.hidden
         self.caption.text = f"{self.words} {_of_slice(frame, self.agreed)}".strip()
 
     def _show_hidden(self, frame: Frame, cells: list[Cell], chosen: np.ndarray, *, averaging: bool) -> None:
@@ -274,7 +275,7 @@ def _of_slice(frame: Frame, agreement: Agreement | None) -> str:
     """The agreement of A's and B's maps among the selected samples; empty where nothing is selected."""
     if not frame.has_selection:
         return ""
-    selected = frame.store.ids[frame.selected]
+    selected = frame.store.ids.take(frame.rows)
     among = np.zeros(0, bool) if agreement is None else np.isin(agreement.ids, selected)
     if agreement is None or not among.any():
         return f"None of the {len(selected):,} selected samples has maps in A and in B."

@@ -248,12 +248,11 @@ class Samples:
             return f"No images are stored under {conditions}: `thumbnails` of the study's configuration keeps them."
         if (preset := self._preset(frame)) is not None:
             return escape(sample_presets.finding(*preset))
-        right, fixed, broken, _ = np.bincount(flips[pool], minlength=4)
+        rows = frame.rows if pool is frame.focus else np.flatnonzero(pool)
+        right, fixed, broken, _ = np.bincount(flips.take(rows), minlength=4)
         kind = "selected" if pool is frame.selected else "shown"
         way = "from A to B" if left == state.a else "from clean images to B"
-        return (
-            f"Of {pool.sum():,} {kind} samples {fixed:,} are fixed {way} and {broken:,} broken; {right:,} stay right."
-        )
+        return f"Of {len(rows):,} {kind} samples {fixed:,} are fixed {way} and {broken:,} broken; {right:,} stay right."
 
     @staticmethod
     def _key(frame: Frame, left: Cell) -> str:
@@ -271,7 +270,8 @@ class Samples:
         pool, pictured = self._candidates(frame), self._pictured(frame)
         sort, backwards = frame.choice("samples-sort"), frame.choice("samples-order") == "backwards"
         kind = "selected" if pool is frame.selected else "shown"
-        text = f"{len(self.listed)} of {pool.sum():,} {kind} samples, {sort} {'last' if backwards else 'first'}."
+        count, end = np.count_nonzero(pool), "last" if backwards else "first"
+        text = f"{len(self.listed)} of {count:,} {kind} samples, {sort} {end}."
         if frame.choice("samples-pair") == PAIRS[1] and left == state.a:
             text += " B's network is not measured on clean images, so A stands on the left."
         if pictured.any() and (without := int((pool & ~pictured).sum())):
