@@ -90,8 +90,8 @@ def density_figure(
         axes.set_ylabel(words + store.measures[y].label(raw), fontsize=8)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
-    if mask is not None:
-        figure.suptitle(f"Dark: {counted(mask).removeprefix(', ')}; faint: all", fontsize=8)
+    words = "" if mask is None else f"; strong: {counted(mask).removeprefix(', ')}, faint: all"
+    figure.suptitle(f"Darker: more samples{words}; dashed: medians", fontsize=8)
     return figure
 
 

@@ -45,7 +45,7 @@ def finding(frame: Frame, name: str) -> str:
     verdict = "one seed cannot say more"
     if len(changes) > 1:
         _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
-        verdict = f"{'no ' * (abs(mean) <= half)}more than seeds differ"
+        verdict = f"{'no ' if abs(mean) <= half else ''}more than seeds differ"
     apart = f"{abs(mean):.1f} points {'below' if mean < 0 else 'above'}"
     if a[1] == b[1]:
         where = "On clean images" if store.results.conditions[b[1]].is_clean else f"Under {b[1]}"

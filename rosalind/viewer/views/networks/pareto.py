@@ -14,6 +14,9 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
+WORDS = {"clean": "clean accuracy", "corrupted": "corrupted accuracy"}
+"""Objectives that do not say what they are of."""
+
 TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 """Ticks of the axis of kilobytes."""
 
@@ -195,7 +198,7 @@ class Pareto:
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""
-        names = self.picture.objectives
+        names = [WORDS.get(name, name) for name in self.picture.objectives]
         return " and ".join([", ".join(names[:-1]), *names[-1:]]).removeprefix(" and ")
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:
