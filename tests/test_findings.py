@@ -9,7 +9,7 @@ from bokeh.models import Div
 from pages import Page, opened, says
 
 from rosalind.analysis import moved
-from rosalind.viewer import glossary
+from rosalind.viewer import captions, glossary
 from rosalind.viewer.app import Session
 from rosalind.viewer.views import VIEWS
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
@@ -18,6 +18,12 @@ from rosalind.viewer.views.geometry.sample_density import SampleDensity
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
 MISSING = ("layers", "layer_likeness", "path")
 """Views whose numbers the small study lacks; they say what gives them, in a line of their own."""
+
+
+@pytest.mark.parametrize("value", [-0.00123, 0.0123, 0.0999, 0.5, -4.12, 3e-9, 0.0, np.nan])
+def test_a_small_number_is_not_said_to_be_zero(value):
+    said = float(captions.in_digits(value, signed=True))
+    assert said == pytest.approx(value, rel=0.05, abs=0, nan_ok=True)
 
 
 class TestMoved:

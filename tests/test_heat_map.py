@@ -39,6 +39,8 @@ def test_shades_and_numbers():
     means = np.array([[-2.0, 0.2], [np.nan, 2.0]])
     low, high = heat_map.limits_of(means, True)
     assert (low, high) == (-2, 2)
+    # Of one accuracy the bar ends at it, not above what can be.
+    assert heat_map.limits_of(np.array([[100.0, np.nan]]), False) == (0, 100)
     assert heat_map.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
     assert heat_map.numbers_in(means, accuracy_table.CELL_METRICS["difference"]) == ["-2", "0", "·", "+2"]
     few = np.array([[0.254, -0.1, 0, np.nan]])

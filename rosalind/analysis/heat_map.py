@@ -72,15 +72,14 @@ def arrange_columns(
 def limits_of(means: np.ndarray, signed: bool) -> tuple[float, float]:
     """The values at both ends of the colours; symmetric around zero where signed.
 
-    Never of no width: of equal values the upper end is higher by their size, and by 1 at least, so that the ticks of a
-    bar are plain numbers.
+    Never of no width: of equal values the lower end is lower by their size, and by 1 at least: no bar shows over 100 %.
     """
     finite = means[np.isfinite(means)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if signed:
         reach = max(abs(low), abs(high), 1e-9)
         return -reach, reach
-    return low, high if high > low else low + max(1.0, abs(low))
+    return low if high > low else high - max(1.0, abs(high)), high
 
 
 def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8[np.ndarray, "*shape"]:

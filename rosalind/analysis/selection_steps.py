@@ -11,7 +11,7 @@ from rosalind.analysis import polygon, sample_presets
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
-from rosalind.config import unknown
+from rosalind.config import unknown, with_noun
 
 FLIPS = ("both right", "B fixes", "B breaks", "both wrong")
 """Outcomes of a sample under A and B."""
@@ -165,7 +165,7 @@ class TrueClass:
         return store.labels == self.true
 
     def words(self, store: Store, sides: Sides = ()) -> str:
-        return f"true class {store.class_names[self.true]}"
+        return f"true {with_noun('class', store.class_names[self.true])}"
 
 
 @dataclass(frozen=True)

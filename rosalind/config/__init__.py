@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
-from rosalind.config.names import definition, is_outside, resolve, short_name, unknown
+from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
 
 __all__ = [
     "CLEAN",
@@ -35,6 +35,7 @@ __all__ = [
     "resolve",
     "short_name",
     "unknown",
+    "with_noun",
 ]
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]

@@ -31,6 +31,15 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} {listed}"
 
 
+def with_noun(noun: str, name: str) -> str:
+    """A name after what it is the name of, which a name that begins so has already.
+
+    >>> with_noun("class", "cat"), with_noun("class", "class 3")
+    ('class cat', 'class 3')
+    """
+    return name if name.startswith(f"{noun} ") else f"{noun} {name}"
+
+
 _IMPORTED = "rosalind_definition"
 """Attribute of an imported module's spec, which a reload replaces: the definition of the code that runs."""
 

@@ -199,7 +199,7 @@ def potential_figure(results: Results) -> Figure | None:
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     points = 100 * robustness.potential.DELTA
     axes.set_xlim(-3, 103)
-    words = f"largest sparsity that loses at most {points:g} points of accuracy, percent"
+    words = f"largest sparsity that loses at most {points:g} point{'s' * (points != 1)} of accuracy, percent"
     axes.set_xlabel(f"{words}\narrow: beyond what was measured, or an interval's end beyond 0 or 100", fontsize=8)
     return figure
 
@@ -232,4 +232,5 @@ def predictors_figure(results: Results) -> Figure | None:
         # Two of them side by side would run into each other on one line.
         axes.set_xlabel(textwrap.fill(f"Kendall's tau with {predictors.TARGETS[target]}", 34), fontsize=8)
     figure.axes[0].invert_yaxis()
+    figure.suptitle("filled: not chance, of one sign in all seeds and families; dots: each of them", fontsize=8)
     return figure

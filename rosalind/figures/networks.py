@@ -240,6 +240,6 @@ def redundancy_figure(
     right.legend(fontsize=6.5, frameon=False)
     size = curve.smallest(tolerance)
     finding = f"{size} of {curve.total} predict" if size else f"none of {curve.total} predict"
-    finding += f" the mean of all within {tolerance:g} points; {curve.networks} networks"
+    finding += f" the mean of all within {tolerance:g} point{'s' * (tolerance != 1)}; {curve.networks} networks"
     right.set_title(finding, fontsize=8)
     return figure

@@ -22,6 +22,7 @@ from rosalind.analysis.scope import counted
 from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.config import with_noun
 from rosalind.measures import COORDINATES
 
 EXAMPLES, ACROSS = 24, 12
@@ -89,8 +90,8 @@ def density_figure(
         axes.set_ylabel(words + store.measures[y].label(raw), fontsize=8)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
-    if mask is not None:
-        figure.suptitle(f"Dark: {counted(mask).removeprefix(', ')}; faint: all", fontsize=8)
+    words = "" if mask is None else f"; strong: {counted(mask).removeprefix(', ')}, faint: all"
+    figure.suptitle(f"Darker: more samples{words}; dashed: medians", fontsize=8)
     return figure
 
 
@@ -228,7 +229,9 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     at = np.flatnonzero(store.ids == sample)
     true = next(iter(store.names_of(store.labels[at])), "unknown")
     instead = f" (of sample {asked} there are no maps)" if asked != sample else ""
-    figure.suptitle(f"Sample {sample}, class {true}{instead}: change when a patch is hidden", fontsize=9)
+    figure.suptitle(
+        f"Sample {sample}, {with_noun('class', str(true))}{instead}: change when a patch is hidden", fontsize=9
+    )
     return figure
 
 
@@ -299,5 +302,5 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     axes.tick_params(axis="x", rotation=90)
     (class_name,) = store.names_of(store.labels[at[:1]])
     share = f"right in {margins.right:,} of {margins.cells:,} cells"
-    axes.set_title(f"Sample {sample}, class {class_name}: {share}", fontsize=8)
+    axes.set_title(f"Sample {sample}, {with_noun('class', str(class_name))}: {share}", fontsize=8)
     return figure

@@ -12,7 +12,7 @@ from rosalind.analysis.selection import OPERATIONS, check_rule, to_json
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.similarity import DISTANCE_MODES
 from rosalind.analysis.store import Store
-from rosalind.config import unknown
+from rosalind.config import unknown, with_noun
 from rosalind.viewer.state import LAYOUTS, Choices, State, checked_pins, default, selected, with_choices, with_scope
 
 Parser = Callable[[str], Any]
@@ -41,7 +41,7 @@ def scope(store: Store, link: str, choices: Choices) -> Scope:
     if not mask.any():
         mask = selection.shown(store, state.true_class)
     rule = selection.describe_rule(store, state.rule) if selected(store, state).any() else ""
-    of_class = "" if state.true_class is None else f"class {store.class_names[state.true_class]}"
+    of_class = "" if state.true_class is None else with_noun("class", store.class_names[state.true_class])
     return Scope(
         state.a,
         state.b,

@@ -136,6 +136,20 @@ def mean_changes(
     )
 
 
+def in_digits(value: float, *, signed: bool = False) -> str:
+    """A number with two decimals, and where these are not two digits with more.
+
+    >>> in_digits(-4.123), in_digits(0.0123, signed=True), in_digits(0.0), in_digits(0.000004)
+    ('-4.12', '+0.012', '0.00', '4.0e-06')
+    """
+    size = abs(value)
+    few = not np.isfinite(size) or size == 0 or size >= 0.095
+    sign = "+" if signed else ""
+    if few:
+        return f"{value:{sign}.2f}"
+    return f"{value:{sign}.1e}" if size < 1e-5 else f"{value:{sign}.{1 - int(np.floor(np.log10(size)))}f}"
+
+
 SAME = "A and B are the same: choose another B."
 
 
@@ -147,7 +161,7 @@ def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: boo
     if not np.isfinite(first.change):
         return "No sample has an angle, a norm and a margin under both A and B."
     unit = store.measures[first.measure].unit_shown(raw)
-    size = f"{first.change:+.2f} {unit}"
+    size = f"{in_digits(first.change, signed=True)} {unit}"
     if not np.isfinite(first.null):
         return f"From A to B the {first.measure} moves by {size}; no seeds to compare it with."
     rest = ", ".join(f"{one.measure} {one.times:.1f}" for one in others if np.isfinite(one.times))

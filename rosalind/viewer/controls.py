@@ -13,6 +13,7 @@ from rosalind.analysis.selection import OPERATIONS
 from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.config import with_noun
 from rosalind.viewer.actions import Actions
 from rosalind.viewer.side_selects import SideSelects
 from rosalind.viewer.slices import LONGEST_NAME, LONGEST_NOTE, Slice
@@ -253,7 +254,7 @@ class Controls:
         words = selection.chips(store, state.rule, state.a, state.b)
         parts = [(str(k), words[k], step.words(store)) for k, step in enumerate(state.rule)]
         if state.true_class is not None:
-            phrase = f"class {store.class_names[state.true_class]}"
+            phrase = with_noun("class", store.class_names[state.true_class])
             parts.append(("class", f"{'and ' * bool(parts)}{phrase}", phrase))
         for name, every in (("networks", store.groups), ("conditions", store.conditions)):
             if chosen := getattr(state, name):

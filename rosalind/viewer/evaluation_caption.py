@@ -45,10 +45,11 @@ def finding(frame: Frame, name: str) -> str:
     verdict = "one seed cannot say more"
     if len(changes) > 1:
         _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
-        verdict = "no more than seeds do" if abs(mean) <= half else "more than seeds do"
+        verdict = f"{'no ' if abs(mean) <= half else ''}more than seeds differ"
     apart = f"{abs(mean):.1f} points {'below' if mean < 0 else 'above'}"
     if a[1] == b[1]:
-        return escape(f"Under {b[1]} B, {names[1]}, is {apart} A, {names[0]}: {verdict}.")
+        where = "On clean images" if store.results.conditions[b[1]].is_clean else f"Under {b[1]}"
+        return escape(f"{where}, B ({names[1]}) is {apart} A ({names[0]}): {verdict}.")
     return escape(f"B, {methods[1]}, is {apart} A, {methods[0]}: {verdict}.")
 
 

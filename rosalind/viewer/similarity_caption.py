@@ -52,7 +52,7 @@ def finding(groups: Groups, selected: int | None = None) -> str:
     if tied := groups.tied():
         text += f", as {'is' if tied == 1 else 'are'} {tied:,} other pair{'s' * (tied > 1)}"
     elif np.isfinite(chance := groups.chance(*near)):
-        text += f"; {'less than ' * bool(groups.distance[near] < chance)}seeds alone make, {chance:.2f}"
+        text += f": {'less' if groups.distance[near] < chance else 'more'} than the {chance:.2f} of seeds alone"
     return f"{text}{'' if selected is None else f' ({selected:,} selected samples)'}."
 
 

@@ -237,6 +237,8 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
         elif isinstance(model, GlyphRenderer) and model.name == "ink":
             attribute = "line_color" if hasattr(model.glyph, "line_color") else "text_color"
             setattr(model.glyph, attribute, colours["ink"])
+            if getattr(model.glyph, "background_fill_color", None) is not None:
+                model.glyph.background_fill_color = colours["panel"]
 
 
 class ThemeTracker:

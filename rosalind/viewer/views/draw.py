@@ -273,6 +273,19 @@ def paragraphs(*parts: str) -> str:
     return "".join(f"<p>{part.strip()}</p>" for part in parts if part.strip())
 
 
+def family_legend(looks: Mapping[str, palette.Look]) -> str:
+    """Families of methods with their colours and shapes as HTML.
+
+    Args:
+        looks: by family, from `palette.looks`.
+    """
+    return " ".join(
+        f'<span style="white-space:nowrap"><span style="color:{look.colour}">{look.symbol}</span> '
+        f"{escape(family)}</span>"
+        for family, look in looks.items()
+    )
+
+
 def flip_legend(samples: Sequence[int] | None = None) -> str:
     """The flip states with their colours as HTML, and with the number of samples in each where they are given."""
     shapes, counts = ("●", "▲", "▼", "✕"), [""] * len(FLIPS)

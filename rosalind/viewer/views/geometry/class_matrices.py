@@ -51,6 +51,13 @@ SHOWN = {
 }
 """By matrix the labels of columns and rows, and the title after the side's name."""
 
+KEYS = {
+    class_matrices.ANGLES: "Yellow: samples of the row's class lie close to the direction of the column's",
+    class_matrices.BETWEEN: "Yellow: directions of two classes close together",
+    class_matrices.CONFUSION: "Yellow: many samples of the row's class predicted as the column's",
+}
+"""By matrix what its colours mean; of the difference they are on its bar."""
+
 SMALL, MARK = 40, 9
 """With more than SMALL rows on screen a selected field is too small to be seen; its frame has MARK pixels."""
 
@@ -90,7 +97,7 @@ class ClassMatrices:
     """
 
     page, title = "geometry", "How do classes relate?"
-    finding = ""
+    finding = key = ""
     """See `View`."""
 
     def __init__(self, frame: Frame, change: Change):
@@ -253,6 +260,7 @@ class ClassMatrices:
             tables["null"] = read(frame.null[1]) - read(frame.null[0])
         null = (frame.null_description,) if state.null else ()
         self.finding = class_matrices.finding(tables, show, grouped=self.rows.grouped)
+        self.key = f"{KEYS[show]}; click a cell to {'open its group' if self.rows.grouped else 'select its samples'}."
         if self.mask is None:
             least = class_matrices.detectable(store, state.a, state.b, show)
         else:

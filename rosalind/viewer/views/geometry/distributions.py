@@ -201,8 +201,8 @@ class Distributions:
         widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
         chance = distributions.chance_gap(count)
         self.finding = (
-            f"The {draw.short(widest)} differs most: cumulative curves {apart[widest]:.2f} apart, by chance "
-            f"seldom over {chance:.2f}{frame.among}."
+            f"The {draw.short(widest)} differs most: cumulative curves {captions.in_digits(apart[widest])} apart, "
+            f"by chance seldom over {captions.in_digits(chance)}{frame.among}."
         )
         if state.a == state.b:
             self.finding = captions.SAME

@@ -115,6 +115,9 @@ def density_of(frame: Frame, cell: Cell, axes: list[Axis], limits: list[tuple[fl
     return frame.store.cached(key, make)
 
 
+KEY = "A line per sample; class axes show its angle to that class's direction. Drag along an axis to select."
+
+
 class ParallelCoordinates:
     """Densities of lines over angle, norm, margin and class directions, which stand in the matrices' order."""
 
@@ -247,7 +250,7 @@ class ParallelCoordinates:
         where = (state.a, state.b, state.raw, state.true_class, self.axes, self.limits, state.pins)
         if self.changed("densities", where):
             self._render(frame)
-        self.key = pinned.sentence(self.pins)
+        self.key = f"{KEY} {pinned.sentence(self.pins)}".strip()
         if self.changed("faded", frame.has_selection):
             for glyph in self.densities:
                 glyph.global_alpha = draw.FADED if frame.has_selection else 1.0

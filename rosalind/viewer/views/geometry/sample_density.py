@@ -226,7 +226,10 @@ class SampleDensity:
             self._curves(frame, self._contoured(frame) if contours else np.empty(0, int))
         moved = captions.moved_sentence(frame.store, state.a, state.b, frame.focus, raw=state.raw)
         self.finding = f"{moved.removesuffix('.')}{frame.among}." if state.a != state.b else moved
-        self.key = f"{draw.flip_legend(frame.flip_counts)}; + medians of all samples shown."
+        self.key = (
+            f"{draw.flip_legend(frame.flip_counts)}; + medians; ○ the sample "
+            "that the page of samples shows; arrows: how many moved this way."
+        )
         self.caption.text = self._caption(frame)
 
     @staticmethod

@@ -72,7 +72,8 @@ class Layers:
         self.marks = draw.empty("x", "y", "width", "left", "text", "colour")
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
-        show = frame.chooser(change, "layers-show", "cells show", width=400)
+        kinds = {kind: _plainly(kind) for kind in frame.choices["layers-show"]}
+        show = frame.chooser(change, "layers-show", "cells show", kinds, width=400)
         self.choosers = row(show, frame.chooser(change, "layers-as", "as"))
         self.root = draw.stacked(self.choosers, self.figure)
 
@@ -229,7 +230,7 @@ class Layers:
         listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         words = escape(_plainly(kind))
         return (
-            f"{words[:1].upper()}{words[1:]}, mean over layers: {listed}."
+            f"{words[:1].upper()}{words[1:]}; mean over layers {listed}."
             if listed
             else "A and B are not in this table."
         )
@@ -278,8 +279,12 @@ def _missing(store: Store) -> str:
 
 
 def _plainly(kind: str) -> str:
-    """A kind of number in words: diagnostic, array and condition."""
-    return kind.replace("_", " ").replace(" / ", ", ")
+    """A kind of number in words: diagnostic, and after a colon array and condition.
+
+    >>> _plainly("dead_units / channels / clean")
+    'dead units: channels, clean'
+    """
+    return kind.replace(" / ", ": ", 1).replace("_", " ").replace(" / ", ", ")
 
 
 def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:

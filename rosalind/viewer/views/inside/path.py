@@ -154,7 +154,8 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     stored = [f"{a} to {b}" for a, b in paths.stored_pairs(store)]
     more = f" and {len(stored) - LISTED} more" if len(stored) > LISTED else ""
     others = f" Stored: {escape(', '.join(stored[:LISTED]))}{more}." if stored else ""
-    return f"The way from A to B under {escape(condition)} is not stored.{others} Make it with<br>{commands(line)}"
+    lacking = f"No losses from A to B are stored under {escape(condition)}.{others}"
+    return f"{lacking} Make them with<br>{commands(line)}"
 
 
 def _words(

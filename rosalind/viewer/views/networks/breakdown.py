@@ -8,6 +8,7 @@ from bokeh.models import DataTable, NumberFormatter, StringFormatter, TableColum
 from rosalind.analysis import sample_columns
 from rosalind.analysis.robustness.power import detectable_with_samples
 from rosalind.analysis.store import Store
+from rosalind.config import with_noun
 from rosalind.viewer import captions
 from rosalind.viewer.bokeh_patches import repaint
 from rosalind.viewer.views.draw import Look, caption, cut, empty, stacked
@@ -97,8 +98,8 @@ class Breakdown:
         name = names[int(groups.names[fall])] if by == "class" else str(groups.names[fall])
         change = "loses most" if groups.difference[fall] < 0 else "gains least"
         self.finding = (
-            f"B {change} on {word} {escape(cut(name, 24))}: {100 * groups.a[fall]:.1f} to {100 * groups.b[fall]:.1f} % "
-            f"right (n\u00a0=\u00a0{groups.count[fall]:,})."
+            f"B {change} on {escape(with_noun(word, cut(name, 24)))}: {100 * groups.a[fall]:.1f} to "
+            f"{100 * groups.b[fall]:.1f} % right (n\u00a0=\u00a0{groups.count[fall]:,})."
         )
         if state.a == state.b:
             self.finding = captions.SAME

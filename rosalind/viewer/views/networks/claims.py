@@ -10,6 +10,7 @@ from bokeh.models import Button, Div
 
 from rosalind.analysis import claims
 from rosalind.analysis.robustness import held_out
+from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load
 from rosalind.viewer.state import LAYOUTS
@@ -82,10 +83,13 @@ class Claims:
             self.ranking.visible = bool(self.ranking.text)
         if verdicts:
             count = Counter(verdict["verdict"] for verdict in verdicts)
-            parts = (
-                f"{count[name]} {word}" for name, word in zip(SIGNS, ("hold", "do not", "cannot be told"), strict=True)
+            held, refuted, open_ = (count[name] for name in SIGNS)
+            holds, does = ("holds" if held == 1 else "hold"), ("does" if refuted == 1 else "do")
+            self.finding, words = (
+                f"Of {counted(len(verdicts), 'claim')}, {held} {holds}, {refuted} {does} not hold, "
+                f"and {open_} cannot be decided.",
+                escape(claims.EXPLAINED),
             )
-            self.finding, words = f"Of {len(verdicts)} claims {', '.join(parts)}.", escape(claims.EXPLAINED)
         else:
             lines = commands(*(f"rosalind claims {folder}" for folder in self.store.folders))
             self.finding = f"No claim is judged on the networks and cells as they are now. Judge them with<br>{lines}"

@@ -88,6 +88,8 @@ class GroupPlane:
         text = {"text": "text", "text_color": "#000000", "name": "ink", "text_baseline": "middle"}
         middle = {"text_align": "center", "text_font_size": "11px"}
         placed = {"x_offset": "dx", "y_offset": "dy"}
+        # Lines of the tree pass below names.
+        text |= {"background_fill_color": "#ffffff", "background_fill_alpha": 0.7}
         figure.text("x", "y", source=self.names, **text, **middle, **placed)
         # A font that is a column fails where a source gets fewer rows (Bokeh 3.9.2).
         figure.text("x", "y", source=self.names, text_font_style="bold", **{**text, "text": "bold"}, **middle, **placed)

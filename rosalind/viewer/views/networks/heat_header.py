@@ -62,7 +62,9 @@ def header(
     frozen = int((places.width > 1).sum())
     # Clear of the letters of A and B, which stand on the first row.
     upper, middle, lower = (-0.5 - share * high for share in (0.86, 0.56, 0.27))
-    severities = [f"{infos[name].severity:g}" if name in store.conditions else "" for name in names]
+    severities = [
+        f"{infos[name].severity:g}{_again(infos[name].draw)}" if name in store.conditions else "" for name in names
+    ]
     for k, name in enumerate(names):
         if k < frozen:
             short = "clean" if name == "clean" else "mean"
@@ -78,7 +80,8 @@ def header(
                 texts.append((places.middle[k], lower, severities[k], "9px", 0.0, "center"))
         elif unit >= 9:
             leans = unit >= 16
-            short = draw.cut(draw.plain(name.removeprefix("mean-")), 13 if leans else HIGH // 6 - 1)
+            words = name.removeprefix("mean-").replace("severity", "severity ")
+            short = draw.cut(draw.plain(words), 13 if leans else HIGH // 6 - 1)
             angle = np.pi / 3 if leans else np.pi / 2
             texts.append((places.middle[k], -0.5 - 0.06 * high, short, "10px", angle, "left"))
     if blocked:
@@ -91,6 +94,15 @@ def header(
     return {
         name: list(column) for name, column in zip(("x", "y", "text", "size", "angle", "align"), table, strict=True)
     }
+
+
+def _again(number: int) -> str:
+    """What tells another draw of a condition from the first.
+
+    >>> _again(0), _again(1)
+    ('', 'b')
+    """
+    return chr(ord("a") + number) if 0 < number < 26 else ""
 
 
 def _runs(places: Columns, listed: list[int], names: list[Any], y: float, size: str, unit: float) -> list[tuple]:

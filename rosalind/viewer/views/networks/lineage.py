@@ -271,7 +271,7 @@ class Lineage:
         """What A and B keep, of parameters and of accuracy."""
         parts = [
             f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}: {self.group_means[k][1]:.1f} % right, "
-            f"{self.group_means[k][0]:.3g} % left"
+            f"{self.group_means[k][0]:.3g} % of parameters"
             for letter, k in groups.items()
             if k in self.group_means
         ]
@@ -307,9 +307,7 @@ class Lineage:
 
     def _legend(self) -> str:
         """The looks of the families as HTML."""
-        families = "".join(
-            f' <span style="white-space:nowrap"><span style="color:{look.colour}">{look.symbol}'
-            f"</span> {escape(family)}</span>"
-            for family, look in self.looks.items()
+        return (
+            f"{draw.family_legend(self.looks)}; lines lead from a network to those made from it; on the right "
+            "small: seeds, large: their means."
         )
-        return f"{families}; on the right small: seeds, large: their means."

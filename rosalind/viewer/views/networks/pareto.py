@@ -14,10 +14,13 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
+WORDS = {"clean": "clean accuracy", "corrupted": "corrupted accuracy"}
+"""Objectives that do not say what they are of."""
+
 TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 """Ticks of the axis of kilobytes."""
 
-KEY = "Filled: on the front; lines: deviations over seeds."
+KEY = "; filled, with names: on the Pareto front; lines: deviations over seeds."
 
 NAMED = 25
 """Most groups on the front that are named beside their points."""
@@ -148,7 +151,7 @@ class Pareto:
             heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
         names = [groups[at[n]].name for n in named]
         draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
-        self.figure.visible, self.key = bool(at), KEY * bool(at)
+        self.figure.visible, self.key = bool(at), (draw.family_legend(self.looks) + KEY) * bool(at)
         self.chooser.visible = bool((places[:, 0] > 0).any())
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
@@ -184,7 +187,7 @@ class Pareto:
     def _finding(self, groups: dict[str, int]) -> str:
         """Whether A and B are on the front."""
         if not self.shown:
-            return "No network has bytes, counted of stored weights, and this accuracy; means come at the end of a run."
+            return "Nothing to show: bytes need stored weights, and means over corruptions come at the end of a run."
         front = self.picture.front
         parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
         # The picture shows one of the accuracies: a group that is best in another is on the front too.
@@ -195,7 +198,7 @@ class Pareto:
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""
-        names = self.picture.objectives
+        names = [WORDS.get(name, name) for name in self.picture.objectives]
         return " and ".join([", ".join(names[:-1]), *names[-1:]]).removeprefix(" and ")
 
     def _caption(self, groups: dict[str, int], frame: Frame) -> str:

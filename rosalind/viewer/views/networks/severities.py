@@ -159,7 +159,7 @@ class Severities:
         parts = [self.chooser, self.figure, *([self.pinned.column] if pins and self.pinned else [])]
         if self.root.children != parts:
             self.root.children = parts
-        dashes = "Bold: A blue, B magenta; whiskers: 95 % over seeds; dashed: the selected samples."
+        dashes = "Thick: A blue, B magenta, named on the right; whiskers: 95 % over seeds; dashed: selected samples."
         dashes *= self.figure.visible
         key = "; bold: the pin, thin: A and B, grey: the rest"
         self.key = f"{dashes} {pinned.sentence(pins, key)}".strip()

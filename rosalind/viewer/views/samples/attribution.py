@@ -9,6 +9,7 @@ from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.config import with_noun
 from rosalind.viewer.views.draw import caption, commands, cut, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
@@ -195,8 +196,8 @@ def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
     middle = lambda values, k: occlusion_maps.quartiles(values[:, k, CORRELATIONS.index(by)])[1]
     own = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
     chance = [middle(agreement.other, k) for k in range(len(MAPPED))]
-    others = f"; different samples' {', '.join(map(_number, chance))}" if np.isfinite(chance).any() else ""
-    return f"{BY[by].capitalize()} of A's and B's maps: {own}{others}."
+    others = f" (different samples: {', '.join(map(_number, chance))})" if np.isfinite(chance).any() else ""
+    return f"{BY[by].capitalize()} of A's with B's maps: {own}{others}."
 
 
 def _key(frame: Frame, averaging: bool) -> str:
@@ -206,7 +207,8 @@ def _key(frame: Frame, averaging: bool) -> str:
         of = "Means over samples. "
     elif sample is not None:
         true = store.names_of(store.labels[store.ids == sample])
-        of = f"Sample {sample}, class {escape(cut(str(true[0]), LETTERS)) if len(true) else 'unknown'}. "
+        name = cut(str(true[0]), LETTERS) if len(true) else "unknown"
+        of = f"Sample {sample}, {escape(with_noun('class', name))}. "
     return f"{of}{COLOURS}"
 
 
@@ -222,7 +224,7 @@ def _subject(frame: Frame, sides: dict[str, Maps | None], ids: np.ndarray, avera
     else:
         at = np.flatnonzero(store.ids == state.primary)
         true = store.names_of(store.labels[at])[0] if at.size else "unknown"
-        sentences = [f"Sample {state.primary}, class {escape(str(true))}."]
+        sentences = [f"Sample {state.primary}, {escape(with_noun('class', str(true)))}."]
     for name, cell in (("a", state.a), ("b", state.b)):
         side, seeds = sides[name], len(store.sides.seeds(cell))
         if seeds > 1:

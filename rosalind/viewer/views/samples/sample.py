@@ -14,6 +14,7 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
+from rosalind.config import with_noun
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import (
     CLEAR,
@@ -30,12 +31,14 @@ from rosalind.viewer.views.draw import (
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
+KEY = "Bars: probabilities. Cells: margin in networks under conditions, severity grows to the right; red, ✕: wrong."
+
 
 class SampleDetail:
     """Large images with the five most probable classes, and the margins; a click on a cell makes it B."""
 
     page, title = "samples", "Where does one sample break?"
-    finding = ""
+    finding = key = ""
     """See `View`."""
 
     @staticmethod
@@ -123,18 +126,19 @@ class SampleDetail:
         self.figure.visible = position is not None
         if position is not None and state.primary is not None:
             margins = sample_margins.read(self.store, position, (state.a, state.b, *state.pins))
-            true_class = escape(cut(str(self.store.names_of(self.store.labels[[position]])[0]), 24))
+            name = str(self.store.names_of(self.store.labels[[position]])[0])
+            of_class = escape(with_noun("class", cut(name, 24)))
             sides = [_large(self.store, letter, cell, position) for letter, cell in _lettered(frame)]
             # Both beside each other where there is room, else below each other; never over the next card.
             self.text.text = (
-                f"<b style='color:var(--ink)'>Sample {state.primary}, true class {true_class}</b>"
+                f"<b style='color:var(--ink)'>Sample {state.primary}, {of_class}</b>"
                 f"{_or_why(_exemplar, frame, position)}"
                 f"<div class='grid'>{''.join(sides)}</div>"
             )
             self.ways.text = _or_why(_forgotten, frame, position)
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
-            words = f"Sample {state.primary}, class {true_class}"
-            self.own = f"{words}: right in {share:.0f} % of {margins.cells:,} cells."
+            self.own = f"Sample {state.primary}, {of_class}: right in {share:.0f} % of {margins.cells:,} cells."
+            self.key = KEY
             self._render(frame, margins)
         else:
             self.text.text = (
@@ -142,7 +146,7 @@ class SampleDetail:
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
-            self.own = self.caption.text = self.ways.text = ""
+            self.own = self.key = self.caption.text = self.ways.text = ""
 
     def _render(self, frame: Frame, margins: SampleMargins) -> None:
         store = frame.store

@@ -153,13 +153,27 @@ class Samples:
             self._show_message(lacks.get(name, NOT_STORED))
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            why = f"none was {PRESETS[name][1]} often enough"
-            self._show_message(f"No sample is picked by {name!r}: {why}. Try another B or condition.")
+            self._show_message(f"No sample is picked by {name!r}: {self._where(name)}.")
         else:
             mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
             first = next((sample for sample in ids if sample in mapped), ids[0])
             step = {"op": "replace", "preset": name, "cell": list(state.a), "other": list(state.b)}
             self.change(step=step, choices=choices, primary=first)
+
+    def _where(self, name: str) -> str:
+        """Under which condition a preset of A and B, which picks nobody here, has most to pick."""
+        if name not in ("rescued by B", "broken by B"):
+            return "try another B or condition"
+        store, state, sign = self.frame.store, self.frame.state, 1 if name == "rescued by B" else -1
+        gains = {
+            condition: sign * (store.summary[b]["accuracy"] - store.summary[a]["accuracy"])
+            for condition in store.conditions
+            if (a := (state.a[0], condition)) in store.summary and (b := (state.b[0], condition)) in store.summary
+        }
+        most = max(gains, key=lambda condition: gains[condition], default="")
+        if not most or gains[most] <= 0:
+            return "try another B"
+        return f"B {'gains' if sign > 0 else 'loses'} most under {most}, choose it for both"
 
     @staticmethod
     def _mapped(frame: Frame) -> frozenset[int]:
@@ -245,7 +259,10 @@ class Samples:
         state, pool = frame.state, self._candidates(frame)
         if not self._pictured(frame).any():
             conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))
-            return f"No images are stored under {conditions}: `thumbnails` of the study's configuration keeps them."
+            return (
+                f"No images are stored under {conditions}: <code>thumbnails</code> of the study's configuration keeps "
+                "them."
+            )
         if (preset := self._preset(frame)) is not None:
             return escape(sample_presets.finding(*preset))
         rows = frame.rows if pool is frame.focus else np.flatnonzero(pool)
