@@ -37,7 +37,7 @@ import torch
 import tyro
 from torch import nn
 
-from rosalind import models, pruning, training
+from rosalind import memory, models, pruning, training
 from rosalind.config import Model, Train
 
 CASES = {
@@ -147,6 +147,8 @@ def main(names: tuple[str, ...] = tuple(CASES), rounds: int = 5) -> None:
         names: of the networks.
         rounds: both sides once in each.
     """
+    # As `rosalind run` does; PyTorch takes the same time with it and without.
+    memory.keep_freed()
     print(f"torch {torch.__version__}, jax {jax.__version__}, {torch.get_num_threads()} threads")
     print(f"| network | batch | rosalind, ms | PyTorch, ms | ratio |\n{'|---' * 5}|")
     rows = []

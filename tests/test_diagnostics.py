@@ -38,8 +38,9 @@ class TestWeights:
         generator = np.random.default_rng(2)
         assert diagnostics.tail_index(generator.normal(size=1_000_000)) == pytest.approx(2, abs=0.06)
         assert diagnostics.tail_index(generator.standard_cauchy(1_000_000)) == pytest.approx(1, abs=0.03)
-        # Below 2, though its sums become normal: descriptive only.
-        assert diagnostics.tail_index(generator.standard_t(3, 1_000_000)) == pytest.approx(1.79, abs=0.06)
+        # Below 2, though its sums become normal: descriptive only. Over 12 draws 1.813 +- .023 with blocks of 1,000, as
+        # here, and from 1.76 on with blocks of 100.
+        assert diagnostics.tail_index(generator.standard_t(3, 1_000_000)) == pytest.approx(1.813, abs=0.05)
         assert np.isnan(diagnostics.tail_index(np.ones(15)))
 
     def test_entropy_counts_the_steps_that_are_used(self):

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.groups import SeedGroup, groups
 from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.robustness.parents import dense_root
 from rosalind.analysis.robustness.power import holm
-from rosalind.analysis.robustness.summary import dense_root
 from rosalind.results import Results, log_softmax
 
 SPLITS = 20

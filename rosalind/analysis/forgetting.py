@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from rosalind.analysis.robustness import cells
 from rosalind.analysis.robustness.groups import SeedGroup, groups, main_mean
 from rosalind.analysis.robustness.means import clean_of
-from rosalind.analysis.robustness.summary import dense_root
+from rosalind.analysis.robustness.parents import dense_root
 from rosalind.analysis.store import Store
 from rosalind.measures import COORDINATES
 from rosalind.results import Results

@@ -106,8 +106,9 @@ def _level(run: MethodRun, before: Pruned, reached: Sequence[float], began_with:
 
 
 def _after(earlier: Mapping[str, np.ndarray], record: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The records of a level behind those of the earlier ones."""
-    return {name: np.concatenate([earlier[name], x]) if name in earlier else x for name, x in record.items()}
+    """The records of a level, those of `ap` behind those of the earlier ones."""
+    behind = lambda name: name in earlier and name.startswith("ap/")
+    return {name: np.concatenate([earlier[name], x]) if behind(name) else x for name, x in record.items()}
 
 
 def _made_by(run: MethodRun, reached: Sequence[float]) -> dict[str, Any]:

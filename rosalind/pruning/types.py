@@ -66,7 +66,7 @@ class Pruned(NamedTuple):
     """Remarks for readers of the result, such as layers that could not be pruned."""
     selection: Mapping[str, np.ndarray] = MappingProxyType({})
     """What a method records of how masks were chosen: `ap/removed` int64[levels, layers] and `ap/threshold`
-    float64[levels] of all levels up to here (option `activate`), `rs/...` of random draws (option `candidates`)."""
+    float64[levels] of all levels up to here (option `activate`), `rs/...` of the last level's draws (`candidates`)."""
 
     @classmethod
     def of(cls, sparsity: float, masks: Mapping[str, np.ndarray], fitted: training.Fitted, **fields: Any):

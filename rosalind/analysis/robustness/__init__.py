@@ -26,6 +26,7 @@ from rosalind.analysis.robustness.metrics import (
     relative_corruption_errors,
     retention,
 )
+from rosalind.analysis.robustness.parents import parent_of
 from rosalind.analysis.robustness.power import holm, paired_test, sign_flip_test
 from rosalind.analysis.robustness.ranking import Ranking, letter_display, rank
 from rosalind.analysis.robustness.summary import (
@@ -35,7 +36,6 @@ from rosalind.analysis.robustness.summary import (
     effective_gaps,
     effective_line,
     numbers,
-    parent_of,
     read_summary,
     rows,
     summarise,

@@ -7,9 +7,9 @@ import numpy as np
 
 from rosalind.analysis.robustness import held_out, potential
 from rosalind.analysis.robustness.groups import groups, mean_and_deviation, step_of, table
+from rosalind.analysis.robustness.parents import parent_of
 from rosalind.analysis.robustness.power import holm, paired_test, seed_interval, sign_flip_test
 from rosalind.analysis.robustness.ranking import ranked
-from rosalind.analysis.robustness.summary import parent_of
 from rosalind.results import NetworkInfo, Results, save_csv
 
 _BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes")

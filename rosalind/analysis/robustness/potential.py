@@ -8,8 +8,8 @@ import numpy as np
 
 from rosalind.analysis.robustness.groups import accuracy, main_mean, step_of
 from rosalind.analysis.robustness.means import clean_of, means
+from rosalind.analysis.robustness.parents import dense_root
 from rosalind.analysis.robustness.power import seed_interval
-from rosalind.analysis.robustness.summary import dense_root
 from rosalind.results import Results
 
 DELTA = 0.01

@@ -11,6 +11,7 @@ from rosalind.analysis.robustness import intervals, metrics
 from rosalind.analysis.robustness.cells import Cell, load, numbers_of
 from rosalind.analysis.robustness.intervals import Sums
 from rosalind.analysis.robustness.means import Mean, clean_of, means
+from rosalind.analysis.robustness.parents import parent_of, parents_first
 from rosalind.analysis.robustness.power import holm
 from rosalind.results import Damaged, Results, check_derived
 
@@ -55,33 +56,6 @@ _AVERAGED = (
     *("angle_mean", "norm_mean", "margin_median"),
 )
 """Columns of a cell that a mean's row averages."""
-
-
-def parent_of(results: Results, network: str) -> str | None:
-    """The network that a network is compared with: its parent, or the dense one of its seed and training regime.
-
-    None for dense roots.
-    """
-    info = results.networks[network]
-    if info.parent in results.networks:
-        return info.parent
-    if info.is_dense or info.is_parent:
-        return None
-    infos = results.networks.items()
-    if info.regime is not None:
-        alike = [(n, i) for n, i in infos if i.is_dense and (i.seed, i.regime) == (info.seed, info.regime)]
-        own = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
-        if own is not None:
-            return own
-    return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
-
-
-def dense_root(results: Results, network: str) -> str | None:
-    """The dense network that a network descends from, itself if it is dense; None where none is known."""
-    root: str | None = network
-    while root is not None and not results.networks[root].is_dense:
-        root = parent_of(results, root)
-    return root
 
 
 def summarise(results: Results, network: str, condition: str) -> dict[str, Any]:
@@ -129,7 +103,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
     # Intervals of all rows are found at once, as one by one they would take ten times as long.
     spread: list[tuple[dict[str, Any], tuple[float, ...]]] = []
     parents = {parent_of(results, name) for name in cells}
-    for network in _parents_first(results, cells):
+    for network in parents_first(results, cells):
         read, hits = {}, {}
         for condition in cells[network]:
             read[condition] = _row(results, network, condition, stored.numbers_of(network, condition))
@@ -171,19 +145,6 @@ def by_cell(results: Results) -> Mapping[Cell, Mapping[str, Any]]:
     if "rows" not in results.once:
         results.once["rows"] = {(row["network"], row["condition"]): row for row in rows(results)}
     return results.once["rows"]
-
-
-def _parents_first(results: Results, networks: Iterable[str]) -> list[str]:
-    """Networks, each behind its parent, and those without one that are dense before all others."""
-
-    def depth(name: str) -> int:
-        line = [name]
-        # Files written by hand could make a circle.
-        while (parent := parent_of(results, line[-1])) is not None and parent not in line:
-            line.append(parent)
-        return len(line) - results.networks[line[-1]].is_dense
-
-    return sorted(networks, key=depth)
 
 
 def _moments(values: np.ndarray, trials: int) -> tuple[float, ...]:

@@ -224,15 +224,7 @@ class Severities:
         """
         chosen = severity_curves.highlighted(np.where(strong[:, None], mean, np.nan), [*sides])
         lines, points = mean.shape
-        ends = [mean, mean[chosen] - half[chosen], mean[chosen] + half[chosen]]
-        ends += [] if sliced is None else [sliced]
-        finite = np.concatenate([end[np.isfinite(end)] for end in ends])
-        # An interval from two seeds may be wider than everything that is measured.
-        inner = np.concatenate([lines[np.isfinite(lines)] for lines in (mean, *ends[3:])])
-        low, high = (float(inner.min()), float(inner.max())) if inner.size else (0.0, 1.0)
-        room = max(high - low, 1e-9)
-        low = max(float(finite.min()), low - 0.5 * room) - 0.06 * room if finite.size else 0.0
-        high = min(float(finite.max()), high + 0.5 * room) + 0.06 * room if finite.size else 1.0
+        low, high = _window(mean, half, chosen, sliced)
         self.figure.y_range.update(start=low, end=high)
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))
@@ -289,12 +281,24 @@ class Severities:
                 "spread": [f"± {h:.2f}" if np.isfinite(h) else "" for h in half[every].ravel().tolist()],
             },
         )
+        self._render_names(curves, mean, chosen, sides, shift, (low, high))
+
+    def _render_names(
+        self,
+        curves: Curves,
+        mean: np.ndarray,
+        chosen: list[int],
+        sides: dict[int, str],
+        shift: dict[int, float],
+        window: tuple[float, float],
+    ) -> None:
+        """Names of coloured curves at the right end, so that none lies on a line, each led to from its line's end."""
+        (low, high), points = window, mean.shape[1]
         named = [k for k in chosen if np.isfinite(mean[k]).any()]
         last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
         heights = np.array([mean[k, last[k]] for k in named])
         edge = 0.03 * (high - low)
         places = severity_curves.dodge(heights, 0.055 * (high - low), low + edge, high - edge)
-        # All names at the right end, so that none lies on a line, each led to from where its line ends.
         end = points - 1 + 0.12 * max(points - 1, 1)
         fill(
             self.labels,
@@ -402,3 +406,19 @@ class Severities:
         if len(curves.names) > (most := severity_curves.HIGHLIGHTED):
             text += f"In colour: A, B, and the best and worst at the right end, {most} at most; the rest is grey."
         return text
+
+
+def _window(mean: np.ndarray, half: np.ndarray, chosen: list[int], sliced: np.ndarray | None) -> tuple[float, float]:
+    """Ends of the y axis: of curves and intervals, of which half the curves' height at most is beyond the curves.
+
+    An interval from two seeds may be wider than everything that is measured.
+    """
+    curves = [mean] if sliced is None else [mean, sliced]
+    finite = lambda parts: np.concatenate([part[np.isfinite(part)] for part in parts])
+    inner = finite(curves)
+    if not inner.size:
+        return 0.0, 1.0
+    every = finite([*curves, mean[chosen] - half[chosen], mean[chosen] + half[chosen]])
+    room = max(float(inner.max() - inner.min()), 1e-9)
+    low = max(float(every.min()), float(inner.min()) - 0.5 * room) - 0.06 * room
+    return low, min(float(every.max()), float(inner.max()) + 0.5 * room) + 0.06 * room
