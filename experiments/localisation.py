@@ -52,7 +52,7 @@ STUDY = Study(
     ),
     conditions=(Condition(), Condition("gaussian_noise", 3)),
     diagnostics=(Diagnosis("gradcam", under=UNDER),),
-    seeds=(0, 1, 2),
+    seeds=(0, 1, 2, 3, 4),
     controls=(),
     thumbnails=0,
     attributions=0,

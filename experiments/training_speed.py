@@ -10,18 +10,17 @@ Command (three minutes on two cores; needs torch):
     python experiments/training_speed.py --names cnn --rounds 9
 
 The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores, torch
-2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.7 ms over 3.3 (0.82), resnet20 503 over 200 (2.5), resnet18 1,785 over
-1,063 (1.7), vgg16_bn 948 over 588 (1.6). Before activations were kept for the backward pass resnet20 took 658 ms and
-resnet18 2,090. With lax's own convolution where maps are smaller than their kernels the cnn took 3.1 ms and vgg16_bn
-4,270 (`models.convolve`).
+2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.9 ms over 3.4 (0.86; 0.82 in another run), resnet20 496 over 230 (2.2),
+resnet18 1,766 over 1,049 (1.7), vgg16_bn 902 over 592 (1.5). Before activations were kept for the backward pass
+resnet20 took 658 ms and resnet18 2,090. With lax's own convolution where maps are smaller than their kernels the cnn
+took 3.1 ms and vgg16_bn 4,270 (`models.convolve`).
 
 Where the rest goes, on one core: convolutions alone take 1.4 times PyTorch's (36 ms over 27 for 128 x 32 x 32 x 16,
 forward and both gradients; 24, 23 and 168 over 16, 16 and 123 for the next shapes), BatchNorm half of PyTorch's.
-A sixth of resnet20's step is the system's: XLA asks for the 0.3 GB of temporary memory anew in every step, 85,000 pages
-that are zeroed each. With glibc told to keep it (`MALLOC_ARENA_MAX=1 MALLOC_MMAP_MAX_=0
-MALLOC_TRIM_THRESHOLD_=8000000000`) resnet20 takes 415 ms over 203 (2.0), resnet18 1,661 over 1,048 (1.6). Tried and no
-faster: XLA's YNNPACK for convolutions and products (1.0), the weights' gradient as one product of three shifts by three
-(1.2 to 1.7 times), patches (1.4 to 4).
+XLA asks for its temporary memory anew in every step, 0.3 GB of a resnet20's; kept (`memory.keep_freed`, here as in
+`rosalind run`), a resnet20 takes 2.2 times PyTorch's where it took 2.5. Tried and no faster: XLA's YNNPACK for
+convolutions and products (1.0), the weights' gradient as one product of three shifts by three (1.2 to 1.7 times),
+patches (1.4 to 4).
 """
 
 import csv

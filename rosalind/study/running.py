@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -182,9 +183,15 @@ def _measure(
 ) -> dict[str, Exception]:
     """Measure the networks under every condition that lacks cells or thumbnails; errors by name."""
     digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
+    # The first severity of every corruption, then the second: processes that begin together compile different programs.
+    before: Counter[str] = Counter()
+    turn = {}
+    for planned in conditions:
+        turn[planned.condition.id] = before[planned.condition.name]
+        before[planned.condition.name] += 1
     work = [
         Unit(planned.condition.id, len(names), (study, folder, planned, names))
-        for planned in conditions
+        for planned in sorted(conditions, key=lambda planned: turn[planned.condition.id])
         if cells.lacks_thumbnails(study, dataset, folder, planned)
         or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
     ]
