@@ -1,5 +1,7 @@
 """Methods that remove channels: how these are scored, selected and masked, and the random search."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -201,3 +203,12 @@ class TestRandomSearch:
         nodes = [alive.mean() for alive in structured.alive_channels(pruned.masks, models.groups(MLP))]
         assert nodes[0] == nodes[1]
         assert pruned.masks["backbone/dense1/kernel"].mean() == pytest.approx(nodes[0] * nodes[1])
+
+    def test_a_chain_records_the_draws_of_its_last_level(self, monkeypatch):
+        recipe = pruning.METHODS["random_search"]
+        monkeypatch.setitem(pruning.METHODS, "chained", replace(recipe, options={**recipe.options, "rate": 0.5}))
+        chain = run(Method("chained", (0.5, 0.75), {"candidates": 3, "epochs": 0}))
+        for made in chain:
+            scores = made.selection["rs/score"]
+            assert scores.shape == (3,)
+            assert scores[made.selection["rs/chosen"]] == scores.min()
