@@ -13,15 +13,15 @@ Commands (the demo's study of one seed; two cores; the second with an earlier ve
 Ways alternate, every run in a fresh folder; compilations are cached, or `--cold`. Of every run: seconds, epochs
 trained, and whether all arrays are those of the first, bit for bit (the other checkout's are not compared).
 
-Expected time and result: six minutes for one seed on two cores, compilations cached: one 84.4 s, shared 73.6 s (0.87),
-with the same 333 epochs and the same 725 files. Where each process had a core of its own, jobs took 73.7 s, and 692 of
-725 files differed: XLA's sums of one thread are rounded otherwise than those of two. Since then all may use all cores,
-and jobs makes the same 725 files bit for bit.
+Expected time and result: two minutes for one seed on two cores, compilations cached: one 37.3 s, jobs 28.7 s (0.77),
+shared 29.9 s (0.80), with the same 333 epochs and the same 796 files bit for bit; four minutes for the demo's three
+seeds: one 87.1 s, jobs 62.2 s (0.71), shared 64.7 s (0.74), the same 999 epochs and 2,196 files. Where each process had
+a core of its own 692 of 725 files differed: XLA's sums of one thread are rounded otherwise than those of two.
 
-The demo's three seeds, `rosalind demo --no-view` with its cache: one 100.6 s and 128 s of processor time, `--jobs 2`
-71.5 and 74.3 s (0.72) and 133 s of it. So two processes add 4 % of work, and with both cores busy without a gap they
-would take 0.66 of one, which keeps 1.28 cores busy. What is made of a dense network begins as soon as that one is
-trained: before, 87.5 and 75.7 s in turns with these.
+An earlier version, the demo's three seeds, `rosalind demo --no-view` with its cache: one 100.6 s and 128 s of processor
+time, `--jobs 2` 71.5 and 74.3 s (0.72) and 133 s of it. So two processes add 4 % of work, and with both cores busy
+without a gap they would take 0.66 of one, which keeps 1.28 cores busy. What is made of a dense network begins as soon
+as that one is trained: before, 87.5 and 75.7 s in turns with these.
 
 The same command with its default of two processes beside 21f71c7, which has one, in two turns on a busy machine:
 nothing compiled yet 136 over 201 and 128 over 167 s (0.68, 0.77), compilations cached 86.8 over 139.5 and 91.2 over
