@@ -95,6 +95,17 @@ def ended(process: subprocess.Popen) -> None:
     process.communicate()
 
 
+def read(tab: Tab, script: str, name: str) -> Any:
+    """What a script gives for the model of a name; where a study has just grown, two have it for a moment."""
+    once = f"""name => {{
+      try {{ return [({script})(name)]; }} catch (error) {{
+        if (!String(error).includes("Multiple models are named")) throw error;
+        return false;
+      }}
+    }}"""
+    return tab.wait_for_function(once, arg=name).json_value()[0]
+
+
 def new_tab(browser: Browser, **options: Any) -> Tab:
     """A tab in which everything may take its time; `options` are those of Playwright's `new_page`."""
     tab = browser.new_page(**{"viewport": WINDOW, **options})
@@ -137,7 +148,7 @@ class Page:
 
     def text(self, name: str) -> str:
         """The text of a model."""
-        return self.tab.evaluate(TEXT, name)
+        return read(self.tab, TEXT, name)
 
     def status(self) -> str:
         """What the status says, without how long it took."""
@@ -167,7 +178,7 @@ class Page:
 
     def trace(self, name: str, path: list[list[float]]) -> None:
         """Drag along places in fractions of a figure's frame."""
-        box = self.tab.evaluate(FRAME, name)
+        box = read(self.tab, FRAME, name)
         (x, y), *others = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in path]
         self.tab.mouse.move(x, y)
         self.tab.mouse.down()
@@ -178,14 +189,14 @@ class Page:
 
     def click(self, name: str, across: float, down: float, **options: Any) -> None:
         """Click at fractions of a figure's frame; `options` are those of Playwright's `mouse.click`."""
-        box = self.tab.evaluate(FRAME, name)
+        box = read(self.tab, FRAME, name)
         self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"], **options)
         self.settled()
 
 
 def canvas(page: Page, name: str, place: str = FRAME) -> np.ndarray:
     """uint8 screenshot of a figure's frame, or of the `place` that a script gives for it."""
-    box = page.tab.evaluate(place, name)
+    box = read(page.tab, place, name)
     page.tab.evaluate(PAINTED)
     clip = {key: box[key] for key in ("x", "y", "width", "height")}
     return np.asarray(Image.open(io.BytesIO(page.tab.screenshot(clip=clip))).convert("RGB"))
