@@ -9,8 +9,8 @@ Command (five minutes of one core, nothing cached; a minute afterwards), also as
     python experiments/compilations.py
 
 Every study is run in a process of its own. Expected, and at commit 21f71c7 with the same studies: four methods at one
-sparsity 75 (227), and as many with 3 seeds (227); at two sparsities 88 (285), as the control `dense_narrow` of the
-second has shapes of its own: without controls 61 and 61. The demo's eight methods 106 (353), with 3 seeds 106
+sparsity 76 (227), and as many with 3 seeds (227); at two sparsities 89 (285), as the control `dense_narrow` of the
+second has shapes of its own: without controls 62 and 62. The demo's eight methods 107 (353), with 3 seeds 107
 (369), 0.29 of them.
 """
 

@@ -74,9 +74,7 @@ class Progress:
     def begin(self, part: str) -> None:
         """Say which part begins, as its first unit compiles and may take long."""
         self._part = part if part in self._left else self._part
-        if self._bar is not None:
-            self._printed = 0.0
-        self._show(f"{part} begins", time.monotonic())
+        self._show(f"{part} begins", time.monotonic(), at_once=self._bar is not None)
 
     def advance(self, amount: float = 1, note: str = "") -> None:
         """Count `amount` more units as done; `note` says of which part, else they are of the one that began last."""
@@ -110,9 +108,9 @@ class Progress:
         waiting = sum(left > 0 and part not in self._first for part, left in self._left.items())
         return waiting * compiling + sum(left * rates.get(part, mean) for part, left in self._left.items())
 
-    def _show(self, note: str, now: float) -> None:
+    def _show(self, note: str, now: float, *, at_once: bool = False) -> None:
         # The estimate is a sum over all parts: after each of hundreds it took a sixth of the demo's diagnosing.
-        if now - self._printed <= (INTERVAL if self._bar is None else REDRAWN):
+        if not at_once and now - self._printed <= (INTERVAL if self._bar is None else REDRAWN):
             return
         self._printed = now
         seconds = self.seconds_left()

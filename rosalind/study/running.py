@@ -6,7 +6,6 @@ import os
 import socket
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -183,15 +182,9 @@ def _measure(
 ) -> dict[str, Exception]:
     """Measure the networks under every condition that lacks cells or thumbnails; errors by name."""
     digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
-    # The first severity of every corruption, then the second: processes that begin together compile different programs.
-    before: Counter[str] = Counter()
-    turn = {}
-    for planned in conditions:
-        turn[planned.condition.id] = before[planned.condition.name]
-        before[planned.condition.name] += 1
     work = [
         Unit(planned.condition.id, len(names), (study, folder, planned, names))
-        for planned in sorted(conditions, key=lambda planned: turn[planned.condition.id])
+        for planned in _by_turns(conditions)
         if cells.lacks_thumbnails(study, dataset, folder, planned)
         or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
     ]
@@ -199,6 +192,16 @@ def _measure(
         return {}
     with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
         return units.each(executor, cells.measure, work, progress)
+
+
+def _by_turns(conditions: Sequence[Planned]) -> list[Planned]:
+    """The first severity of every corruption, then the second ones, and so on.
+
+    Processes that begin together then compile different programs, and later severities find them compiled.
+    """
+    names = [planned.condition.name for planned in conditions]
+    turns = [names[:k].count(name) for k, name in enumerate(names)]
+    return [conditions[k] for k in sorted(range(len(names)), key=turns.__getitem__)]
 
 
 def _train(

@@ -8,11 +8,9 @@ import asyncio
 import base64
 import ctypes
 import gc
-import gzip
 import json
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,7 +47,7 @@ LAST_SECONDS = 20
 """Seconds from that to another one, where no session has ended since."""
 
 STORED = 1024
-"""Bytes of an array up to which compressing it by itself takes longer than it saves; below 65,536."""
+"""Bytes of an array up to which compressing it by itself takes longer than it saves."""
 
 ModelsOfRoots = dict[str, set[Model]]
 """By id of a document's root all models under it."""
@@ -389,13 +387,9 @@ def _in_few_parts(message: Any) -> Any:
 def _gzipped(content: bytes) -> bytes:
     """Bytes in the format of gzip; up to `STORED` of them as they are, as the message is compressed once more.
 
-    Compressing 64 bytes takes 5 us and 512 bytes 14, storing either 0.5.
+    Compressing 64 bytes takes 5 us and 1,024 bytes 20, storing either 1.5.
     """
-    if len(content) > STORED:
-        return gzip.compress(content, compresslevel=1)
-    size = len(content)
-    head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01" + struct.pack("<HH", size, size ^ 0xFFFF)
-    return head + content + struct.pack("<II", zlib.crc32(content), size)
+    return zlib.compress(content, 0 if len(content) <= STORED else 1, wbits=31)
 
 
 @dataclass(frozen=True)

@@ -83,20 +83,17 @@ class Claims:
             self.ranking.visible = bool(self.ranking.text)
         if verdicts:
             count = Counter(verdict["verdict"] for verdict in verdicts)
-            held, refuted, open_ = (count[name] for name in SIGNS)
-            holds, does = ("holds" if held == 1 else "hold"), ("does" if refuted == 1 else "do")
-            self.finding, words = (
-                f"Of {counted(len(verdicts), 'claim')}, {held} {holds}, {refuted} {does} not hold, "
-                f"and {open_} cannot be decided.",
-                escape(claims.EXPLAINED),
+            held, refuted, undecided = (count[name] for name in SIGNS)
+            self.finding = (
+                f"Of {counted(len(verdicts), 'claim')}, {held} {'holds' if held == 1 else 'hold'}, "
+                f"{refuted} {'does' if refuted == 1 else 'do'} not hold, and {undecided} cannot be decided."
             )
         else:
             lines = commands(*(f"rosalind claims {folder}" for folder in self.store.folders))
             self.finding = f"No claim is judged on the networks and cells as they are now. Judge them with<br>{lines}"
-            words = escape(claims.EXPLAINED)
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
-        self.caption.text = paragraphs(stays, words)
+        self.caption.text = paragraphs(stays, escape(claims.EXPLAINED))
 
     def _stored(self, folder: Path) -> list[dict[str, Any]]:
         """The verdicts of one folder, if they are of what it holds now."""
