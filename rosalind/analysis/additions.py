@@ -5,7 +5,8 @@ FEW = 8
 
 WHERE = (
     "`rosalind run ...` stands for the command that made the study, with its own flags and --out: what is done there "
-    "is not done again. A study in Python has the same names, --baselines as Baseline(...), --seeds as seeds."
+    "is not done again. A study in Python, as the demo's is (rosalind.demo.study), has the same names: --baselines as "
+    "Baseline(...), --seeds as seeds."
 )
 """What the dots of `command` stand for."""
 

@@ -24,7 +24,7 @@ _OF_EVERY_RUN = ("study", "out", "jobs", "vmap_seeds", "dry_run")
 
 
 def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int = 0, jobs: int | None = None) -> None:
-    """Train, prune, corrupt, measure and view the embedded digits: two to seven minutes on two cores.
+    """Train, prune, corrupt, measure and view the embedded digits: one and a half to seven minutes on two cores.
 
     Args:
         out: The study folder; run again, the demo finds what is done there.
