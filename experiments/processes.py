@@ -1,17 +1,21 @@
 """How much sooner is a study of small networks done by several processes, and is it the same study?
 
-Commands (the demo's study of one seed; two cores; the second with an earlier version in another checkout beside it):
+Commands (the demo's study of one seed; two cores; the second how it grows; the last with an earlier version in another
+checkout beside it; workers of Dask need the extra `cluster`):
 
     python experiments/processes.py
+    python experiments/processes.py --counts 2 4 --kinds jobs shared dask
     python experiments/processes.py --against ../rosalind-21f71c7 --seeds 0 1 2 --cold
 
 - one: `rosalind run` in one process on all cores.
-- jobs: the same with `--jobs 2`.
-- shared: two such processes, of one job each, begun at the same time on one folder.
+- jobs-2: the same with `--jobs 2`.
+- shared-2: two such processes, of one job each, begun at the same time on one folder.
+- dask-2: one process with the executor of two workers of `distributed`, each a process of one thread.
 - before: one process of the other checkout.
 
-Ways alternate, every run in a fresh folder; compilations are cached, or `--cold`. Of every run: seconds, epochs
-trained, and whether all arrays are those of the first, bit for bit (the other checkout's are not compared).
+Ways alternate, every run in a fresh folder; compilations are cached, or `--cold`. Of every run: seconds, seconds of
+processor time and the memory of its largest process, epochs trained, and whether all arrays are those of the first, bit
+for bit (the other checkout's are not compared).
 
 Expected time and result: two minutes for one seed on two cores, compilations cached: one 37.3 s, jobs 28.7 s (0.77),
 shared 29.9 s (0.80), with the same 333 epochs and the same 796 files bit for bit; four minutes for the demo's three
@@ -34,35 +38,60 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import tyro
 from disturbed_studies import contents
 
 SCRIPT = """
-import sys
+import contextlib, sys
 from rosalind import demo, study
 study.use_compilation_cache()
 if __name__ == "__main__":
-    seeds, jobs = eval(sys.argv[2]), int(sys.argv[3])
-    study.run(demo.study(seeds), sys.argv[1], **({"jobs": jobs} if jobs > 1 else {}))
+    folder, seeds, kind, count = sys.argv[1], eval(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    how = {"jobs": count} if kind == "jobs" else {}
+    with contextlib.ExitStack() as stack:
+        if kind == "dask":
+            from distributed import Client
+            client = Client(n_workers=count, threads_per_worker=1, dashboard_address=None)
+            how["executor"] = stack.enter_context(client).get_executor()
+        study.run(demo.study(seeds), folder, **how)
 """
 
 
-def run(way: str, folder: Path, place: Path, seeds: tuple[int, ...], cache: Path, against: Path | None) -> float:
-    """Carry the study out in one way; its seconds."""
+class Cost(NamedTuple):
+    """What a run took."""
+
+    seconds: float
+    processor: float
+    """Seconds of processor time of all processes."""
+    megabytes: float
+    """Peak memory of the largest process."""
+
+
+def run(way: str, folder: Path, place: Path, seeds: tuple[int, ...], cache: Path, against: Path | None) -> Cost:
+    """Carry the study out in one way."""
+    kind, _, count = way.partition("-")
     script = place / "script.py"
     script.write_text(SCRIPT)
     source = against if way == "before" else Path(__file__).parent.parent
     environment = os.environ | {"PYTHONPATH": str(source), "JAX_COMPILATION_CACHE_DIR": str(cache)}
-    command = [sys.executable, str(script), str(folder), repr(seeds), "2" if way == "jobs" else "1"]
+    command = [sys.executable, str(script), str(folder), repr(seeds), kind, count or "1"]
     began = time.perf_counter()
     started = [
-        subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(1 + (way == "shared"))
+        subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        for _ in range(int(count) if kind == "shared" else 1)
     ]
+    usages = []
     for process in started:
-        if process.wait():
-            raise RuntimeError(f"{way} ended with {process.returncode}")
-    return time.perf_counter() - began
+        # Of the process and of those that it has waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        usages.append(usage)
+    if any(process.returncode for process in started):
+        raise RuntimeError(f"{way} ended with {[process.returncode for process in started]}")
+    processor = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Cost(time.perf_counter() - began, processor, max(usage.ru_maxrss for usage in usages) / 1024)
 
 
 def epochs(folder: Path) -> int:
@@ -70,33 +99,48 @@ def epochs(folder: Path) -> int:
     return sum(path.read_text().count("\n") for path in (folder / "log").glob("*.jsonl"))
 
 
-def main(seeds: tuple[int, ...] = (0,), rounds: int = 1, against: Path | None = None, cold: bool = False) -> None:
+def main(
+    seeds: tuple[int, ...] = (0,),
+    rounds: int = 1,
+    kinds: tuple[Literal["jobs", "shared", "dask"], ...] = ("jobs", "shared"),
+    counts: tuple[int, ...] = (2,),
+    against: Path | None = None,
+    cold: bool = False,
+) -> None:
     """Print a line per run, and the ratios.
 
     Args:
         seeds: of the demo's study.
         rounds: of all ways.
+        kinds: ways to use several processes.
+        counts: of processes.
         against: a checkout of another version.
         cold: begin every run without cached compilations.
     """
-    ways = ("one", "jobs", "shared", *(("before",) if against else ()))
+    several = [f"{kind}-{count}" for kind in kinds for count in counts]
+    ways = ("one", *several, *(("before",) if against else ()))
     with tempfile.TemporaryDirectory() as name:
         place, times, reference = Path(name), {way: [] for way in ways}, None
         if not cold:
-            for way in ways[:: len(ways) - 1] if against else ways[:1]:
+            for way in ("one", "before") if against else ("one",):
                 run(way, place / f"warm-{way}", place, seeds, place / f"cache-{way == 'before'}", against)
         for number in range(rounds):
             for way in ways:
                 folder = place / f"{way}-{number}"
                 cache = place / (f"cache-{way}-{number}" if cold else f"cache-{way == 'before'}")
-                times[way].append(run(way, folder, place, seeds, cache, against))
+                cost = run(way, folder, place, seeds, cache, against)
+                times[way].append(cost.seconds)
                 same = ""
                 if way != "before":
                     made = contents(folder)
                     reference = reference or made
                     differing = [file for file in reference if made.get(file) != reference[file]]
                     same = f", {len(differing)} of {len(reference)} files differ {differing[:3] or ''}"
-                print(f"{way}: {times[way][-1]:.1f} s, {epochs(folder)} epochs{same}", flush=True)
+                print(
+                    f"{way}: {cost.seconds:.1f} s, {cost.processor:.1f} s of processor time, {cost.megabytes:.0f} MB, "
+                    f"{epochs(folder)} epochs{same}",
+                    flush=True,
+                )
         base = min(times["before" if against else "one"])
         print(", ".join(f"{way} {min(seconds) / base:.2f}" for way, seconds in times.items()))
 
