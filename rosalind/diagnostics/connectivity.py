@@ -61,17 +61,27 @@ def names_of(subject: Subject) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class _Path:
-    """A path and the images of its statistics; two of equal names have the same."""
+    """Points of a path and the images of its statistics; two of equal names, points and images have the same."""
 
     names: tuple[str, ...]
+    times: tuple[float, ...]
     images: int
-    held: Subject = field(compare=False)
+    subject: Subject = field(compare=False)
+    params_at: Callable[[float], Any] = field(compare=False)
 
 
 @functools.lru_cache(maxsize=1)
-def _statistics_on(path: _Path) -> dict[float, Any]:
-    """BatchNorm statistics by t, filled by `along`: the next condition of the same path needs none of its own."""
-    return {}
+def _statistics_on(path: _Path) -> list[Any]:
+    """BatchNorm statistics per point, empty without BatchNorm; kept for the next condition of the same path."""
+    first, train = path.subject.network, path.subject.train
+    assert first.config is not None
+    batches = [np.asarray(train.images[: min(measuring.batch_size(train), RECALIBRATION, len(train))])]
+    statistics = []
+    for t in path.times:
+        variables = {**first.variables, "params": path.params_at(t)}
+        recalibrated = jax.device_get(conditions.recalibrated(first.config, variables, batches))
+        statistics.append(recalibrated.get("batch_stats", {}))
+    return statistics
 
 
 def along(
@@ -85,22 +95,16 @@ def along(
         share: of the whole work that this is, for progress.
         name: what sets the path apart from others between the same ends.
     """
-    first, train = subject.network, subject.train
-    assert first.config is not None
+    first = subject.network
     times = np.linspace(0, 1, int(subject.options["points"]))
-    size = min(measuring.batch_size(train), RECALIBRATION, len(train))
-    batches = [np.asarray(train.images[:size])]
     prunable = pruning.masks.prunable(first.variables["params"])
-    statistics = _statistics_on(_Path((*names_of(subject), *name), id(train.images), subject))
+    path = _Path((*names_of(subject), *name), tuple(times.tolist()), id(subject.train.images), subject, params_at)
     values: dict[str, list[float]] = {key: [] for key in _AT_POINTS}
     lengths, before = [], None
-    for t in times:
-        variables = {**first.variables, "params": params_at(float(t))}
-        if t not in statistics:
-            found = jax.device_get(conditions.recalibrated(first.config, variables, batches))
-            statistics[t] = found.get("batch_stats", {})
-        if statistics[t]:
-            variables["batch_stats"] = statistics[t]
+    for t, statistics in zip(path.times, _statistics_on(path), strict=True):
+        variables = {**first.variables, "params": params_at(t)}
+        if statistics:
+            variables["batch_stats"] = statistics
         point = dataclasses.replace(first, variables=variables)
         samples = subject.samples if subject.attacked is None else subject.attacked(point)
         features, (kernel, bias) = measuring.features_of(point, samples), measuring.head_of(point)
@@ -111,7 +115,7 @@ def along(
         leaves = by_path(variables["params"])
         values["error"].append(1 - float(results.correct(cell, labels).mean()))
         values["loss"].append(float(results.loss(cell, labels).mean()))
-        values["nonzero"].append(sum(float((np.asarray(leaves[path]) != 0).sum()) for path in prunable))
+        values["nonzero"].append(sum(float((np.asarray(leaves[kernel]) != 0).sum()) for kernel in prunable))
         values["angle"].append(float(cell["angle"].mean()))
         values["norm"].append(float(cell["norm"].mean()) / scale)
         values["margin"].append(float(np.nanmean(cell["margin"])) / scale)
