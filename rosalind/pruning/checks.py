@@ -218,11 +218,18 @@ def check_network(
 
 
 def check_parent(method: Method, parent: Parent) -> None:
-    """Raise ValueError where a method that learns masks over frozen trained weights gets a parent that is untrained."""
-    if "mask_epochs" not in check(method):
-        return
+    """Find everything that a method cannot do with a parent's trained weights.
+
+    Raises:
+        ValueError: they contain NaN or inf; they are the initial ones, and the method learns masks over them, frozen.
+    """
     initial, trained = masks.prunable(parent.initial.trainable), masks.prunable(parent.trained.trainable)
-    if all(np.array_equal(np.asarray(initial[path]), np.asarray(trained[path])) for path in initial):
+    for path in initial:
+        # float32, as NumPy does not know bfloat16.
+        if not np.isfinite(np.asarray(trained[path], np.float32)).all():
+            raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
+    untrained = all(np.array_equal(np.asarray(initial[path]), np.asarray(trained[path])) for path in initial)
+    if untrained and "mask_epochs" in check(method):
         raise ValueError(
             f"{method.name}: the parent's trained weights must not be its initial ones, as they stay frozen while "
             "masks are learned; train it first, or choose edge_popup for random weights."

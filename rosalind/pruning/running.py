@@ -1,7 +1,7 @@
 """`prune`: run a method on any pytree of parameters, after all arguments are checked; and its planned epochs."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from typing import Literal
 
 import jax
@@ -9,12 +9,12 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
-from rosalind.pruning import compression, layouts, masks
+from rosalind.pruning import compression, layouts
 from rosalind.pruning.checks import check, check_network, check_parent, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
-from rosalind.pruning.types import MethodRun, ModelFunctions, Parent, Pruned, Weights
+from rosalind.pruning.types import Evaluate, MethodRun, ModelFunctions, Parent, Pruned
 
 
 def prune(
@@ -30,7 +30,7 @@ def prune(
     groups: Sequence[ChannelGroup] = (),
     resume: MutableMapping[str, dict[str, np.ndarray]] | None = None,
     functions: ModelFunctions | None = None,
-    evaluate: Callable[[Weights], Mapping[str, float]] | None = None,
+    evaluate: Evaluate | None = None,
     outputs: Literal[-1, 0] = -1,
     key: jax.Array,
 ) -> Iterator[Pruned]:
@@ -55,29 +55,14 @@ def prune(
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
     Raises:
-        ValueError: see `check`, `check_network` and `check_parent`; parents that contain NaN or inf; at once, before
-            any work.
+        ValueError: see `check`, `check_network` and `check_parent`; at once, before any work.
         FloatingPointError: training diverged.
     """
     if outputs not in (-1, 0):
         raise ValueError(f"`outputs` must be -1 ([..., in, out]) or 0 ([out, in, ...]), got {outputs!r}.")
+    functions = ModelFunctions() if functions is None else functions
     if outputs == 0:
-        networks = prune(
-            method,
-            layouts.parent_of(parent),
-            loss=layouts.loss_of(loss),
-            batches=batches,
-            config=config,
-            scoring=scoring,
-            fit=fit,
-            protected=protected,
-            groups=groups,
-            resume=resume,
-            functions=None if functions is None else layouts.functions_of(functions),
-            evaluate=None if evaluate is None else lambda weights: evaluate(layouts.weights_of(weights)),
-            key=key,
-        )
-        return map(layouts.pruned_of, networks)
+        parent, loss, functions, evaluate = layouts.outputs_last(parent, loss, functions, evaluate)
     options = check(method)
     scoring = batches if scoring is None else scoring
     check_network(
@@ -89,11 +74,6 @@ def prune(
         state=parent.initial.state,
         batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs else None,
     )
-    trained = training.by_path(parent.trained.trainable)
-    for path in masks.prunable(parent.initial.trainable):
-        # float32, as NumPy does not know bfloat16.
-        if not np.isfinite(np.asarray(trained[path], np.float32)).all():
-            raise ValueError(f"the parent's weights {path!r} contain NaN or inf; train it again.")
     check_parent(method, parent)
     outside = definitions(method)
     run = MethodRun(
@@ -111,7 +91,7 @@ def prune(
         protected=protected,
         resume={} if resume is None else resume,
         key=key,
-        functions=ModelFunctions() if functions is None else functions,
+        functions=functions,
         groups=groups,
         evaluate=evaluate,
         outside={"method": method.name, "definitions": outside} if outside else {},
@@ -120,7 +100,8 @@ def prune(
         recipe = recipe_of(like)
         other = dataclasses.replace(run, name=like, recipe=recipe, options=recipe.options)
         run = dataclasses.replace(run, like=other)
-    return _noted(compression.compressed(made, options, protected) for made in engine_of(run)(run))
+    networks = _noted(compression.compressed(made, options, protected) for made in engine_of(run)(run))
+    return map(layouts.outputs_first, networks) if outputs == 0 else networks
 
 
 def _noted(networks: Iterable[Pruned]) -> Iterator[Pruned]:

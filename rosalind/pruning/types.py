@@ -42,6 +42,10 @@ class Parent(NamedTuple):
     trained: Weights
 
 
+Evaluate = Callable[[Weights], Mapping[str, float]]
+"""From a network's weights to numbers by name."""
+
+
 class Pruned(NamedTuple):
     """One network that a method made."""
 
@@ -252,7 +256,7 @@ class MethodRun:
     key: jax.Array
     functions: ModelFunctions = field(default_factory=ModelFunctions)
     groups: Sequence[ChannelGroup] = ()
-    evaluate: Callable[[Weights], Mapping[str, float]] | None = None
+    evaluate: Evaluate | None = None
     like: "MethodRun | None" = None
     outside: Mapping[str, Any] = field(default_factory=dict)
 
