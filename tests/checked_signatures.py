@@ -17,7 +17,7 @@ ANALYSIS = (
     *("ordered", "rasters", "redundancy", "representations", "robustness.cells", "robustness.intervals"),
     *("sample_columns", "sample_margins", "sample_presets", "scope", "selection", "selection_steps"),
     *("severity_curves", "shift", "similarity", "slice_accuracy", "subset_fits"),
-    *("store", "zoo"),
+    *("store", "stored_margins", "zoo"),
 )
 MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),

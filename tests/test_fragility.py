@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rosalind import results
-from rosalind.analysis import fragility, robustness
+from rosalind.analysis import fragility, robustness, stored_margins
 from rosalind.study import running
 
 DRAWS = ("clean", "noise-1", "noise-1-draw1", "blur-1")
@@ -176,7 +176,7 @@ def test_float16_margins_keep_their_sign():
     generator = np.random.default_rng(0)
     values = generator.choice([-1, 1], 4000) * 10 ** generator.uniform(-44, 38, 4000)
     values = np.concatenate([values, [0, np.inf, -np.inf, np.nan]]).astype(np.float32)
-    rounded = fragility.as_float16(values)
+    rounded = stored_margins.as_float16(values)
     np.testing.assert_array_equal(np.sign(rounded), np.sign(values))
     usual = (np.abs(values) > 1e-4) & (np.abs(values) < 6e4)
     np.testing.assert_allclose(rounded[usual], values[usual], rtol=1e-3)
@@ -188,19 +188,19 @@ def test_one_row_of_margins_is_one_sample_over_all_cells(small_folder, tmp_path,
     shutil.copytree(small_folder, folder)
     opened = results.load(folder)
     # Blocks of seven columns do not divide the number of cells.
-    monkeypatch.setattr(fragility, "BLOCK_BYTES", 7 * 2 * len(opened.labels))
-    assert fragility.save_margins(opened)
-    ((path, cells),) = fragility.columns(opened)
+    monkeypatch.setattr(stored_margins, "BLOCK_BYTES", 7 * 2 * len(opened.labels))
+    assert stored_margins.save(opened)
+    ((path, cells),) = stored_margins.columns(opened)
     assert cells == opened.cells()
-    rows = np.stack([fragility.margin_row(path, k) for k in range(len(opened.labels))])
+    rows = np.stack([stored_margins.row(path, k) for k in range(len(opened.labels))])
     for column in (0, 6, 7, len(cells) - 1):
         arrays = opened.geometry(*cells[column])
         exact = arrays["margin"] / opened.feature_scale(cells[column][0])
         np.testing.assert_allclose(rows[:, column], exact, rtol=1e-3, atol=1e-7)
         np.testing.assert_array_equal(rows[:, column] > 0, results.correct(arrays, opened.labels))
-    monkeypatch.setattr(fragility, "MARGIN_BYTES", 2 * len(opened.labels) * len(cells) - 1)
-    assert not fragility.save_margins(opened)
-    assert fragility.columns(opened) == []
+    monkeypatch.setattr(stored_margins, "FILE_BYTES", 2 * len(opened.labels) * len(cells) - 1)
+    assert not stored_margins.save(opened)
+    assert stored_margins.columns(opened) == []
     assert not list((folder / "comparison").glob("*.tmp*"))
 
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     shutil.copytree(small_folder, folder)
     opened = results.load(folder)
     np.save(folder / "comparison" / "margins.npy", np.zeros((3, 2), np.float16))
-    assert fragility.columns(opened) == []
+    assert stored_margins.columns(opened) == []
     path = folder / "comparison" / "fragility.npz"
     stored = results.load_arrays(path)
     results.save_arrays(path, stored | {"wrong": stored["wrong"][:, :5]}, replace=True)

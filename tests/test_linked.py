@@ -87,7 +87,7 @@ class TestNumbers:
         mask = store.labels < 3
         whole = slice_accuracy.summary(store, mask)
         bare = Store(store.folders[0])
-        monkeypatch.setattr(slice_accuracy.fragility, "columns", lambda results: [])
+        monkeypatch.setattr(slice_accuracy.stored_margins, "columns", lambda results: [])
         again = slice_accuracy.summary(bare, mask)
         assert again.keys() == whole.keys()
         for cell, row in whole.items():

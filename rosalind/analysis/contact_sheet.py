@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8, UInt32
 from PIL import Image
 
-from rosalind.analysis import fragility, sample_presets
+from rosalind.analysis import fragility, sample_presets, stored_margins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import NEAREST, Store
 from rosalind.results import Damaged, log_softmax
@@ -201,7 +201,7 @@ def member_row(path: Path, key: str, position: int) -> np.ndarray:
             file.seek(info.header_offset + 26)
             name, extra = np.frombuffer(file.read(4), "<u2").tolist()
             file.seek(info.header_offset + 30 + name + extra)
-            return fragility.npy_row(file, position)
+            return stored_margins.npy_row(file, position)
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise Damaged(f"{path} has no readable {key!r} ({error}).") from error
 

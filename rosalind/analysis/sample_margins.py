@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from rosalind.analysis import fragility
+from rosalind.analysis import stored_margins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 
@@ -63,7 +63,7 @@ def read(store: Store, position: int, sides: tuple[Cell, ...]) -> SampleMargins:
     for path, count, columns, rows, places in stored:
         # The table is made anew while the study grows; the store follows within seconds.
         try:
-            margins = fragility.margin_row(path, position)
+            margins = stored_margins.row(path, position)
         except (OSError, ValueError):
             continue
         if len(margins) != count:
@@ -105,7 +105,7 @@ def _places(store: Store, listed: list[tuple[str, str]]) -> list[tuple]:
     row = _row_of(store, listed)
     column = {name: k for k, name in enumerate(store.conditions)}
     files = []
-    for path, cells in fragility.columns(store.results):
+    for path, cells in stored_margins.columns(store.results):
         listed_columns = [k for k, cell in enumerate(cells) if cell in store.cells and cell[0] in row]
         rows = np.array([row[cells[k][0]] for k in listed_columns], int)
         places = np.array([column[cells[k][1]] for k in listed_columns], int)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float64, Int, UInt8
 
-from rosalind.analysis import fragility, robustness
+from rosalind.analysis import robustness, stored_margins
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -83,7 +83,7 @@ def outcomes(store: Store) -> Outcomes:
 def _read(store: Store) -> Outcomes:
     labelled = store.labels >= 0
     rows: dict[Cell, np.ndarray] = {}
-    for path, cells in fragility.columns(store.results):
+    for path, cells in stored_margins.columns(store.results):
         wanted = [k for k, cell in enumerate(cells) if cell in store.cells and cell not in rows]
         try:
             bits, sure = signs(path, np.array(wanted, int), labelled)
@@ -112,7 +112,7 @@ def _read(store: Store) -> Outcomes:
 def signs(
     path: Path, columns: Int[np.ndarray, " k"], counted: Bool[np.ndarray, " n"]
 ) -> tuple[UInt8[np.ndarray, "k bytes"], Bool[np.ndarray, " k"]]:
-    """Samples with a positive margin in some columns of a file of `fragility.columns`, packed, a row per column.
+    """Samples with a positive margin in some columns of a file of `stored_margins.columns`, packed, a row per column.
 
     Returns:
         The bits; and True for the columns whose signs tell right from wrong for all `counted` samples: none of their
