@@ -8,7 +8,7 @@ Command (this is the study of `rosalind demo`):
 
     python experiments/digits.py --out studies/digits
 
-Expected time: three to seven minutes on two cores. Expected result (three seeds): the dense network has
+Expected time: two to seven minutes on two cores. Expected result (three seeds): the dense network has
 98.8 % clean and 75.2 +- 1.8 % corruption accuracy. The binarised ticket `biprop` at 80 % sparsity is less
 accurate on clean images (95.5 %) and more on corrupted ones (78.5 +- 0.7 %), as is the dense network after 4 of
 its 15 epochs (96.8 % and 79.4 +- 1.3 %); `snip` is level with dense. One-shot pruning to 95 % loses ten
