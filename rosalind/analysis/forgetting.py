@@ -4,7 +4,7 @@ After arXiv 1812.05159, where the way is that of training; here it is that of sp
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,14 +76,13 @@ class _Measured:
     predicted: frozenset[cells.Cell]
     complete: frozenset[cells.Cell]
 
-    def along(self, chain: Sequence[cells.Cell], place: Sequence[float]) -> Forgetting:
+    def along(self, way: Mapping[float, cells.Cell]) -> Forgetting:
+        """What happens along cells by sparsity or severity."""
         margins, axis = None, COORDINATES.index("margin")
-        if self.complete.issuperset(chain):
-            margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in chain]).astype(np.float64)
-        return along(self.right(chain), np.array(place, np.float64), margins)
-
-    def right(self, chain: Sequence[cells.Cell]) -> Bool[np.ndarray, "k n"]:
-        return np.stack([self.stored.prediction_of(*cell) for cell in chain]) == self.results.labels
+        if self.complete.issuperset(way.values()):
+            margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in way.values()]).astype(np.float64)
+        right = np.stack([self.stored.prediction_of(*cell) for cell in way.values()]) == self.results.labels
+        return along(right, np.array(list(way), np.float64), margins)
 
 
 def _measured(results: Results) -> _Measured:
@@ -97,16 +96,13 @@ def over_sparsity(results: Results, label: str, seed: int | None, condition: str
     Raises:
         ValueError: none of them measured under the condition, or several of one sparsity.
     """
-    return _over_sparsity(_measured(results), label, seed, condition)
+    of = _measured(results)
+    way = _by_sparsity(of, label, seed, condition)
+    return [network for network, _ in way.values()], of.along(way)
 
 
-def _over_sparsity(of: _Measured, label: str, seed: int | None, condition: str) -> tuple[list[str], Forgetting]:
-    places = _sparsities(of, label, seed, condition)
-    return list(places.values()), of.along([(name, condition) for name in places.values()], list(places))
-
-
-def _sparsities(of: _Measured, label: str, seed: int | None, condition: str) -> dict[float, str]:
-    """The networks of a way by sparsity."""
+def _by_sparsity(of: _Measured, label: str, seed: int | None, condition: str) -> dict[float, cells.Cell]:
+    """The cells of a way by sparsity."""
     infos = of.results.networks
     pruned = [
         (info.sparsity, name)
@@ -124,7 +120,7 @@ def _sparsities(of: _Measured, label: str, seed: int | None, condition: str) -> 
     start = dense_root(of.results, pruned[0][1])
     if start is not None and (start, condition) in of.predicted:
         places = {0.0: start, **places}
-    return places
+    return {sparsity: (name, condition) for sparsity, name in places.items()}
 
 
 def over_severity(results: Results, network: str, corruption: str, bn: str = "train") -> tuple[list[str], Forgetting]:
@@ -133,27 +129,24 @@ def over_severity(results: Results, network: str, corruption: str, bn: str = "tr
     Raises:
         ValueError: a network or corruption that is not measured.
     """
-    return _over_severity(_measured(results), network, corruption, bn)
+    of = _measured(results)
+    way = _by_severity(of, network, corruption, bn)
+    return [condition for _, condition in way.values()], of.along(way)
 
 
-def _over_severity(of: _Measured, network: str, corruption: str, bn: str) -> tuple[list[str], Forgetting]:
-    places = _severities(of, network, corruption, bn)
-    return list(places.values()), of.along([(network, name) for name in places.values()], list(places))
-
-
-def _severities(of: _Measured, network: str, corruption: str, bn: str) -> dict[float, str]:
-    """The conditions of a way by severity."""
-    severities = {
-        float(info.severity): name
+def _by_severity(of: _Measured, network: str, corruption: str, bn: str) -> dict[float, cells.Cell]:
+    """The cells of a way by severity."""
+    way = {
+        float(info.severity): (network, name)
         for name, info in reversed(of.results.conditions.items())
         if (info.name, info.bn) == (corruption, bn) and info.is_corruption and (network, name) in of.predicted
     }
-    if not severities:
+    if not way:
         raise ValueError(f"network and corruption must be measured together, got {network!r} and {corruption!r}.")
     clean = clean_of(of.results, bn)
     if clean is not None and (network, clean) in of.predicted:
-        severities[0.0] = clean
-    return dict(sorted(severities.items()))
+        way[0.0] = network, clean
+    return dict(sorted(way.items()))
 
 
 def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[int, int]]:
@@ -181,13 +174,11 @@ def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[
     for network in members:
         for corruption in corruptions:
             with contextlib.suppress(ValueError):
-                places = _severities(of, network, corruption, bn)
-                chains["severity"].append([(network, condition) for condition in places.values()])
+                chains["severity"].append([*_by_severity(of, network, corruption, bn).values()])
     label = results.networks[members[0]].label
     for seed in dict.fromkeys(info.seed for info in results.networks.values() if info.label == label):
         with contextlib.suppress(ValueError):
-            networks = _sparsities(of, label, seed, cell[1]).values()
-            chains["sparsity"].append([(network, cell[1]) for network in networks])
+            chains["sparsity"].append([*_by_sparsity(of, label, seed, cell[1]).values()])
 
     def lost(chain: Sequence[cells.Cell]) -> bool:
         # The store keeps what it has read, where a study has no table of all predictions.
@@ -219,10 +210,8 @@ def _ways(of: _Measured, group: SeedGroup, corruptions: Sequence[str]) -> list[F
     ways = []
     for network in group.networks:
         for corruption in corruptions:
-            try:
-                ways.append(_over_severity(of, network, corruption, "train")[1])
-            except ValueError:
-                continue
+            with contextlib.suppress(ValueError):
+                ways.append(of.along(_by_severity(of, network, corruption, "train")))
     return ways
 
 
@@ -233,12 +222,9 @@ def markdown(results: Results) -> list[str]:
     labels = dict.fromkeys((i.label, i.seed) for i in results.networks.values() if not i.is_dense)
     by_label: dict[str, list[Forgetting]] = {}
     for label, seed in labels:
-        try:
-            chain, way = _over_sparsity(of, label, seed, str(clean))
-        except ValueError:
-            continue
-        if len(chain) > 1:
-            by_label.setdefault(label, []).append(way)
+        with contextlib.suppress(ValueError):
+            if len(way := _by_sparsity(of, label, seed, str(clean))) > 1:
+                by_label.setdefault(label, []).append(of.along(way))
     rows += [f"| sparsity | {label} | {len(ways)} | {_cells_of(ways)} |" for label, ways in by_label.items()]
     corruptions = list(dict.fromkeys(results.conditions[c].name for c in main.conditions)) if main else []
     for group in groups(results):
