@@ -95,15 +95,6 @@ def turned(first: Directions, second: Directions) -> Float64[np.ndarray, " c"]:
     return _angles((first.mean * second.mean).sum(1))
 
 
-def random_cosine(dimensions: int) -> float:
-    """The standard deviation of the cosine of two random directions, about a mean of 0: what chance alone aligns.
-
-    >>> round(random_cosine(512), 4)
-    0.0442
-    """
-    return dimensions**-0.5
-
-
 def of_cell(results: Results, network: str, condition: str) -> Directions:
     """`directions` of the samples whose features are stored; raises as `Results.geometry`."""
     subset = results.samples["subset"]

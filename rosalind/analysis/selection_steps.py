@@ -329,7 +329,7 @@ def _placed(store: Store, step: Box | Lasso, measure: str) -> np.ndarray:
     return store.values(step.cell, measure, step.raw)
 
 
-def _place(step: "Box | Lasso | Band | Pair | Flip | Preset", sides: Sides = ()) -> str:
+def _place(step: Box | Lasso | Band | Pair | Flip | Preset, sides: Sides = ()) -> str:
     """The cells of a step, after `, raw` where it is: in brackets, or ` on B-A` where they are the sides."""
     other, raw = getattr(step, "other", None), ", raw" if getattr(step, "raw", False) else ""
     letters = {cell: letter for letter, cell in reversed(list(zip("AB", sides, strict=False)))}

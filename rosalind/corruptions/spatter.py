@@ -85,8 +85,8 @@ def connected(seed: Bool[Array, "h w"], allowed: Bool[Array, "h w"]) -> Bool[Arr
     return jax.lax.while_loop(lambda s: (s[0] != s[1]).any(), grow, (jnp.zeros_like(start), start))[1]
 
 
-def canny(plane: Int32[Array, "h w"], low: int = 50, high: int = 150) -> Bool[Array, "h w"]:
-    """OpenCV's Canny edges of bytes, 3 x 3 Sobel, sum of absolute derivatives."""
+def canny(plane: Int32[Array, "h w"]) -> Bool[Array, "h w"]:
+    """OpenCV's Canny edges of bytes between the thresholds 50 and 150, 3 x 3 Sobel, sum of absolute derivatives."""
     x, y = _filtered(plane, SOBEL_X, "edge"), _filtered(plane, SOBEL_Y, "edge")
     size = jnp.abs(x) + jnp.abs(y)
     at = lambda down, right: _moved(size, down, right, 0)
@@ -99,8 +99,8 @@ def canny(plane: Int32[Array, "h w"], low: int = 50, high: int = 150) -> Bool[Ar
     steep = tall > flat + (jnp.abs(x) << 16)
     diagonal = jnp.where((x ^ y) < 0, rising, falling)
     peak = jnp.where(tall < flat, across, jnp.where(steep, along, diagonal))
-    weak = peak & (size > low)
-    return connected(weak & (size > high), weak)
+    weak = peak & (size > 50)
+    return connected(weak & (size > 150), weak)
 
 
 def chamfer(edges: Bool[Array, "h w"]) -> Int32[Array, "h w"]:

@@ -83,13 +83,11 @@ class Diagnostic:
         compute: Gives an array for every key of `gives`, and under `axis/NAME` the labels of an axis that has some.
         gives: What the arrays are.
         of: `network`, or `pair`: a pruned network and its parent, and dense networks of two seeds.
-        needs: `weights` where those of a rosalind model do without any image, `variables` where it needs such a model
-            and images; `features` where a network made elsewhere will do, whose
-            layers are those that its `activations` give, and `head`; `activations` or `logit_gradient` where one made
-            elsewhere must have that too, see `imported.Imported`, and `gradient` where it must have that of a logit or
-            of the loss.
+        needs: `weights`: those of a rosalind model, and no image; `variables`: such a model and images. Networks made
+            elsewhere do for the others, see `imported.Imported`: `features` asks for no more than a head and features,
+            `activations` and `logit_gradient` for these functions, `gradient` for that of a logit or of the loss.
         under: True where it sees images, and is made once per condition.
-        attacks: Of a pair: whether it attacks the networks between its ends (`Subject.attacked`).
+        attacks: Of a pair: True where it attacks the networks between its ends (`Subject.attacked`).
         options: Options by name, with their defaults.
         check: Raises ValueError for bad values of the options given.
         epochs: Of options, the passes over the training images that it trains for; None for one that trains nothing.

@@ -87,7 +87,7 @@ def open_share(log_alpha: jax.Array) -> jax.Array:
 
 
 def l0(run: MethodRun, sparsity: float) -> MaskParametrisation:
-    """See `_l0`."""
+    """Random gates on weights, as many open in expectation as the sparsity leaves; see `_l0`."""
     return _l0(float(run.options["gate_rate"]))
 
 
@@ -162,7 +162,7 @@ def _l0(rate: float) -> MaskParametrisation:
 
 
 def sr_ste(run: MethodRun, sparsity: float) -> MaskParametrisation:
-    """See `_sr_ste`; the pattern is the one nearest to the sparsity."""
+    """Weights trained through the N:M mask whose pattern is nearest to the sparsity; see `_sr_ste`."""
     m = run.options["group"]
     n, _ = n_m.pattern(masks.prunable(run.start.trainable), sparsity, m, run.protected)
     return _sr_ste(n, m, float(run.options["sparse_decay"]), tuple(run.protected))

@@ -1,7 +1,5 @@
 """Pictures of distances: a plane and its trustworthiness, an order of rows, a tree, neighbours."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import scipy
 from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
@@ -171,10 +169,8 @@ def trustworthiness(distance: Float[np.ndarray, "q q"], layout: Float[np.ndarray
     return float(1 - 2 * lost / (rows * count * (2 * rows - 3 * count - 1)))
 
 
-def umap_layouts(
-    distance: Float[np.ndarray, "q q"], *, seeds: Sequence[int] = tuple(range(5))
-) -> Float32[np.ndarray, "k q 2"]:
-    """UMAP layouts of given distances, one per seed; made with a study, never in the viewer.
+def umap_layouts(distance: Float[np.ndarray, "q q"]) -> Float32[np.ndarray, "5 q 2"]:
+    """UMAP layouts of given distances of five seeds; made with a study, never in the viewer.
 
     Each is turned, mirrored, moved and scaled onto the first, so that what is left between them is chance.
 
@@ -189,7 +185,7 @@ def umap_layouts(
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("a UMAP layout needs: pip install 'rosalind[umap]'") from error
     neighbours, layouts = min(15, len(distance) - 1), []
-    for seed in seeds:
+    for seed in range(5):
         fitted = umap.UMAP(metric="precomputed", n_neighbors=neighbours, random_state=seed, n_jobs=1)
         layouts.append(np.asarray(fitted.fit_transform(distance), np.float64))
     return np.stack([aligned(layout, layouts[0]) for layout in layouts]).astype(np.float32)
