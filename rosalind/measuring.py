@@ -24,8 +24,8 @@ BATCH = 1000
 NEAREST = 100
 """With more classes than this, only so many of the largest logits are kept per sample."""
 
-
 Measures = Mapping[str, Measure]
+"""Measures of a study's own, by the names of their arrays."""
 
 
 def batch_size(split: Split) -> int:
@@ -111,6 +111,9 @@ def with_batch_norm(
         split: training images for `recalibrated`, the condition's images for `adapted`; None changes nothing.
         key: from `conditions.condition_key`.
         attacked: the network that a transferred attack is made for.
+
+    Raises:
+        ValueError: a network made elsewhere without `recalibrate`; a transferred attack without `attacked`.
     """
     mode = planned.condition.bn
     if mode == "train" or split is None:

@@ -24,7 +24,7 @@ class CellMetric:
     Attributes:
         signed: True where zero is a middle, so that colours diverge from it and numbers carry a sign.
         ratio: True where one is a middle and twice is as far from it as half: colours diverge from it by logarithm.
-        better: 1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned modes is
+        better: 1 where higher is better, -1 where lower is, 0 where neither; the better end of unsigned ones is
             yellow.
     """
 
@@ -83,7 +83,7 @@ COMPARED = ("difference", "change to parent")
 """Metrics that are differences of accuracy, which the null of two dense seeds has something to say about."""
 
 INTERVALS = {"accuracy": "accuracy", "difference": "change", "change to parent": "change"}
-"""Modes for which summary.csv has an interval over images, and how its columns begin."""
+"""Metrics for which summary.csv has an interval over images, and how its columns begin."""
 
 SLICED = ("accuracy", "difference", "rank", "change to parent", "retained", "flips to wrong", "flips to right")
 """Metrics that follow from right and wrong, so that `slice_accuracy.summary` has them for a slice of the samples."""
@@ -205,45 +205,45 @@ def dense_networks(store: Store) -> dict[str, str]:
     return store.cached(("grid", "dense"), lambda: dense_of(store.results, store.groups))
 
 
-def values(store: Store, mode: str, summary: Summary | None = None) -> Float32[np.ndarray, "groups columns seeds"]:
-    """What cells show in a mode; a rank is one of all seeds, so that the last axis has length 1.
+def values(store: Store, metric: str, summary: Summary | None = None) -> Float32[np.ndarray, "groups columns seeds"]:
+    """What cells show of a metric; a rank is one of all seeds, so that the last axis has length 1.
 
     Args:
         store: of the study.
-        mode: in `CELL_METRICS`; in `SLICED` for a slice.
+        metric: in `CELL_METRICS`; in `SLICED` for a slice.
         summary: of a slice, see `slice_accuracy.summary`; of all samples without.
     """
 
     def make() -> np.ndarray:
-        scaled = np.float32(CELL_METRICS[mode].factor) * collected(store, CELL_METRICS[mode].column, summary)
-        if mode == "difference":
+        scaled = np.float32(CELL_METRICS[metric].factor) * collected(store, CELL_METRICS[metric].column, summary)
+        if metric == "difference":
             return over_dense(scaled, store.groups, dense_networks(store))
-        if mode == "rank":
+        if metric == "rank":
             return ranks(robustness.nan_mean_std(scaled)[0])[..., None]
         return scaled
 
-    return store.cached(("grid", "mode", mode), make) if summary is None else make()
+    return store.cached(("grid", "metric", metric), make) if summary is None else make()
 
 
-def step(store: Store, mode: str, summary: Summary | None = None) -> float:
-    """What one sample adds to `values` of a mode, the `step` of `seed_interval`; 0 where they count no samples.
+def step(store: Store, metric: str, summary: Summary | None = None) -> float:
+    """What one sample adds to `values` of a metric, the `step` of `seed_interval`; 0 where they count no samples.
 
     Args:
         store: of the study.
-        mode: in `CELL_METRICS`.
+        metric: in `CELL_METRICS`.
         summary: of a slice, as in `values`.
     """
-    metric = CELL_METRICS[mode]
-    if metric.column not in ("accuracy", "change_to_parent"):
+    column, factor = CELL_METRICS[metric].column, CELL_METRICS[metric].factor
+    if column not in ("accuracy", "change_to_parent"):
         return 0.0
     if summary is None:
-        return metric.factor * step_of(store.results)
-    return metric.factor / max([1.0, *(row["samples"] for row in summary.values())])
+        return factor * step_of(store.results)
+    return factor / max([1.0, *(row["samples"] for row in summary.values())])
 
 
-def is_defined(store: Store, mode: str) -> bool:
+def is_defined(store: Store, metric: str) -> bool:
     """True where a study can have a metric at all: mean corruption errors are defined for ImageNet alone."""
-    column = CELL_METRICS[mode].column
+    column = CELL_METRICS[metric].column
     any_value = lambda: any(np.isfinite(row.get(column, np.nan)) for row in store.summary.values())
     return column not in IMAGENET or store.cached(("grid", "there", column), any_value)
 
@@ -254,13 +254,13 @@ def seed_range(store: Store) -> Float32[np.ndarray, " columns"]:
 
 
 def interval(
-    store: Store, mode: str
+    store: Store, metric: str
 ) -> tuple[Float[np.ndarray, "groups columns"], Float[np.ndarray, "groups columns"]]:
-    """Ends of the 95 % interval over images, mean over seeds; NaN for most modes."""
-    if mode not in INTERVALS:
+    """Ends of the 95 % interval over images, mean over seeds; NaN for most metrics."""
+    if metric not in INTERVALS:
         nothing = np.full((len(store.groups), len(store.columns)), np.nan)
         return nothing, nothing
-    ends = (collected(store, f"{INTERVALS[mode]}_{end}") for end in ("low", "high"))
+    ends = (collected(store, f"{INTERVALS[metric]}_{end}") for end in ("low", "high"))
     low, high = (robustness.nan_mean_std(100 * end)[0] for end in ends)
     return low, high
 

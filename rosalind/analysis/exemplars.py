@@ -178,7 +178,7 @@ def class_impact(
     """By how much pruning changes a class' recall minus the accuracy, and p of Welch's t-test over networks.
 
     Args:
-        dense, pruned: whether each network is right.
+        dense, pruned: True where a network is right.
         labels: of the samples; negative ones are of no class.
         classes: their number.
 

@@ -1,4 +1,4 @@
-"""What predicts robustness in a study: numbers that clean images give against accuracy under corruption. NumPy only."""
+"""What correlates with robustness in a study: numbers of clean images against accuracy under corruption. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -28,8 +28,8 @@ PRESETS = {
 CORRUPTED = {"right when clean, wrong under A's condition": 0, "right when clean, wrong under B's condition": 1}
 """Presets that compare one side with itself on clean images, and which of A and B that is."""
 
-KINDS = dict(zip(PRESETS, fragility.KINDS, strict=False))
-"""The kind of fragility behind a preset."""
+KINDS = {"most fragile to pruning": "pruning", "most fragile to corruption": "corruption"}
+"""The kind of fragility (`fragility.KINDS`) behind a preset."""
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ class Store:
 
     @property
     def name(self) -> str:
+        """Names of its folders, joined by `+`."""
         return "+".join(folder.resolve().name for folder in self.folders)
 
     @property

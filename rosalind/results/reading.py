@@ -305,8 +305,8 @@ def load(folder: str | Path) -> Results:
 
     def network_order(item: tuple[str, NetworkInfo]) -> tuple:
         name, info = item
-        known = info.sparsity == info.sparsity
-        level = (not known, info.sparsity if known else 0)
+        is_unknown = bool(np.isnan(info.sparsity))
+        level = is_unknown, 0 if is_unknown else info.sparsity
         return not info.is_dense, not info.is_parent, info.label, level, info.seed or 0, name
 
     def condition_order(item: tuple[str, ConditionInfo]) -> tuple:
