@@ -147,19 +147,19 @@ def tables(results: Results, ids: Sequence[str] | None = None) -> list[tuple[str
     """
     stored = [info for info in diagnostics(results)[0] if ids is None or info.id in ids]
     group_of = {name: group.name for group in groups(results) for name in group.networks}
-    made = []
+    agreements = []
     counts = ("samples", "zero", "other_class")
     for target, words in (("dense", "the dense parent's class of the image"), ("own", "the network's own class")):
         header = ["attribution", "condition", "against", "networks", "n", *(a.about for a in AGREEMENTS.values())]
         header += ["samples", "zero maps", "two classes"]
         keys = ("diagnosis", "condition", "against")
         lines = _lines(rows(results, target, stored), keys, group_of, AGREEMENTS, counts)
-        made.append((f"Agreement of maps for {words}", header, lines))
+        agreements.append((f"Agreement of maps for {words}", header, lines))
     header = ["attribution", "condition", "networks", "n", "consistency", "flipped", "AUROC of 1 - consistency"]
     numbers = ("consistency", "flipped", "by_fragility", "by_doubt")
     lines = _lines(consistency_rows(results, stored), ("diagnosis", "condition"), group_of, numbers)
-    made.append(("Explanation consistency, and who flips", [*header, "AUROC of 1 - confidence"], lines))
-    return [table for table in made if table[2]]
+    consistency = "Explanation consistency, and who flips", [*header, "AUROC of 1 - confidence"], lines
+    return [table for table in (*agreements, consistency) if table[2]]
 
 
 def _lines(
@@ -197,8 +197,8 @@ def text(results: Results, ids: Sequence[str] | None = None) -> str:
 
 def markdown(results: Results) -> list[str]:
     """The lines of a report's sections; none without attributions."""
-    made = tables(results)
-    if not made:
+    all_tables = tables(results)
+    if not all_tables:
         return []
     lines = [
         *("", "## Where the networks look", ""),
@@ -206,7 +206,7 @@ def markdown(results: Results) -> list[str]:
         f"Against {SEED!r}, of two dense networks, is the null: what a seed alone does. Maps that are 0 everywhere, "
         "and of two classes where one is asked for, are left out and counted.",
     ]
-    for title, header, rows_of in made:
+    for title, header, rows_of in all_tables:
         lines += ["", f"### {title}", "", "| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in rows_of]
     return lines

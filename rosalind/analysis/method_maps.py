@@ -171,8 +171,8 @@ def comparison(store: Store, kind: Kind, target: str, pairs: Sequence[tuple[Cell
         ids = np.concatenate([part.ids for part in parts])
         return [Comparison(parts, Agreement(ids[:ROWS], own[:ROWS], np.concatenate(other)[:ROWS]))]
 
-    made = store.cached(("comparison of maps", kind, target, tuple(pairs)), make)
-    return made[0] if made else None
+    compared = store.cached(("comparison of maps", kind, target, tuple(pairs)), make)
+    return compared[0] if compared else None
 
 
 def _drawn(compared: Compared) -> np.ndarray:

@@ -138,12 +138,13 @@ def exemplars_of(store: Store, cell: Cell) -> exemplars.Exemplars | None:
 
 def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     if preset == EXEMPLARS:
-        found = exemplars_of(store, b)
-        if found is None:
+        identified = exemplars_of(store, b)
+        if identified is None:
             return None
-        flagged = np.flatnonzero(found.flag)
-        positions = flagged[np.argsort(-found.agree[flagged], kind="stable")]
-        return Picked(positions, found.group.name, "", "", found.rate_of_halves, found.null, found.size)
+        flagged = np.flatnonzero(identified.flag)
+        positions = flagged[np.argsort(-identified.agree[flagged], kind="stable")]
+        scores = identified.rate_of_halves, identified.null, identified.size
+        return Picked(positions, identified.group.name, "", "", *scores)
     if preset in CORRUPTED:
         side = (a, b)[CORRUPTED[preset]]
         clean = clean_cell(store, side)

@@ -120,9 +120,8 @@ def numbers_of(results: Results, network: str, condition: str) -> dict[str, floa
 
 def _read(results: Results, network: str, condition: str) -> dict[str, np.ndarray]:
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
-    predicted = results.networks[network].only_predictions
-    some = len(results.class_names) <= 100 and not predicted
-    return results.geometry(network, condition, keys if some else None)
+    whole = len(results.class_names) > 100 or results.networks[network].only_predictions
+    return results.geometry(network, condition, None if whole else keys)
 
 
 def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -56,9 +56,9 @@ class Transfer:
     @property
     def swaps(self) -> list[tuple[str, str, float]]:
         """Pairs that the two accuracies order oppositely, beyond chance: the better by the first, the other, p."""
-        found = np.argwhere(np.triu(self.swapped & (self.p < LEVEL), 1)).tolist()
+        pairs = np.argwhere(np.triu(self.swapped & (self.p < LEVEL), 1)).tolist()
         ahead = lambda i, j: np.nanmean(self.first[i] - self.first[j]) > 0
-        ordered = ((i, j) if ahead(i, j) else (j, i) for i, j in found)
+        ordered = ((i, j) if ahead(i, j) else (j, i) for i, j in pairs)
         return [(self.names[i], self.names[j], float(self.p[i, j])) for i, j in ordered]
 
     @property
@@ -181,8 +181,8 @@ def summary(row: Mapping[str, Any]) -> str:
 def sentence(transfer: Transfer) -> str:
     """The verdict with its numbers, in words, and the pairs that swap."""
     swaps = [f"{better} before {other} only where not held out (p = {p:.2g})" for better, other, p in transfer.swaps]
-    told = swaps if transfer.seeds >= SEEDS else []
-    return ": ".join([summary(_of_ranking(transfer)), *filter(None, ["; ".join(told)])]) + "."
+    shown = [": " + "; ".join(swaps)] if swaps and transfer.seeds >= SEEDS else []
+    return "".join([summary(_of_ranking(transfer)), *shown, "."])
 
 
 def _of_ranking(transfer: Transfer) -> dict[str, Any]:

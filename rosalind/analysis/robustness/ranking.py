@@ -110,12 +110,12 @@ def ranked(results: Results) -> tuple[list[str], list[list[str]], str]:
         )
     ]
     pairs = int(np.isfinite(ranking.p).sum()) // 2
-    told = int((ranking.p < LEVEL).sum()) // 2
+    apart = int((ranking.p < LEVEL).sum()) // 2
     return (
         header,
         lines,
         (
             "By corrupted accuracy, percent; 95 % t-interval over seeds. Methods that share a letter cannot be told "
-            f"apart (paired t-test over seeds, Holm's correction over {pairs} pairs, of which {told} differ)."
+            f"apart (paired t-test over seeds, Holm's correction over {pairs} pairs, of which {apart} differ)."
         ),
     )
