@@ -118,7 +118,7 @@ def numbers(
 
     With m_k the mean features of class k less the mean of those, and w_k the class directions as stored:
 
-    * `spread`: see there; 0 is collapsed (NC1 without the pooled covariance).
+    * `spread`: `cdnv`; 0 is collapsed (NC1 without the pooled covariance).
     * `mean_lengths`, `head_lengths`: deviation over mean of |m_k| and of |w_k|; 0 is equal (NC2).
     * `mean_angles`, `head_angles`: mean over pairs of |cos + 1 / (c - 1)|; 0 is a simplex (NC2).
     * `closest_angle`: mean over classes of the angle in degrees to the nearest other m_k; `equal_angle` in a

@@ -32,7 +32,7 @@ def sorts(store: Store) -> tuple[str, ...]:
 def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> Float[np.ndarray, " n"]:
     """What samples are sorted by, lowest first; NaN where a sample has no such number.
 
-    Fragility is that of B's group of seeds, of all pruned networks where it has none (`presets.fragile`).
+    Fragility is that of B's group of seeds, of all pruned networks where it has none (`sample_presets.fragile`).
     """
     lowest = _lowest(store)
     if sort in lowest:
@@ -42,7 +42,7 @@ def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> Float[np.n
         kind = sample_presets.KINDS[sort]
         return store.cached(("sheet", kind, store.sides.members(b[0])[0]), lambda: _sturdiness(store, kind, b))
     if sort == WRONG:
-        return store.cached(("sheet", WRONG), lambda: _right(store))
+        return store.cached(("sheet", WRONG), lambda: _rightness(store))
     if sort == "sample id":
         return store.ids.astype(float)
     change = store.difference(a, b, "margin", raw)
@@ -55,7 +55,7 @@ def _sturdiness(store: Store, kind: str, b: Cell) -> np.ndarray:
     return np.full(len(store.ids), np.nan, np.float32) if rates is None else -fragility.share(*rates[0][:, 0])
 
 
-def _right(store: Store) -> np.ndarray:
+def _rightness(store: Store) -> np.ndarray:
     """Minus the number of cells in which every sample is wrong; NaN where none is stored."""
     wrong = [stored.wrong[0] for stored in fragility.load(store.results)]
     return -np.stack(wrong).sum(0, dtype=np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)

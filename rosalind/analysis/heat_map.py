@@ -88,17 +88,17 @@ def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8
     return np.where(np.isfinite(means), np.rint(1 + 254 * place), 0).astype(np.uint8)
 
 
-def numbers_in(means: Float[np.ndarray, "rows columns"], mode: CellMetric, *, narrow: bool = False) -> list[str]:
+def numbers_in(means: Float[np.ndarray, "rows columns"], metric: CellMetric, *, narrow: bool = False) -> list[str]:
     """The texts of cells, row by row; a dot for a gap.
 
     Args:
         means: as shown.
-        mode: says how many decimals, and whether numbers carry a sign; fractions below one get a decimal more.
+        metric: says how many decimals, and whether numbers carry a sign; fractions below one get a decimal more.
         narrow: leave out the plus, of which colours speak too, and the zero before a point.
     """
     finite = np.abs(means[np.isfinite(means)])
-    digits = mode.digits + bool(mode.digits and finite.size and finite.max() < 1)
-    sign, zero = "+" if mode.signed and not narrow else "", f"{0:.{digits}f}"
+    digits = metric.digits + bool(metric.digits and finite.size and finite.max() < 1)
+    sign, zero = "+" if metric.signed and not narrow else "", f"{0:.{digits}f}"
     texts = []
     for value in means.ravel().tolist():
         text = f"{value:{sign}.{digits}f}" if np.isfinite(value) else "·"

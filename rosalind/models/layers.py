@@ -94,7 +94,6 @@ def without_norms_over_channels() -> Any:
 
 def squares() -> Any:
     """Context manager in which every linear module records `squared_inputs` in the collection `COLLECTED`."""
-
     within: list[str] = []
 
     def handle(path, module, x, call_original):

@@ -20,7 +20,6 @@ WORDS = {
 HELD_OUT = ("cifar-c-bar", "imagenet-c-bar")
 """The benchmarks that no other mean holds, so that they can say whether it is an artefact of what it averages."""
 
-
 SETS = (*(name for name in SIZES if name not in HELD_OUT), "all", *HELD_OUT)
 """Groups of the means that tables show: of a benchmark each, and of all corruptions of a study; held out ones last."""
 
