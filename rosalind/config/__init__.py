@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
 from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
+from rosalind.config.ranges import Range, check_option
 
 __all__ = [
     "CLEAN",
@@ -22,10 +23,12 @@ __all__ = [
     "Method",
     "Model",
     "Optimizer",
+    "Range",
     "Regime",
     "Schedule",
     "Study",
     "Train",
+    "check_option",
     "conditions",
     "definition",
     "describe",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind.config import ChannelGroup, Method, definition, is_outside, unknown
+from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Parent, Recipe
@@ -24,7 +24,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 taken in, whether a weight that is dropped and grown in one update starts again, how weights of few bits are scaled, and
 the class maps that are kept."""
 
-_RANGES: dict[str, tuple[float, float, str]] = {
+_RANGES: dict[str, Range] = {
     "rate": (1e-9, 1 - 1e-9, "the fraction removed per level, in (0, 1), or None for one shot"),
     "rewind": (0, 1 - 1e-9, "the fraction of the dense run to rewind to, in [0, 1)"),
     "activate": (0, 1 - 1e-9, "a share of the weights, in [0, 1)"),
@@ -60,7 +60,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "repair": (0, 1e30, "a whole number of samples, 0 for none"),
     "bits": (2, 8, "a whole number of bits, 2 to 8, or None for float32"),
 }
-"""Smallest and largest value of a numeric option, and the range in words."""
+"""Ranges of numeric options."""
 
 
 def definitions(method: Method) -> dict[str, str]:
@@ -100,11 +100,7 @@ def check(method: Method) -> dict[str, Any]:
         may_be_none = defaults[option] is None or option == "rate"
         if option not in _RANGES or (value is None and may_be_none):
             continue
-        low, high, allowed = _RANGES[option]
-        kinds = int if "whole" in allowed else (int, float)
-        number = value if isinstance(value, kinds) and not isinstance(value, bool) else np.nan
-        if not low <= number <= high:
-            raise ValueError(f"{name}: `{option}` must be {allowed}, got {value!r}.")
+        check_option(name, option, value, _RANGES[option])
     if not recipe.ranks and "mask_epochs" not in options and options.get("epochs") == 0:
         raise ValueError(f"{name}: `epochs` must be above 0, as masks are found in training, got 0.")
     if options.get("scope") == "lamp" and recipe.score is scores.grasp:

@@ -6,16 +6,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from jax import Array
 
-from rosalind.config import Regime, resolve, unknown
+from rosalind.config import Range, Regime, check_option, resolve, unknown
 from rosalind.training import augmix, robust
 from rosalind.training.fitting import Loss
 from rosalind.training.trees import Tree
-
-Range = tuple[float, float, str]
-"""Smallest and largest value of an option, and the range in words."""
 
 
 def _nothing(options: Mapping[str, Any], shape: Sequence[int], corruptions: Collection[str]) -> None:
@@ -107,12 +103,8 @@ def regime_options(regime: Regime) -> dict[str, Any]:
         if option not in objective.options:
             raise ValueError(unknown(f"option of {regime.name}", option, objective.options))
     options = {**objective.options, **regime.options}
-    for option, (low, high, allowed) in objective.ranges.items():
-        kinds = int if "whole" in allowed else (int, float)
-        value = options[option]
-        number = value if isinstance(value, kinds) and not isinstance(value, bool) else np.nan
-        if not low <= number <= high:
-            raise ValueError(f"{regime.name}: `{option}` must be {allowed}, got {value!r}.")
+    for option, span in objective.ranges.items():
+        check_option(regime.name, option, options[option], span)
     return options
 
 
