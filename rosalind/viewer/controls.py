@@ -176,7 +176,7 @@ class Controls:
         save = self._button("save", "save", lambda: actions.save_slice(w["slice-name"].value, w["slice-note"].value))
         remove = self._button("remove", "remove", lambda: actions.remove_slice(w["slice"].value))
         return column(
-            *(part for selects in self.selects.values() for part in selects.rows),
+            *(selects.root for selects in self.selects.values()),
             self._button("same condition for both", "same-condition", self._same_condition),
             self._button("swap A and B", "swap", actions.swap),
             row(pin("a"), pin("b"), sizing_mode="stretch_width"),

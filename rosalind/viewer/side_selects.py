@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bokeh.layouts import row
-from bokeh.models import AutocompleteInput, Row, Select
+from bokeh.layouts import column, row
+from bokeh.models import AutocompleteInput, Column, Select
 
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.analysis.sides import Cell
@@ -49,10 +49,11 @@ class SideSelects:
         self.refill()
 
     @property
-    def rows(self) -> tuple[Row | Select | AutocompleteInput, ...]:
-        """The lists as they stand in the rail."""
+    def root(self) -> Column:
+        """The lists as they stand in the rail, beside a bar in the colour of the side."""
         pairs = [row(*pair, **WIDE) for pair in ((self.method, self.sparsity), (self.corruption, self.severity))]
-        return self.find, pairs[0], self.seed, pairs[1]
+        bar: Any = {"border-left": f"3px solid var(--side-{self.side})", "padding-left": "4px", "margin-bottom": "8px"}
+        return column(self.find, pairs[0], self.seed, pairs[1], styles=bar, **WIDE)
 
     @property
     def widgets(self) -> dict[str, Select | AutocompleteInput]:

@@ -109,7 +109,8 @@ select:not([multiple]).bk-input { background-image: var(--arrow); }
 """
 
 TEXT = """
-h2 { margin: 0 0 2px; font: 600 15px system-ui, sans-serif; color: var(--ink); }
+/* The question leads to the finding, which is the headline. */
+h2 { margin: 0 0 2px; font: 600 13px system-ui, sans-serif; color: var(--soft); }
 :host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
 p { margin: 0 0 3px; }
 .bk-clearfix:has(> .line, > .pins, > .grid) { display: block; width: 100%; }
@@ -139,7 +140,7 @@ p { margin: 0 0 3px; }
 .pin > button:first-child { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pin > button:hover { text-decoration: underline; }
 .pin > button:focus-visible { outline: 2px solid var(--focus); }
-.finding { margin: 0 0 5px; font: 600 14px/1.4 system-ui, sans-serif; color: var(--ink); }
+.finding { margin: 0 0 5px; font: 600 15px/1.4 system-ui, sans-serif; color: var(--ink); }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
@@ -167,6 +168,11 @@ def page_colours() -> dict[str, dict[str, Any]]:
         | dict(zip(("side-a", "side-b"), palette.SIDES, strict=True))
         for name, colours in COLOURS.items()
     }
+
+
+def right_headers(first: int) -> InlineStyleSheet:
+    """A style sheet for a table whose columns from the `first` (1 is the leftmost) on are numbers, aligned right."""
+    return InlineStyleSheet(css=f".slick-header-column:nth-child(n+{first}) .slick-column-name {{ float: right; }}")
 
 
 StyleSheets = tuple[InlineStyleSheet, InlineStyleSheet, InlineStyleSheet]

@@ -199,7 +199,7 @@ class Layers:
         # Light ink at the dark ends of the colours: one end of values, both of changes.
         light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < draw.DARK_HALF
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
-        texts = [number(value, signed=way == CHANGE) for value in written.ravel().tolist()]
+        texts = [number(value, table.unit, signed=way == CHANGE) for value in written.ravel().tolist()]
         inks = ["#ffffff" if is_light else "#1c2536" for is_light in light.ravel().tolist()]
         # Pale where a seed alone does as much.
         alone = (way == CHANGE) & (np.abs(written) <= table.null)
@@ -226,7 +226,7 @@ class Layers:
         """The mean over layers of A and of B."""
         shown = table.change if way == CHANGE else table.values
         means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
-        of = lambda mean: number(mean, signed=way == CHANGE) if np.isfinite(mean) else "no number"
+        of = lambda mean: number(mean, table.unit, signed=way == CHANGE) if np.isfinite(mean) else "no number"
         listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         words = escape(_plainly(kind))
         return (
@@ -250,14 +250,15 @@ class Layers:
         for letter, rows in self._sides(table).items():
             means = nan_mean_std(shown[rows].ravel()[None])[0]
             known = bool(rows) and np.isfinite(means[0])
-            parts.append(f"{letter}: {number(float(means[0]), signed=way == CHANGE) if known else 'no number'}")
+            mean = number(float(means[0]), table.unit, signed=way == CHANGE) if known else "no number"
+            parts.append(f"{letter}: {mean}")
         words = f"<b>{'; '.join(parts)}</b> ({'mean over seeds and layers' if table.grouped else 'mean over layers'}). "
         if not np.isfinite(table.null).any():
             return f"{words}No null: two dense networks of one kind and two seeds are not both here."
         largest = int(np.nanargmax(table.null))
         count = f"{table.pairs} pair{'s' * (table.pairs != 1)}"
         words += (
-            f"Null: dense networks of two seeds differ by up to {number(float(table.null[largest]))} "
+            f"Null: dense networks of two seeds differ by up to {number(float(table.null[largest]), table.unit)} "
             f"({escape(table.layers[largest])}, {count})."
         )
         if way == CHANGE:
@@ -302,11 +303,13 @@ def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
     )
 
 
-def number(value: float, *, signed: bool = False) -> str:
-    """A number in about three digits; a dot for a gap.
+def number(value: float, unit: str = "", *, signed: bool = False) -> str:
+    """A number in about three digits, a share in three decimals; a dot for a gap.
 
     >>> number(0.12345), number(1234567), number(-0.5, signed=True), number(float("nan"))
     ('0.123', '1.23 M', '-0.5', '·')
+    >>> number(0.05561, "share"), number(-0.0002, "share"), number(0.0, "share")
+    ('0.056', '-0.000', '0')
     """
     if not np.isfinite(value):
         return "·"
@@ -314,6 +317,8 @@ def number(value: float, *, signed: bool = False) -> str:
     if abs(value) < 1e-12:
         return "0"
     sign = "+" if signed and value > 0 else ""
+    if unit == "share" and abs(value) < 1:
+        return f"{sign}{value:.3f}"
     for scale, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= scale:
             return f"{sign}{value / (1e3 if letter == ' k' else scale):.3g}{letter}"

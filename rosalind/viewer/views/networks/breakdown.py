@@ -11,6 +11,7 @@ from rosalind.analysis.store import Store
 from rosalind.config import with_noun
 from rosalind.viewer import captions
 from rosalind.viewer.bokeh_patches import repaint
+from rosalind.viewer.theme import right_headers
 from rosalind.viewer.views.draw import Look, caption, cut, empty, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -48,11 +49,12 @@ class Breakdown:
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
         self.rows = empty("name", "count", "a", "b", "change", "null")
-        number, signed = NumberFormatter(format="0.0"), NumberFormatter(format="+0.0")
+        right: Look = {"text_align": "right"}
+        number, signed = (NumberFormatter(format=digits, **right) for digits in ("0.0", "+0.0"))
         self.null = TableColumn(field="null", title="null ±", width=60, formatter=number, visible=False)
         columns = [
             TableColumn(field="name", title="images", width=130, formatter=StringFormatter()),
-            TableColumn(field="count", title="n", width=60, formatter=NumberFormatter(format="0,0")),
+            TableColumn(field="count", title="n", width=60, formatter=NumberFormatter(format="0,0", **right)),
             TableColumn(field="a", title="A, % right", width=80, formatter=number),
             TableColumn(field="b", title="B, % right", width=80, formatter=number),
             TableColumn(field="change", title="B - A", width=70, formatter=signed),
@@ -60,6 +62,7 @@ class Breakdown:
         ]
         size: Look = {"width": 440, "height": 60, "row_height": 22}
         look: Look = {"index_position": None, "reorderable": False, "name": "evaluation-classes"}
+        look["stylesheets"] = [right_headers(2)]
         self.table = repaint(DataTable(source=self.rows, columns=columns, **size, **look))
         chooser = frame.chooser(change, "evaluation-by", "accuracy by", width=260)
         self.caption = caption("evaluation-classes-caption")

@@ -58,10 +58,11 @@ class GroupPlane:
         self.discs = draw.empty("x", "y", "radius", "colour")
         self.ghosts = draw.empty("x", "y")
         self.tree = draw.empty(*ENDS, "width")
+        self.leaders = draw.empty(*ENDS)
         self.ways = draw.empty("x", "y")
         about = ("name", "about")
         self.marks = draw.empty("x", "y", "colour", "marker", "size", *about)
-        self.sides = draw.empty("x", "y")
+        self.sides = draw.empty("x", "y", "ring")
         self.names = draw.empty("x", "y", "text", "bold", "dx", "dy")
         ends = {name: name for name in ENDS}
         # Two corners that nobody sees: with them the frame has as many pixels per unit as names were placed for.
@@ -80,11 +81,11 @@ class GroupPlane:
         )
         figure.scatter("x", "y", source=self.ghosts, size=4, fill_color=draw.GREY, fill_alpha=0.35, line_color=None)
         figure.segment(source=self.tree, line_color=draw.GREY, line_width="width", **ends)
+        figure.segment(source=self.leaders, line_color="#000000", name="ink", line_alpha=0.5, **ends)
         self.line: Any = figure.line("x", "y", source=self.ways, line_width=1.5, line_alpha=0.8).glyph
         look = {"marker": "marker", "size": "size", "fill_color": "colour", "line_color": "#ffffff"}
         dots = figure.scatter("x", "y", source=self.marks, **look)
-        ring = {"size": 22, "fill_color": None, "line_width": 2.5, "line_color": "#000000", "name": "ink"}
-        figure.scatter("x", "y", source=self.sides, **ring)
+        figure.scatter("x", "y", source=self.sides, size=22, fill_color=None, line_width=3, line_color="ring")
         text = {"text": "text", "text_color": "#000000", "name": "ink", "text_baseline": "middle"}
         middle = {"text_align": "center", "text_font_size": "11px"}
         placed = {"x_offset": "dx", "y_offset": "dy"}
@@ -200,7 +201,7 @@ class GroupPlane:
     def _mark(self, x: np.ndarray, y: np.ndarray, looks: Mapping[str, Any], sides: Mapping[int, str]) -> None:
         draw.fill(self.marks, {"x": x, "y": y, **looks})
         at = list(sides)
-        draw.fill(self.sides, {"x": x[at], "y": y[at]})
+        draw.fill(self.sides, {"x": x[at], "y": y[at], "ring": [draw.side_colour(sides[k]) for k in at]})
 
     def _name(self, points: np.ndarray, names: list[str], sides: Mapping[int, str], shown: np.ndarray) -> None:
         """Names beside the marks, those of A and B bold and with their letters; the frame is laid around `shown`."""
@@ -217,6 +218,12 @@ class GroupPlane:
         edges = np.sort(corners * flip, axis=0)
         gaps = [GAP + RING * (k in sides) for k in range(len(texts))]
         offsets, placed = label_places.place(points * flip, texts, gaps, list(sides), edges)
+        # A name further off would be read as another mark's without a line to its own.
+        half = np.array([[label_places.LETTER * len(text), label_places.LINE] for text in texts]).reshape(-1, 2) / 2
+        to_name = np.sign(offsets) * np.maximum(np.abs(offsets) - half, 0)
+        far = placed & (np.hypot(*to_name.T) > 1.5 * np.array(gaps))
+        ends = np.concatenate([points, points + to_name / flip], 1)[far].astype(np.float32)
+        draw.fill(self.leaders, dict(zip(ENDS, ends.T, strict=True)))
         x, y = points.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
         dx, dy = offsets.T.astype(np.float32) if len(points) else np.zeros((2, 0), np.float32)
         plain = [None if k in sides or not placed[k] else text for k, text in enumerate(texts)]

@@ -35,13 +35,15 @@ if (!heights.some((height) => height > 0)) {
 const x = (value) => 10 + 180 * (value - low) / (high - low);
 const steps = heights.map((height, k) => `${x(low + k * (high - low) / bins)},${46 - 40 * height / 255}
   ${x(low + (k + 1) * (high - low) / bins)},${46 - 40 * height / 255}`).join(" ");
-const mark = (value) => `<text x="${x(value)}" y="60" text-anchor="middle">${+value.toFixed(2)}</text>`;
+// At the edges of the picture, which would cut the sign of a number in the middle of its end off.
+const mark = (value, place, anchor) => `<text x="${place}" y="60" text-anchor="${anchor}">${+value.toFixed(2)}</text>`;
 const zero = low < 0 && high > 0
   ? `<path d="M${x(0)} 2V48" stroke-dasharray="2 2"/><text x="${x(0)}" y="60" text-anchor="middle">0</text>` : "";
+const ink = document.body.dataset.theme == "dark" ? "#e9edf3" : "#1c2536";
 return "data:image/svg+xml," + encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="200" height="64"
-  font-family="sans-serif" font-size="10" fill="#1c2536" stroke-width="1.3"><rect width="200" height="64" fill="#fff"/>
-  <g fill="none" stroke="#1c2536"><path d="M10 46H190"/><polyline points="${steps}"/>${zero.split("<text")[0]}</g>
-  ${mark(low)}${mark(high)}${zero && "<text" + zero.split("<text")[1]}</svg>`);
+  font-family="sans-serif" font-size="10" fill="${ink}" stroke-width="1.3">
+  <g fill="none" stroke="${ink}"><path d="M10 46H190"/><polyline points="${steps}"/>${zero.split("<text")[0]}</g>
+  ${mark(low, 1, "start")}${mark(high, 199, "end")}${zero && "<text" + zero.split("<text")[1]}</svg>`);
 """
 """By the format the text of a part of the card; `spark` is a picture's address."""
 

@@ -27,6 +27,7 @@ from rosalind.viewer.views.draw import (
     cut,
     empty,
     plot,
+    side_colour,
     stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -87,16 +88,15 @@ class SampleDetail:
         self.wrong = empty("x", "y")
         look = {"marker": "x", "size": 5, "line_color": "#3a0d12", "line_alpha": 0.75}
         figure.scatter("x", "y", source=self.wrong, **look)
-        self.sides = empty("x", "y", "left", "top", "text")
+        self.sides = empty("x", "y", "left", "top", "text", "colour")
         # What a field shows is seen through its letter.
-        for colour, width in (("#ffffff", 4), ("#000000", 2)):
+        for colour, width in (("#ffffff", 5), ("colour", 3)):
             look = {"fill_color": None, "line_color": colour, "line_width": width}
             figure.rect("x", "y", 1, 1, source=self.sides, **look)
-        # In the corner, so that the colour is seen; white below, as an outline is drawn over its letter.
-        small = {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top"}
-        halo = {"text_color": "#ffffff", "text_outline_color": "#ffffff"}
-        for look in (halo, {"text_color": "#000000"}):
-            figure.text("left", "top", "text", source=self.sides, x_offset=2, y_offset=2, **small, **look)
+        # In the corner, so that the colour of the cell is seen.
+        tag = {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top", "text_color": "#ffffff"}
+        tag |= {"background_fill_color": "colour", "padding": 2}
+        figure.text("left", "top", "text", source=self.sides, **tag)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
         self.ways = Div(text="", name="sample-ways", sizing_mode="stretch_width")
@@ -171,6 +171,7 @@ class SampleDetail:
             "left": [x for _, x in places],
             "top": [y for y, _ in places],
             "text": list(places.values()),
+            "colour": [side_colour(letters) for letters in places.values()],
         }
         self.caption.text = self._caption(frame, margins, high, few)
 

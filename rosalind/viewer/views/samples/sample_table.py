@@ -7,6 +7,7 @@ from bokeh.models import ColumnDataSource, DataTable, NumberFormatter, StringFor
 
 from rosalind.analysis.sides import Cell
 from rosalind.viewer.bokeh_patches import repaint
+from rosalind.viewer.theme import right_headers
 from rosalind.viewer.views.draw import empty
 from rosalind.viewer.views.frame import Frame
 
@@ -22,7 +23,7 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
         for name in COLUMNS
     ]
     size = {"height": 180, "sizing_mode": "stretch_width"}
-    fixed = {"index_position": None, "sortable": False, "reorderable": False}
+    fixed: Any = {"index_position": None, "sortable": False, "reorderable": False, "stylesheets": [right_headers(5)]}
     return repaint(DataTable(source=rows, columns=columns, name="sample-table", **size, **fixed)), rows
 
 

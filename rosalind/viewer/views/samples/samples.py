@@ -268,8 +268,8 @@ class Samples:
         rows = frame.rows if pool is frame.focus else np.flatnonzero(pool)
         right, fixed, broken, _ = np.bincount(flips.take(rows), minlength=4)
         kind = "selected" if pool is frame.selected else "shown"
-        way = "from A to B" if left == state.a else "from clean images to B"
-        return f"Of {len(rows):,} {kind} samples {fixed:,} are fixed {way} and {broken:,} broken; {right:,} stay right."
+        who = "B" if left == state.a else "B's condition"
+        return f"{who} breaks {broken:,} of {len(rows):,} {kind} samples and fixes {fixed:,}; {right:,} stay right."
 
     @staticmethod
     def _key(frame: Frame, left: Cell) -> str:
