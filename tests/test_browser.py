@@ -205,6 +205,13 @@ def test_a_hostile_link_shows_an_error_and_the_default(browser, address):
     assert text.count("was not understood") == 4
     assert "<img" not in text
     assert opened.tab.locator("#errors").is_visible()
+    # In sight from wherever one asks.
+    opened.tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+    box = opened.tab.locator("#errors").bounding_box()
+    assert opened.tab.evaluate("scrollY") > 500
+    assert 0 <= box["y"] < box["y"] + box["height"] < 400
+    rail = opened.tab.locator("#rail").bounding_box()
+    assert rail["y"] >= box["y"] + box["height"], "the bar on top covers nothing of the rail"
     assert opened.text("address").startswith("a=mlp-dense-seed0%2Fclean")
     assert opened.errors() == []
     opened.tab.close()

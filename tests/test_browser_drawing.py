@@ -20,6 +20,24 @@ CELLS = """() => {
 }"""
 
 
+LABELS = """() => {
+  const models = [...Bokeh.documents[0]._all_models.values()];
+  const card = models.find((model) => model.code?.includes("data:image/svg+xml"));
+  const columns = card.args.columns ?? card.args.get("columns");
+  const address = card.format(null, "spark", {x: columns.data.left[0] + 0.01, y: 0});
+  const shown = document.createElement("div");
+  shown.innerHTML = decodeURIComponent(address.slice(address.indexOf(",") + 1));
+  document.body.append(shown);
+  const labels = [...shown.querySelectorAll("text")].map((text) => {
+    const {x, width} = text.getBBox();
+    return [text.textContent, x, x + width];
+  });
+  shown.remove();
+  return labels;
+}"""
+"""The numbers under the histogram of the card over the first cell of the heat map, and where they begin and end."""
+
+
 def sorted_anew(page: Page) -> str:
     """The text of the sample table after its samples have another order."""
     before = page.tab.evaluate(CELLS)
@@ -32,6 +50,13 @@ def sorted_anew(page: Page) -> str:
     after = page.tab.evaluate(CELLS)
     assert after.count("|") == before.count("|")
     return after
+
+
+@NETWORKS
+def test_the_histogram_of_the_card_has_its_numbers_with_their_signs(page):
+    labels = page.tab.evaluate(LABELS)
+    assert float(labels[0][0]) < 0 < float(labels[1][0])
+    assert all(0 <= start < end <= 200 for _, start, end in labels), "what lies outside is cut off"
 
 
 @SAMPLES

@@ -9,6 +9,7 @@ from bokeh.layouts import column, row
 from bokeh.models import Button, Checkbox, Column, CustomJS, Div, Row, Select, TextInput
 
 from rosalind.analysis import selection
+from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.selection import OPERATIONS
 from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
@@ -214,8 +215,8 @@ class Controls:
         for selects in self.selects.values():
             selects.refill()
         self.study.text = (
-            f"{store.results.title}: {len(store.networks)} networks x {len(store.conditions)} conditions, "
-            f"{len(store.ids):,} test images"
+            f"{store.results.title}: {counted(len(store.networks), 'network')} x "
+            f"{counted(len(store.conditions), 'condition')}, {counted(len(store.ids), 'test image')}"
         )
 
     def cell(self, side: str) -> Cell:

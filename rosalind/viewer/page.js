@@ -33,6 +33,10 @@
       if (!event.composedPath().includes(words)) words.open = false;
     }), true);
 
+  // What sticks below the bar on top starts where it ends.
+  const bar = document.getElementById("top");
+  new ResizeObserver(() => document.body.style.setProperty("--top", `${bar.offsetHeight}px`)).observe(bar);
+
   const fold = document.getElementById("fold");
   const folded = (on) => {
     document.body.dataset.rail = on ? "folded" : "";

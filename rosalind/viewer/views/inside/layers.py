@@ -304,12 +304,12 @@ def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
 
 
 def number(value: float, unit: str = "", *, signed: bool = False) -> str:
-    """A number in about three digits, a share in three decimals; a dot for a gap.
+    """A number in about three digits, a share in three decimals or its first digit; a dot for a gap.
 
     >>> number(0.12345), number(1234567), number(-0.5, signed=True), number(float("nan"))
     ('0.123', '1.23 M', '-0.5', '·')
     >>> number(0.05561, "share"), number(-0.0002, "share"), number(0.0, "share")
-    ('0.056', '-0.000', '0')
+    ('0.056', '-0.0002', '0')
     """
     if not np.isfinite(value):
         return "·"
@@ -318,7 +318,7 @@ def number(value: float, unit: str = "", *, signed: bool = False) -> str:
         return "0"
     sign = "+" if signed and value > 0 else ""
     if unit == "share" and abs(value) < 1:
-        return f"{sign}{value:.3f}"
+        return f"{sign}{round(value, 3):.3g}" if abs(value) >= 5e-4 else f"{sign}{value:.1g}"
     for scale, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= scale:
             return f"{sign}{value / (1e3 if letter == ' k' else scale):.3g}{letter}"

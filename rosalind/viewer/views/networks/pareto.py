@@ -190,9 +190,10 @@ class Pareto:
             return "Nothing to show: bytes need stored weights, and means over corruptions come at the end of a run."
         front = self.picture.front
         parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
+        verb = "is" if len(front) == 1 else "are"
         # The picture shows one of the accuracies: a group that is best in another is on the front too.
         return (
-            f"{int(front.sum())} of {counted(len(front), 'group')} are Pareto-optimal in {self._objectives()}"
+            f"{int(front.sum())} of {counted(len(front), 'group')} {verb} Pareto-optimal in {self._objectives()}"
             f"{': ' * bool(parts)}{', '.join(parts)}."
         )
 
