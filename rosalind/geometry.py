@@ -43,9 +43,20 @@ def reference(
         validation: float[m, d] of clean validation images for the scale; the training features if None.
 
     The feature scale is 0 where all features are equal; quantities divided by it are then NaN.
+
+    Raises:
+        ValueError: as `measure`; no features, or validation features of another width.
     """
-    features = np.asarray(features, np.float64)
-    labels, classes = np.asarray(labels), np.asarray(kernel).shape[1]
+    classes = np.shape(kernel)[-1] if np.ndim(kernel) == 2 else 0
+    features, _, _, labels = checked(features, kernel, np.zeros(classes), labels)
+    if not len(features):
+        raise ValueError("features [n, d] must hold one sample or more, got 0.")
+    features, labels = np.asarray(features, np.float64), np.asarray(labels)
+    if validation is not None:
+        validation = _finite("validation", validation)
+        if validation.ndim != 2 or validation.shape[1] != features.shape[1] or not len(validation):
+            wanted = f"validation must be features [m, {features.shape[1]}] of one sample or more"
+            raise ValueError(f"{wanted}, got {list(validation.shape)}.")
     mu = features.mean(0)
     sums = np.zeros((classes, features.shape[1]))
     np.add.at(sums, labels, features)
@@ -287,7 +298,8 @@ def measure(
         * `bias_share`: the bias's share of the variance of logits between classes, [0, 1].
 
     Raises:
-        ValueError: shapes that do not fit, labels out of range, NaN in features or head, logits outside of float32.
+        ValueError: shapes that do not fit, arrays that are not of real numbers, labels that are not whole or out of
+            range, NaN in features or head, logits outside of float32, `nearest` below 1.
 
     >>> head = np.eye(2, dtype=np.float32)
     >>> x = np.array([[3.0, 1.0]], np.float32)
@@ -295,8 +307,10 @@ def measure(
     >>> round(float(measure(x, head, np.zeros(2), [0], reference=clean)["margin"][0]), 4)  # 2 / sqrt(2)
     1.4142
     """
-    check(features, kernel, bias, labels)
-    labels = jnp.asarray(np.asarray(labels), jnp.int32)
+    if nearest is not None and (not isinstance(nearest, int | np.integer) or nearest < 1):
+        raise ValueError(f"`nearest` must be a number of logits, 1 or more, or None for all, got {nearest!r}.")
+    features, kernel, bias, labels = checked(features, kernel, bias, labels)
+    labels = jnp.asarray(labels)
     kernel, bias = jnp.asarray(kernel, jnp.float32), jnp.asarray(bias, jnp.float32)
     valid = jnp.ones(len(labels), bool)
     distances = class_distances(kernel)
@@ -331,23 +345,49 @@ def keep_nearest(arrays: dict[str, np.ndarray], labels: Int[np.ndarray, " n"], c
     }
 
 
-def check(features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike | Sequence[int]) -> None:
-    """Raise ValueError unless features[n, d], kernel[d, c], bias[c] and labels[n] fit and are finite."""
+def checked(
+    features: ArrayLike, kernel: ArrayLike, bias: ArrayLike, labels: ArrayLike | Sequence[int]
+) -> tuple[Any, Any, Any, np.ndarray]:
+    """The arrays as jax reads them: real numbers in the machine's byte order, labels as int32.
+
+    Raises:
+        ValueError: features[n, d], kernel[d, c], bias[c] and labels[n] that do not fit or are not finite; labels that
+            are not whole numbers of 0..c-1.
+    """
     shapes = [tuple(np.shape(part)) for part in (features, kernel, bias, labels)]
     feature_shape, kernel_shape = shapes[:2]
     matrices = len(feature_shape) == len(kernel_shape) == 2 and feature_shape[1] == kernel_shape[0]
-    if not matrices or shapes[2:] != [kernel_shape[1:], feature_shape[:1]]:
+    if not matrices or 0 in kernel_shape or shapes[2:] != [kernel_shape[1:], feature_shape[:1]]:
         raise ValueError(
-            "features [n, d], kernel [d, c], bias [c] and labels [n] must fit, got "
+            "features [n, d], kernel [d, c], bias [c] and labels [n] must fit, with d and c of 1 or more, got "
             f"{', '.join(str(list(shape)) for shape in shapes)}."
         )
     labels, last = np.asarray(labels), kernel_shape[1] - 1
+    if labels.size and (labels.dtype.kind not in "biuf" or not (labels == np.trunc(labels)).all()):
+        raise ValueError(f"labels must be whole numbers, got {labels.dtype}; give the number of each sample's class.")
     if labels.size and (labels.min() < 0 or labels.max() > last):
         raise ValueError(f"labels must lie in 0..{last}, got {labels.min()}..{labels.max()}.")
-    for name, part in (("features", features), ("kernel", kernel), ("bias", bias)):
-        if not bool(_module_of(part).isfinite(part).all()):
-            raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")
+    parts = (("features", features), ("kernel", kernel), ("bias", bias))
+    features, kernel, bias = (_finite(name, part) for name, part in parts)
     check_scale(float(_module_of(features).abs(features).max(initial=0)), kernel)
+    return features, kernel, bias, labels.astype(np.int32)
+
+
+def _finite(name: str, x: ArrayLike) -> Any:
+    """An array of finite real numbers, of which jax reads the numbers that NumPy does; ValueError for another.
+
+    A program that jax has compiled takes bytes in the other order as they lie, and long doubles not at all. Masked
+    entries are gaps.
+    """
+    if not isinstance(x, Array):
+        x = x.astype(np.float64).filled(np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+    if not (jnp.issubdtype(x.dtype, jnp.floating) or x.dtype.kind in "biu"):
+        raise ValueError(f"{name} must be real numbers, got {x.dtype}; convert them, as by .astype(np.float32).")
+    if not bool(_module_of(x).isfinite(x).all()):
+        raise ValueError(f"{name} contain NaN or inf; the network's training or export went wrong.")
+    if not isinstance(x, Array) and (not x.dtype.isnative or x.dtype.itemsize > 8 or x.dtype.kind == "b"):
+        return x.astype(np.float64)
+    return x
 
 
 def _module_of(x: ArrayLike) -> Any:

@@ -242,6 +242,17 @@ def test_adding_samples_of_one_shape_compiles_once():
         ({"kernel": np.zeros((6, 5), np.float32)}, "must fit"),
         ({"labels": np.full(200, 5)}, "labels must lie in 0..4, got 5..5"),
         ({"bias": np.zeros(4)}, "must fit"),
+        ({"features": np.zeros((200, 0)), "kernel": np.zeros((0, 5))}, "d and c of 1 or more"),
+        ({"labels": np.full(200, 0.5)}, "labels must be whole numbers, got float64"),
+        ({"labels": np.full(200, np.nan)}, "labels must be whole numbers"),
+        ({"labels": np.full(200, "1")}, "labels must be whole numbers, got <U1"),
+        ({"features": np.zeros((200, 7), complex)}, "features must be real numbers, got complex128"),
+        ({"features": np.full((200, 7), "1")}, "features must be real numbers"),
+        ({"kernel": np.zeros((7, 5), object)}, "kernel must be real numbers, got object"),
+        ({"features": np.ma.masked_equal(np.zeros((200, 7)), 0)}, "features contain NaN"),
+        ({"nearest": 0}, "`nearest` must be a number of logits, 1 or more"),
+        ({"nearest": -1}, "1 or more"),
+        ({"nearest": 1.5}, "1 or more"),
     ],
 )
 def test_bad_input_is_refused(change, message):
@@ -250,3 +261,42 @@ def test_bad_input_is_refused(change, message):
     arguments = {"features": features, "kernel": kernel, "bias": bias, "labels": labels, **change}
     with pytest.raises(ValueError, match=message):
         geometry.measure(**arguments, reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": np.zeros((0, 7)), "labels": []}, "one sample or more"),
+        ({"labels": np.full(200, 5)}, "labels must lie in 0..4, got 5..5"),
+        ({"labels": np.full(200, -1)}, "labels must lie in 0..4, got -1..-1"),
+        ({"kernel": np.zeros(7)}, "must fit"),
+        ({"labels": np.zeros(5, int)}, "must fit"),
+        ({"features": np.full((200, 7), np.inf)}, "features contain NaN or inf"),
+        ({"validation": np.zeros((4, 6))}, r"validation must be features \[m, 7\]"),
+        ({"validation": np.zeros((0, 7))}, "one sample or more"),
+    ],
+)
+def test_a_reference_of_bad_input_is_refused(change, message):
+    features, kernel, _, labels = problem()
+    with pytest.raises(ValueError, match=message):
+        geometry.reference(**{"features": features, "kernel": kernel, "labels": labels, **change})
+
+
+WRITTEN = {
+    "in the other byte order": lambda x: x.astype(x.dtype.newbyteorder()),
+    "in Fortran's order": np.asfortranarray,
+    "backwards in memory": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "in float64 of the other order": lambda x: x.astype(">f8" if x.dtype.kind == "f" else ">i8"),
+    "as long doubles": lambda x: x.astype(np.longdouble) if x.dtype.kind == "f" else x,
+    "as lists": np.ndarray.tolist,
+    "of jax": jnp.asarray,
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_the_same_numbers_have_the_same_geometry_however_they_are_written(how):
+    # A program that is compiled already would take the other order's bytes as they lie.
+    arrays = problem(n=60)
+    expected = measure(*arrays)
+    for name, values in measure(*map(WRITTEN[how], arrays)).items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)

@@ -175,7 +175,7 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
         kernel, bias = network.head
         check_head(network.name, kernel, bias, classes)
         ready = network_files.callable_network(network)
-        geometry.check(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
+        geometry.checked(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
         batch = measuring.features_of(ready, few)
         if network.logits is not None:
             _compare_logits(network, batch @ ready.kernel + ready.bias, np.array(few.images[:]))
