@@ -48,21 +48,20 @@ def reference(
         ValueError: as `measure`; no features, or validation features of another width.
     """
     classes = np.shape(kernel)[-1] if np.ndim(kernel) == 2 else 0
-    features, _, _, labels = checked(features, kernel, np.zeros(classes), labels)
+    given, _, _, labels = checked(features, kernel, np.zeros(classes), labels)
+    features = np.asarray(given, np.float64)
     if not len(features):
         raise ValueError("features [n, d] must hold one sample or more, got 0.")
-    features, labels = np.asarray(features, np.float64), np.asarray(labels)
-    if validation is not None:
-        validation = _finite("validation", validation)
-        if validation.ndim != 2 or validation.shape[1] != features.shape[1] or not len(validation):
-            wanted = f"validation must be features [m, {features.shape[1]}] of one sample or more"
-            raise ValueError(f"{wanted}, got {list(validation.shape)}.")
+    of_scale = features if validation is None else np.asarray(_finite("validation", validation), np.float64)
+    if of_scale.ndim != 2 or of_scale.shape[1] != features.shape[1] or not len(of_scale):
+        wanted = f"validation must be features [m, {features.shape[1]}] of one sample or more"
+        raise ValueError(f"{wanted}, got {list(of_scale.shape)}.")
     mu = features.mean(0)
     sums = np.zeros((classes, features.shape[1]))
     np.add.at(sums, labels, features)
     counts = np.bincount(labels, minlength=classes)[:, None]
     class_mean = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    centred = (features if validation is None else np.asarray(validation, np.float64)) - mu
+    centred = of_scale - mu
     feature_scale = float(np.sqrt((centred**2).sum(1).mean()))
     return Reference(mu.astype(np.float32), class_mean.astype(np.float32), feature_scale)
 
@@ -380,7 +379,7 @@ def _finite(name: str, x: ArrayLike) -> Any:
     entries are gaps.
     """
     if not isinstance(x, Array):
-        x = x.astype(np.float64).filled(np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+        x = np.ma.filled(x.astype(np.float64), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
     if not (jnp.issubdtype(x.dtype, jnp.floating) or x.dtype.kind in "biu"):
         raise ValueError(f"{name} must be real numbers, got {x.dtype}; convert them, as by .astype(np.float32).")
     if not bool(_module_of(x).isfinite(x).all()):
