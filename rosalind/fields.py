@@ -171,7 +171,7 @@ def _scalar(hint: type, value: Any, path: str) -> Any:
             raise ValueError(f"{path} must be a number that fits 64 bits, got {_short(value)}.")
         return int(value)
     if hint is float and isinstance(value, Real) and not isinstance(value, bool):
-        number = float(value)
+        number = float(value) + 0.0  # -0.0, which names would tell from 0, is 0
         if math.isfinite(number):
             return number
     raise _refused(path, _NOUNS[hint], value)

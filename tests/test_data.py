@@ -246,6 +246,163 @@ def test_parquet_as_hugging_face_stores_it(tmp_path):
         data.load("parquet", folder=tmp_path)
 
 
+def npz_with(**changes):
+    """Writes an npz of which some arrays are others."""
+
+    def write(folder) -> None:
+        write_npz(folder)
+        with np.load(folder / "set.npz") as file:
+            arrays = dict(file)
+        np.savez(folder / "set.npz", **arrays | changes)
+
+    return write
+
+
+def npy_with(name: str, content):
+    """Writes a set of npy files of which one has other bytes, or is another array."""
+
+    def write(folder) -> None:
+        for split in ("train", "test"):
+            np.save(folder / f"{split}_images.npy", images(40))
+            np.save(folder / f"{split}_labels.npy", LABELS)
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            np.save(folder / name, content, allow_pickle=True)
+
+    return write
+
+
+def changed(write, name: str, change):
+    """Writes a set, then changes the bytes of one of its files."""
+
+    def both(folder) -> None:
+        write(folder)
+        (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+    return both
+
+
+def flipped(content: bytes) -> bytes:
+    """The bytes with one in the middle of their first half changed."""
+    place = len(content) // 4
+    return content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :]
+
+
+def packed_npz(folder) -> None:
+    npz_with()(folder)
+    with np.load(folder / "set.npz") as file:
+        np.savez_compressed(folder / "set.npz", **dict(file))
+
+
+def packed_idx(folder) -> None:
+    write_idx(folder, packed=True)
+
+
+DAMAGED = {
+    "an empty npz": ("npz", changed(write_npz, "set.npz", lambda _: b""), "set.npz cannot be read"),
+    "text as npz": ("npz", changed(write_npz, "set.npz", lambda _: b"hello"), "set.npz cannot be read"),
+    "half an npz": ("npz", changed(write_npz, "set.npz", lambda x: x[: len(x) // 2]), "set.npz cannot be read"),
+    "a flipped npz": ("npz", changed(packed_npz, "set.npz", flipped), "set.npz cannot be read"),
+    "objects in npz": ("npz", npz_with(train_labels=LABELS.astype(object)), "set.npz cannot be read.*store numbers"),
+    "names without an axis": ("npz", npz_with(class_names=np.array("cat")), "class names must be a list of text"),
+    "names in Latin 1": ("npz", npz_with(class_names=np.array([b"\xe4", b"b"])), "text in UTF-8"),
+    "labels of 2^63": ("npz", npz_with(train_labels=LABELS + np.uint64(2**63), class_names=[]), "must lie in"),
+    "an empty npy": ("npy", npy_with("train_labels.npy", b""), "train_labels.npy cannot be read"),
+    "text as npy": ("npy", npy_with("test_labels.npy", b"hello"), "test_labels.npy cannot be read"),
+    "objects in npy": ("npy", npy_with("test_labels.npy", LABELS.astype(object)), "test_labels.npy cannot be read"),
+    "half a header": ("npy", npy_with("train_images.npy", b"\x93NUMPY\1\0"), "train_images.npy cannot be read"),
+    "half an npy": ("npy", changed(npy_with("x", b""), "train_images.npy", lambda x: x[:-9]), "images.npy cannot be"),
+    "half a gzip": ("idx", changed(packed_idx, "t10k-images-idx3-ubyte.gz", lambda x: x[:-20]), "gz cannot be read"),
+    "a flipped gzip": ("idx", changed(packed_idx, "t10k-images-idx3-ubyte.gz", flipped), "gz cannot be read"),
+    "text as gzip": ("idx", changed(packed_idx, "t10k-labels-idx1-ubyte.gz", lambda _: b"hi"), "gz cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, what):
+    name, write, message = DAMAGED[what]
+    write(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        data.load(name, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"train_images": np.asfortranarray(images(40)), "train_labels": LABELS.astype(">i8")},
+        {"train_images": images(40)[:, ::-1][:, ::-1], "train_labels": LABELS[::-1][::-1].astype(np.uint64)},
+    ],
+)
+def test_the_same_arrays_are_the_same_set_however_they_are_stored(tmp_path, written):
+    npz_with(**written)(tmp_path)
+    loaded = data.load("npz", folder=tmp_path)
+    (tmp_path / "set.npz").unlink()
+    write_npz(tmp_path)
+    assert loaded.hash == data.load("npz", folder=tmp_path).hash
+
+
+@pytest.mark.parametrize(
+    ("labels", "fix"),
+    [
+        (LABELS > 0, r"astype\(int\)"),
+        (LABELS.astype(float), r"astype\(int\)"),
+        (LABELS.astype(str), r"np\.unique"),
+        (LABELS[:, None], r"labels\[:, 0\]"),
+        (np.eye(2, dtype=int)[LABELS], r"argmax\(1\)"),
+    ],
+)
+def test_labels_of_another_kind_are_refused_with_what_makes_them_numbers(labels, fix):
+    with pytest.raises(ValueError, match=f"number of each image's class.*{fix}"):
+        data.from_arrays("mine", images(40), labels, images(40), LABELS)
+
+
+@pytest.mark.parametrize("given", [{"size": 8.5}, {"size": "8"}, {"size": 8193}, {"test_limit": 1.5}, {"name": 3}])
+def test_arguments_of_another_type_are_refused(given):
+    with pytest.raises(ValueError, match="must be"):
+        data.load(**{"name": "digits", **given})
+
+
+def test_pictures_as_other_programs_leave_them(tmp_path):
+    write_pictures(tmp_path)
+    expected = data.load("folder", folder=tmp_path)
+    (tmp_path / "train" / "cat" / "._0.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "train" / "cat" / "folder.png").mkdir()
+    assert data.load("folder", folder=tmp_path).hash == expected.hash
+    odd = tmp_path / "train" / "cat" / "odd.png"
+    palette = Image.fromarray(images(1, (9, 8, 3))[0]).convert("P")
+    palette.save(odd, transparency=bytes([0, 128]))
+    with_palette = data.load("folder", folder=tmp_path)
+    read = np.concatenate([with_palette.train.images, with_palette.validation.images])
+    assert (read == np.asarray(palette.convert("RGB"))).all((1, 2, 3)).any()
+    odd.unlink()
+    odd.symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(FileNotFoundError, match=r"odd\.png does not exist, or is a link to nothing"):
+        data.load("folder", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"label": [None, 1]}, "a label in every row, got 1 without"),
+        ({"image": [None, b"x"]}, "got none in row 0"),
+        ({"image": [{"path": "a.png"}] * 2}, "got none in row 0"),
+        ({"label": [2**32, 2**32 + 1]}, "must lie in"),
+    ],
+)
+def test_parquet_with_gaps_is_refused(tmp_path, columns, message):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    Image.fromarray(images(1)[0, ..., 0]).save(file, "PNG")
+    table = {"image": [file.getvalue()] * 2, "label": [0, 1], **columns}
+    for split in ("train", "test"):
+        parquet.write_table(arrow.table(table), tmp_path / f"{split}.parquet")
+    with pytest.raises(ValueError, match=message):
+        data.load("parquet", folder=tmp_path)
+
+
 def test_missing_files_say_where_they_belong(tmp_path):
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
         data.load("idx", folder=tmp_path)

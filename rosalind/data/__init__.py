@@ -1,5 +1,6 @@
 """Data sets: digits, sprites, files in a folder, any TFDS classification set, or a function of your own."""
 
+from os import PathLike
 from pathlib import Path
 
 from rosalind import config
@@ -60,11 +61,17 @@ def load(
     ((16, 16, 1), 1080, 120, 597)
     """
     check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
+    if not isinstance(name, str) or not isinstance(folder, str | PathLike | None):
+        raise ValueError(f"`name` must be text and `folder` a path or None, got {name!r} and {folder!r}.")
     path = None if folder is None else Path(folder).expanduser()
     if name in SIZED:
         arrays = SIZED[name](path, size)
     elif name in SOURCES or config.is_outside(name):
-        arrays = config.resolve("data set", name, SOURCES)(path)
+        source = config.resolve("data set", name, SOURCES)
+        try:
+            arrays = source(path)
+        except TypeError as error:
+            raise ValueError(f"data set {name!r} is called with its folder, a Path or None: {error}.") from error
         if not isinstance(arrays, tuple) or len(arrays) != 5:
             raise ValueError(
                 f"data set {name!r} must give a tuple of training images and labels, test images and labels, and class "

@@ -128,9 +128,9 @@ def from_arrays(
     """A data set from arrays in memory: images uint8[n, h, w, c], labels int[n]; see `load` for all else."""
     check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
     labels = np.asarray(train_labels)
-    # Labels that are none are refused below.
+    # Labels that are none are refused below; of more classes than images one has none, and 2^63 names fit no memory.
     classes = int(labels.max()) + 1 if labels.size and labels.dtype.kind in "iu" else 0
-    names = class_names or tuple(map(str, range(classes)))
+    names = class_names or tuple(map(str, range(min(classes, labels.size))))
     whole = _checked(f"{name} train", train_images, train_labels, len(names))
     test = _checked(f"{name} test", test_images, test_labels, len(names))
     whole, test = (
@@ -154,13 +154,14 @@ def from_arrays(
 
 def check_sizes(*, size: int | None, train_limit: int | None, test_limit: int | None) -> None:
     """Raise ValueError for a side of images or a limit of `load` that cannot be."""
-    for name, value, least, allowed in (
-        ("size", size, 8, "8 pixels or more, or None for the images' own"),
-        ("train_limit", train_limit, 1, "1 or more, or None for all training images"),
-        ("test_limit", test_limit, 1, "1 or more, or None for all test images"),
+    for name, value, least, most, allowed in (
+        ("size", size, 8, 8192, "8 pixels or more, a whole number up to 8192, or None for the images' own"),
+        ("train_limit", train_limit, 1, np.inf, "1 or more, a whole number, or None for all training images"),
+        ("test_limit", test_limit, 1, np.inf, "1 or more, a whole number, or None for all test images"),
     ):
-        if value is not None and not value >= least:
-            raise ValueError(f"{name} must be {allowed}, got {value}.")
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if value is not None and not (whole and least <= value <= most):
+            raise ValueError(f"{name} must be {allowed}, got {value!r}.")
 
 
 def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
@@ -213,14 +214,21 @@ def check_images(name: str, images: Any) -> Any:
         fix = " Floats in [0, 1]: pass (255 * images).round().astype(np.uint8)." if floats else ""
         raise ValueError(f"{name} images must be uint8 in 0..255, got {dtype}.{fix}")
     if len(shape) != 4 or shape[3] not in (1, 3) or min(shape[1:3]) < 8 or not shape[0]:
-        raise ValueError(f"{name} images must be [n, h, w, 1 or 3] with 8 pixels or more, got {shape}.")
+        raise ValueError(f"{name} images must be [n, h, w, 1 or 3], one or more of 8 pixels or more, got {shape}.")
     return images
 
 
 def _checked(name: str, images: Any, labels: np.ndarray, classes: int) -> Split:
     labels, images = np.asarray(labels), check_images(name, images)
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"{name} labels must be int[{len(images)}], got {labels.dtype}{list(labels.shape)}.")
+        fix = ", with the number of each image's class, from 0 on"
+        if labels.dtype.kind in "bf" and labels.shape == (len(images),):
+            fix += "; pass labels.astype(int)"
+        elif labels.ndim == 2 and len(labels) == len(images):
+            fix += "; pass labels[:, 0]" if labels.shape[1] == 1 else "; pass labels.argmax(1) if they are one-hot"
+        elif labels.dtype.kind in "US":
+            fix += "; np.unique(labels, return_inverse=True) gives names and numbers"
+        raise ValueError(f"{name} labels must be int[{len(images)}]{fix}, got {labels.dtype}{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
     return Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))

@@ -19,6 +19,9 @@ ENDINGS = (".png", ".jpg", ".jpeg")
 TEST = ("test", "val", "validation")
 """Names of the test split; the first that is there is read."""
 
+LARGE_PICTURE = 8192 * 8192
+"""Most pixels of a picture; a small file can claim many."""
+
 _GREY, _COLOUR = ("1", "L", "LA"), ("P", "RGB", "RGBA", "CMYK", "YCbCr")
 """Pillow's modes of eight bits; others, such as sixteen bits, would be clipped."""
 
@@ -77,13 +80,21 @@ def _decoded(source: Any, name: str, channels: int | None) -> np.ndarray:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
             if picture.mode not in (*_GREY, *_COLOUR):
                 raise ValueError(f"{name} must have eight bits per channel, got Pillow's mode {picture.mode}.")
+            if picture.width * picture.height > LARGE_PICTURE:
+                raise ValueError(f"{name} has {picture.width} x {picture.height} pixels, more than {LARGE_PICTURE:,}.")
             channels = channels or (1 if picture.mode in _GREY else 3)
             if channels == 1 and picture.mode not in _GREY:
                 raise ValueError(f"{name} must be grey, as the first picture is, got mode {picture.mode}.")
-            image = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            # Straight from a palette with alpha to RGB, Pillow warns that it loses the alpha.
+            through = picture.convert("RGBA") if picture.mode == "P" and "transparency" in picture.info else picture
+            image = np.asarray(through.convert("L" if channels == 1 else "RGB"))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{name} does not exist, or is a link to nothing; remove it or get it again."
+        ) from error
+    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning, ValueError) as error:
+        if isinstance(error, ValueError) and name in str(error):
+            raise
         raise ValueError(f"{name} cannot be read as a picture: {error}.") from error
     return image.reshape(*image.shape[:2], channels)
 
@@ -116,7 +127,9 @@ def image_folder(folder: Path | None, size: int | None) -> Arrays:
                 f"no {split.name} in {folder}; train/CLASS/*.png and test/CLASS/*.png belong there."
             )
         names = sorted(path.name for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
-        files = [[p for p in sorted((split / name).rglob("*")) if p.suffix.lower() in ENDINGS] for name in names]
+        # What macOS writes beside files, `._NAME`, has their endings.
+        seen = lambda path: path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir()
+        files = [[path for path in sorted((split / name).rglob("*")) if seen(path)] for name in names]
         if not names or (empty := [name for name, paths in zip(names, files, strict=True) if not paths]):
             raise FileNotFoundError(
                 f"{split} must have pictures ({', '.join(ENDINGS)}) in a folder per class, got none "
@@ -152,7 +165,7 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
         raise ModuleNotFoundError(
             "Parquet needs the package pyarrow: pip install pyarrow, then run this again."
         ) from error
-    splits: list[tuple[list[bytes], list[str], np.ndarray]] = []
+    splits: list[tuple[list[Any], list[str], np.ndarray]] = []
     classes = None
     files = sorted(folder.rglob("*.parquet"))
     test = next((name for name in TEST if any(p.name.startswith(name) for p in files)), TEST[0])
@@ -172,16 +185,37 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
             raise ValueError(
                 f"{paths[0]} must have one column of pictures and one `label` of whole numbers, got {list(kinds)}."
             )
+        if not table.num_rows:
+            raise ValueError(f"{split}*.parquet in {folder} must have one row or more, got none.")
         pictures = table[encoded[0]].to_pylist()
-        pictures = [picture["bytes"] if isinstance(picture, dict) else picture for picture in pictures]
+        pictures = [picture.get("bytes") if isinstance(picture, dict) else picture for picture in pictures]
+        if odd := [row for row, picture in enumerate(pictures) if not isinstance(picture, bytes)]:
+            raise ValueError(
+                f"column {encoded[0]!r} of {split}*.parquet in {folder} must hold the bytes of every picture, got none "
+                f"in row {odd[0]}; embed the files before saving."
+            )
+        if gaps := table[label].null_count:
+            raise ValueError(
+                f"column {label!r} of {split}*.parquet in {folder} must have a label in every row, got {gaps} without."
+            )
         names = [f"picture {row} of {split}*.parquet in {folder}" for row in range(len(pictures))]
-        splits.append((pictures, names, table[label].to_numpy().astype(np.int32)))
-        described = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-        listed = described.get("info", {}).get("features", {}).get(label, {}).get("names")
+        splits.append((pictures, names, table[label].to_numpy()))
+        listed = _listed(paths[0], (table.schema.metadata or {}).get(b"huggingface", b"{}"), label)
         classes = class_names(paths[0], listed) if listed else classes
     first = _decoded(splits[0][0][0], splits[0][1][0], None)
     images = [_pictures(pictures, names, size, first) for pictures, names, _ in splits]
     return images[0], splits[0][2], images[1], splits[1][2], classes
+
+
+def _listed(path: Path, metadata: bytes, label: str) -> list[Any] | None:
+    """The class names that Hugging Face's metadata have of a column; None where they have none."""
+    try:
+        part = json.loads(metadata)
+    except ValueError as error:
+        raise ValueError(f"the metadata `huggingface` of {path} are not JSON ({error}); save it again.") from error
+    for key in ("info", "features", label, "names"):
+        part = part.get(key) if isinstance(part, dict) else None
+    return part if isinstance(part, list) else None
 
 
 SIZED: dict[str, Callable[[Path | None, int | None], Arrays]] = {"folder": image_folder, "parquet": parquet_files}

@@ -1,12 +1,13 @@
 """The formats that data sets are read from: embedded digits, files in a folder, TFDS."""
 
+import contextlib
 import gzip
 import importlib.util
 import math
 import os
 import struct
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,33 @@ def _digits(folder: Path | None) -> Arrays:
     return images[rest], labels[rest], images[held], labels[held], tuple("0123456789")
 
 
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Name the file in the error of a reader that it is truncated, damaged or of another kind for.
+
+    Raises:
+        ValueError: whatever the reader raised; an error of the disk stays as it is.
+    """
+    try:
+        yield
+    except gzip.BadGzipFile as error:
+        raise ValueError(f"{path} cannot be read: {error}; get it again.") from error
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        if str(path) in str(error):
+            raise
+        hint = "objects, which only a pickle holds; store numbers or text" if "bject" in str(error) else "get it again"
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}; {hint}.") from error
+
+
 def _read_idx(folder: Path, stem: str) -> np.ndarray:
     for path in (folder / stem, folder / f"{stem}.gz"):
         if path.exists():
             packed = path.read_bytes()
-            content = gzip.decompress(packed) if path.suffix == ".gz" else packed
-            if len(content) < 4 or content[:3] != b"\0\0\x08":
+            with whole(path):
+                content = gzip.decompress(packed) if path.suffix == ".gz" else packed
+            if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
                 raise ValueError(f"{path} is not an idx file of bytes (magic {content[:4]!r}).")
             shape = tuple(np.frombuffer(content, ">i4", content[3], 4))
             body = np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape))
@@ -82,7 +104,10 @@ def class_names(path: Path, names: Iterable[str | bytes]) -> tuple[str, ...]:
     Raises:
         ValueError: an empty name before others.
     """
-    listed = [(name.decode() if isinstance(name, bytes) else str(name)).strip() for name in names]
+    try:
+        listed = [(name.decode() if isinstance(name, bytes) else str(name)).strip() for name in names]
+    except (TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: class names must be a list of text in UTF-8 ({error}).") from error
     while listed and not listed[-1]:
         listed.pop()
     if "" in listed:
@@ -99,7 +124,9 @@ def _npz(folder: Path | None) -> Arrays:
             raise FileNotFoundError(f"{path} holds {len(files)} npz files; name the file itself.")
         path = files[0]
     keys = ("train_images", "train_labels", "test_images", "test_labels")
-    with np.load(path, allow_pickle=False) as file:
+    with whole(path), zipfile.ZipFile(path):
+        pass  # NumPy leaves a file open that is no archive, and takes a text for a pickle
+    with whole(path), np.load(path, allow_pickle=False) as file:
         if missing := [key for key in keys if key not in file.files]:
             raise ValueError(f"{path} lacks {missing}; it has {sorted(file.files)}.")
         names = class_names(path, file["class_names"]) if "class_names" in file.files else None
@@ -109,8 +136,8 @@ def _npz(folder: Path | None) -> Arrays:
 
 def _member(path: Path, file: Any, key: str) -> np.ndarray:
     """An array of an npz; memory-mapped where it is not compressed, so that the splits are its only copy."""
-    info = file.zip.getinfo(f"{key}.npy")
-    if info.compress_type != zipfile.ZIP_STORED:
+    info = next((info for info in file.zip.infolist() if info.filename == f"{key}.npy"), None)
+    if info is None or info.compress_type != zipfile.ZIP_STORED:
         return file[key]
     with path.open("rb") as raw:
         # The local header gives the lengths of the name and of what follows it.
@@ -131,7 +158,10 @@ def _npy(folder: Path | None) -> Arrays:
     missing = [name for name in names if not (folder / name).exists()]
     if missing:
         raise FileNotFoundError(f"no {missing[0]} in {folder}; the files {', '.join(names)} belong there.")
-    parts = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in names]
+    parts = []
+    for name in names:
+        with whole(folder / name):
+            parts.append(np.load(folder / name, mmap_mode="r", allow_pickle=False))
     listed = folder / "class_names.txt"
     classes = class_names(listed, _text(listed).split("\n")) if listed.exists() else None
     return parts[0], np.asarray(parts[1]), parts[2], np.asarray(parts[3]), classes
@@ -204,8 +234,8 @@ def tfds_set(name: str, folder: Path | None, size: int | None) -> Arrays:
     sets = tfds.list_builders(with_community_datasets=False)
     if name.partition("/")[0].partition(":")[0] not in sets:
         files = (*SOURCES, "folder", "parquet")
-        hint = unknown("data set", name, [*files, *sets]).partition(" Known:")[0].rstrip(".")
-        raise ValueError(f"{hint}. Known: {', '.join(files)}, the {len(sets)} sets of TFDS; or package.module:NAME.")
+        hint = unknown("data set", name, [*files, *sets]).partition(" Known:")[0]
+        raise ValueError(f"{hint} Known: {', '.join(files)}, the {len(sets)} sets of TFDS; or package.module:NAME.")
     builder: Any = tfds.builder(name, file_format="array_record")
     features = builder.info.features
     if features is None or not {"image", "label"} <= set(features):
