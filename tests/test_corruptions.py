@@ -177,3 +177,27 @@ def test_mnist_c_is_its_own_benchmark():
 def test_unknown_corruption_names_the_closest():
     with pytest.raises(ValueError, match="unknown corruption 'gausian_noise'; did you mean 'gaussian_noise'"):
         corruptions.check("gausian_noise")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**64, 1.5, "1", None])
+def test_a_seed_that_would_repeat_another_or_is_none_is_refused(seed):
+    # jax folds 32 bits into a key: 2^32 gave the draws of 0.
+    with pytest.raises(ValueError, match=r"seed must be a whole number, 0 to 2\^32 - 1"):
+        corruptions.corrupt(np.zeros((8, 8), np.uint8), "gaussian_noise", 1, seed=seed)
+
+
+@pytest.mark.parametrize("severity", [None, "3", [3], np.array([1, 2]), float("nan"), 0, 2.5])
+def test_a_severity_that_is_no_number_from_1_to_5_is_refused(severity):
+    images = np.zeros((1, 8, 8, 1), np.uint8)
+    with pytest.raises(ValueError, match="severity of brightness must be 1, 2, 3, 4 or 5"):
+        corruptions.corrupt(images, "brightness", severity)
+    with pytest.raises(ValueError, match="severity of brightness must be 1, 2, 3, 4 or 5"):
+        corruptions.apply("brightness", images, {}, severity, table="cifar")
+
+
+def test_draws_of_fewer_images_are_refused():
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    drawn = corruptions.draw("gaussian_noise", jax.random.key(0), images[0], 1, table="cifar")
+    for draws in (drawn, {name: x[None] for name, x in drawn.items()}):
+        with pytest.raises(ValueError, match=r"for every image, \[2, ...\], got .*normal"):
+            corruptions.apply("gaussian_noise", images, draws, 1, table="cifar")

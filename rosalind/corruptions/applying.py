@@ -39,7 +39,12 @@ def load_textures(folder: str | None, shape: tuple[int, ...], table: str) -> Tex
 
 def _checked(name: str, severity: ArrayLike, table: str) -> tuple[Corruption, Array]:
     """The corruption, and its severity - 1; a traced severity is the caller's promise."""
-    corruption = check(name, None if isinstance(severity, jax.Array) else float(np.asarray(severity)), table)
+    if not isinstance(severity, jax.Array):
+        value = np.asarray(severity)
+        if value.ndim or value.dtype.kind not in "biuf":
+            raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity!r}.")
+        severity = float(value)
+    corruption = check(name, None if isinstance(severity, jax.Array) else severity, table)
     return corruption, jnp.asarray(severity, jnp.int32) - 1
 
 
@@ -132,9 +137,11 @@ def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, ta
     """
     corruption, index = _checked(name, severity, table)
     _check_images(images)
-    if corruption.draw is not None and not draws:
+    shapes, count = {key: list(np.shape(x)) for key, x in (draws or {}).items()}, np.shape(images)[0]
+    if corruption.draw is not None and not (shapes and all(shape[:1] == [count] for shape in shapes.values())):
         raise ValueError(
-            f"`draws` of {name} are those of `corruptions.draw`, got none; `corruptions.corrupt` draws too."
+            f"`draws` of {name} are those of `corruptions.draw` for every image, [{count}, ...], got "
+            f"{shapes or 'none'}; `corruptions.corrupt` draws too."
         )
     with _traced(name):
         return _apply(corruption, jnp.asarray(images), draws, index, table)
@@ -167,7 +174,7 @@ def corrupt(
             is 1 or 3 are one image.
         name: in `CORRUPTIONS`, or `package.module:NAME`.
         severity: 1 to 5.
-        seed: of the draws; image k of a batch has its own, and one image alone has that of image 0.
+        seed: of the draws, 0 to 2^32 - 1; image k of a batch has its own, and one image alone has that of image 0.
         table: in `TABLES`; None takes the one for the image size.
         textures: see `load_textures`.
 
@@ -175,13 +182,15 @@ def corrupt(
         uint8 of the shape of `images`; equal input and seed give equal pixels.
 
     Raises:
-        ValueError: as `apply`; three axes whose last is neither 1 nor 3.
+        ValueError: as `apply`; three axes whose last is neither 1 nor 3; another seed.
         FileNotFoundError: as `load_textures`.
 
     >>> grey = np.full((2, 32, 32), 100, np.uint8)[..., None]
     >>> corrupt(grey, "gaussian_noise", 3).shape, corrupt(grey[0], "gaussian_noise", 3).shape
     ((2, 32, 32, 1), (32, 32, 1))
     """
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be a whole number, 0 to 2^32 - 1, got {seed!r}.")
     batch = np.asarray(images)
     shape = batch.shape
     if batch.ndim == 3 and shape[-1] not in (1, 3):
@@ -194,7 +203,7 @@ def corrupt(
         raise ValueError(f"images must be one or more of [n, h, w, c], [h, w, c] or [h, w], got {shape}.")
     _check_images(batch)
     table = table or table_for(max(batch.shape[1:3]))
-    corruption = check(name, severity, table)
+    corruption, _ = _checked(name, severity, table)
     pictures = load_textures(textures, batch.shape[1:], table) if corruption.textures else None
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
     keys = jax.vmap(lambda k: jax.random.fold_in(key, k))(jnp.arange(len(batch)))

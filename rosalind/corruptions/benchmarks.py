@@ -156,7 +156,7 @@ def check(name: str, severity: float | None = None, table: str | None = None) ->
     """
     corruption = config.resolve("corruption", name, CORRUPTIONS, Corruption)
     if table is not None and table not in TABLES:
-        raise ValueError(config.unknown("severity table", table, TABLES))
+        raise ValueError(config.unknown("severity table", str(table), TABLES))
     if table is not None and table not in corruption.constants:
         allowed = ", ".join(corruption.constants)
         raise ValueError(f"{name} has no constants in table {table!r}, only in {allowed}.")
