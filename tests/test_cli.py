@@ -132,6 +132,33 @@ def test_a_reader_of_a_pipe_may_leave():
     process.stderr.close()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["--help", "list methods", "compare nowhere"])
+def test_streams_that_the_shell_closed_are_not_missed(closed, words):
+    command = f'"{sys.executable}" -m rosalind {words} {closed}'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == (words == "compare nowhere")
+    assert "Traceback" not in done.stderr
+
+
+def test_letters_that_an_encoding_lacks_are_numbers():
+    script = "from rosalind import cli\ncli.fourier = lambda: print('\\u00b1 0.5')\n"
+    script += "cli.fourier.__name__ = 'fourier'\ncli.main()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-c", script, "fourier"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, "\\xb1 0.5\n")
+
+
+def test_a_lack_of_memory_is_two_lines_and_a_hint():
+    script = (
+        "from rosalind import cli\ndef fourier():\n    raise MemoryError('75 GiB')\ncli.fourier = fourier\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, "fourier"], capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 3)
+    assert "out of memory" in done.stderr
+
+
 def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_path):
     work = study.estimate(small_study(), tmp_path / "absent")
     planned = study.plan(small_study(), study.check(small_study()))
@@ -220,6 +247,15 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
         ("run nowhere.py:STUDY --out out", "nowhere.py does not exist"),
         ("run mine.py:NET --out out", "study 'mine:NET' cannot be imported: AttributeError"),
         ("run mine.py:Net --out out", "must be a rosalind.config.Study, got"),
+        ("run --out out --seeds 0 --seeds 1", "--seeds must be given once, got it 2 times"),
+        ("run --out out --train.batch-size 8 --train.batch_size=9", "--train.batch-size must be given once"),
+        ("run --out out --draws 0", "--draws must be 1 to 10,000, got 0"),
+        ("run --out out --draws 9999999999", "--draws must be 1 to 10,000"),
+        ("run --out out --jobs 0", "--jobs must be 1 or more, got 0"),
+        ("run --out out --data.name digitz", "unknown data set 'digitz'; did you mean 'digits'? Known: digits"),
+        ("demo --out out --port 99999", "--port must be 0 to 65535"),
+        ("view nowhere --port -1", "--port must be 0 to 65535"),
+        ("corrupt digits out --draw 4294967296", "must be a whole number, 0 to 2^32 - 1, got 4294967296"),
         ("run mine.py:STUDY --out out --seeds 3", "are allowed beside 'mine.py:STUDY', got --seeds; change"),
     ],
 )
@@ -275,7 +311,15 @@ def test_every_module_is_an_attribute_of_the_package():
 
     folder = Path(rosalind.__file__).parent
     modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    assert set(rosalind.__all__) == modules - {"__init__", "arguments", "cli", "ending", "listing", "progress"}
+    assert set(rosalind.__all__) == modules - {
+        "__init__",
+        "__main__",
+        "arguments",
+        "cli",
+        "ending",
+        "listing",
+        "progress",
+    }
     for name in rosalind.__all__:
         assert getattr(rosalind, name).__doc__
 

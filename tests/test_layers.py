@@ -43,6 +43,7 @@ ARROWS = {
     },
     "demo": {"config"},
     "cli": {"study", "viewer", "figures", "exports", "demo", "memory"},
+    "__main__": {"cli"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 

@@ -46,4 +46,15 @@ def main() -> None:
         memory.keep_freed()
     first = (rosalind.__doc__ or "").partition("\n")[0]
     about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
-    ending.run(lambda: tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about))
+    ending.run(lambda: _run(commands, about))
+
+
+def _run(commands: dict[str, Callable[..., None]], about: str) -> None:
+    """Run the command of the command line; ValueError for a flag that is given twice, of which one would be lost."""
+    flags = [word.partition("=")[0].replace("_", "-") for word in sys.argv[1:] if word.startswith("--")]
+    if repeated := [flag for flag in flags if flag != "--" and flags.count(flag) > 1]:
+        raise ValueError(
+            f"{repeated[0]} must be given once, got it {flags.count(repeated[0])} times; write "
+            f"{repeated[0]} once, with all its values behind it."
+        )
+    tyro.extras.subcommand_cli_from_dict(commands, prog="rosalind", description=about)

@@ -90,6 +90,12 @@ def apart(*positional: Sequence[str], **names: Sequence[str]) -> None:
             raise ValueError(f"{what} are separated by spaces, got {joined[0]!r}; write {before}{apart}")
 
 
+def check_port(port: int) -> None:
+    """Raise ValueError for a number that is no port, which a server would say after all work."""
+    if not 0 <= port <= 65535:
+        raise ValueError(f"--port must be 0 to 65535, where 0 takes a free one, got {port}.")
+
+
 def study_of(name: str) -> Study:
     """The study that `mine.py:STUDY` or `package.module:NAME` names.
 

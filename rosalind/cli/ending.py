@@ -1,11 +1,14 @@
 """How a command ends: with one line that a user can act on, and the code that shells expect."""
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
+
+_TRACEBACK = "(set ROSALIND_TRACEBACK=1 for where it came from)"
 
 
 def run(command: Callable[[], object]) -> None:
@@ -19,6 +22,7 @@ def run(command: Callable[[], object]) -> None:
         SystemExit: 1 after such an error, 130 after Ctrl-C, 143 after SIGTERM, 141 where the reader of a pipe has gone.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    _make_streams_whole()
     try:
         command()
     except KeyboardInterrupt as interrupt:
@@ -27,8 +31,10 @@ def run(command: Callable[[], object]) -> None:
         # The reader of a pipe, such as `head`, has what it wanted; Python would fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+    except MemoryError as error:
+        fail(error, "out of memory: take smaller images, fewer of them or fewer --jobs", _TRACEBACK)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
-        fail(error, "(set ROSALIND_TRACEBACK=1 for where it came from)")
+        fail(error, _TRACEBACK)
 
 
 def fail(error: Exception, *hints: str) -> NoReturn:
@@ -38,6 +44,15 @@ def fail(error: Exception, *hints: str) -> NoReturn:
     for line in (f"rosalind: {error}", *hints):
         print(line, file=sys.stderr)
     sys.exit(1)
+
+
+def _make_streams_whole() -> None:
+    """Give a stream that the shell closed (`>&-`) a place to go, and letters that an encoding lacks their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open until the process ends
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 import rosalind
-from rosalind.cli.arguments import Folder, Switch, apart, name_and_options
+from rosalind.cli.arguments import Folder, Switch, apart, check_port, name_and_options
 from rosalind.progress import Progress
 
 
@@ -34,6 +34,7 @@ def view(
         proxies: Host names under which a proxy shows the server, such as lab.example.org.
     """
     apart(views=views)
+    check_port(port)
     # Nothing that is imported is garbage, and looking for some takes a tenth of the start.
     gc.disable()
     serve = rosalind.viewer.serve

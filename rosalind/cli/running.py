@@ -11,12 +11,15 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Switch, apart, baseline_of, method_of, regime_of, study_of
+from rosalind.cli.arguments import Switch, apart, baseline_of, check_port, method_of, regime_of, study_of
 from rosalind.cli.reading import view
 from rosalind.config import BatchNorm, Condition, Control, Data, Model, Study, Train, conditions
 
 EPSILON = 8
 """Size of attacks in grey levels; see `conditions.Kind.epsilon`."""
+
+MOST_DRAWS = 10_000
+"""Draws of every random corruption, each of which is measured on every network."""
 
 _DATA, _MODEL, _TRAIN = Data(), Model(), Train()
 _OF_EVERY_RUN = ("study", "out", "jobs", "vmap_seeds", "dry_run")
@@ -32,6 +35,7 @@ def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int 
         port: Of the viewer; 0 takes a free one.
         jobs: Processes; one per core by default.
     """
+    check_port(port)
     _run(rosalind.demo.study(), out, jobs=jobs)
     if not no_view:
         view((out,), port=port)
@@ -122,6 +126,8 @@ def run(
         _run(study_of(study), out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
         return
     apart(corruptions=corruptions, measures=measures)
+    if not 1 <= draws <= MOST_DRAWS:
+        raise ValueError(f"--draws must be 1 to {MOST_DRAWS:,}, got {draws}.")
     named = corruptions or _benchmark(benchmark, files, textures)
     corrupted = conditions(named, severities, draws=range(draws), files=files, textures=textures)
     if held_out:
@@ -155,6 +161,8 @@ def _run(
 ) -> None:
     """Print the work of a study, run it, print its table and how long it took."""
     began = time.monotonic()
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"--jobs must be 1 or more, got {jobs}.")
     rosalind.study.use_compilation_cache()
     work = rosalind.study.estimate(study, out)
     count: int = rosalind.study.default_jobs(study) if jobs is None else jobs

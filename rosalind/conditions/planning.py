@@ -82,8 +82,8 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
     kind = _kind_of(record) if isinstance(record, Corruption) else record
     if condition.bn not in get_args(config.BatchNorm):
         raise ValueError(config.unknown("BatchNorm mode", condition.bn, get_args(config.BatchNorm)))
-    if condition.draw < 0 or int(condition.draw) != condition.draw:
-        raise ValueError(f"draw of {name} must be a whole number of 0 or more, got {condition.draw}.")
+    if not 0 <= condition.draw < 2**32 or int(condition.draw) != condition.draw:
+        raise ValueError(f"draw of {name} must be a whole number, 0 to 2^32 - 1, got {condition.draw}.")
     table = (condition.table or table) if kind.corruption else None
     if kind.corruption is not None:
         corruptions.check(name, severity, table)

@@ -36,8 +36,8 @@ def frequency_maps(
     """
     folder = Path(folder)
     study_results = results.load(folder)
-    if not strength > 0 or images < 1:
-        raise ValueError(f"strength and images must be above 0, got {strength:g} and {images}.")
+    if not 0 < strength < np.inf or images < 1:
+        raise ValueError(f"strength and images must be finite and above 0, got {strength:g} and {images}.")
     if networks is None:
         trained = {name: info.seed for name, info in study_results.networks.items() if not info.is_imported}
         # A folder that `create` began lists no seeds.
