@@ -118,14 +118,13 @@ def mean_changes(
     for measure in dict.fromkeys(measures):
         change = measure_change(sides, measure)
         if len(change) > 1:
-            mean = float(change.mean())
-            centred = change - mean
-            squares = float(centred @ centred)
-            smallest = detectable_with_pairs(len(change), (squares / (len(change) - 1)) ** 0.5)
+            # A product with itself would wake the threads of BLAS, 14 ms on busy cores for 0.1.
+            mean, variance = float(change.mean()), float(change.var())
+            smallest = detectable_with_pairs(len(change), (variance * len(change) / (len(change) - 1)) ** 0.5)
             means = [float(measure_change(pair, measure).mean()) for pair in pairs]
             null_means = [abs(c.mean()) for pair in nulls if (c := measure_change(pair, measure)).size]
             null = f"{max(null_means):.2f}" if null_means else ""
-            sentence = f"{measure.replace('_', ' ')} {mean:+.2f} ± {(squares / len(change)) ** 0.5:.2f}"
+            sentence = f"{measure.replace('_', ' ')} {mean:+.2f} ± {variance**0.5:.2f}"
             parts.append(with_power(sentence, smallest, means, null))
     if not parts:
         return ""

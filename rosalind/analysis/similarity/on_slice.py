@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
+from rosalind.analysis.blas import one_thread
 from rosalind.analysis.similarity import groups
 from rosalind.analysis.similarity.comparison import Similarity
 from rosalind.analysis.similarity.coordinates import read
@@ -93,8 +94,9 @@ def of_slice(
     if not table.shape[1]:
         nothing = np.full((count, count), np.nan)
         return replace(whole, distance=nothing, spread=nothing[0].copy(), kept=float("nan"))
-    distance = _between(table, of, strata[kept], count)
-    spread, seeds = _spread(table, of, cells[kept], count)
+    with one_thread():
+        distance = _between(table, of, strata[kept], count)
+        spread, seeds = _spread(table, of, cells[kept], count)
     drawn = groups.drawn(distance)
     layout = aligned(drawn.layout, whole.layout).astype(np.float32)
     return replace(
