@@ -130,8 +130,16 @@
     const names = [...near].sort().join(" ");
     if (names !== told && window.Bokeh?.documents.length) send(`seen:${told = names}`);
   };
+  const made = ({ id }) => {
+    const panel = window.Bokeh?.documents[0]?.get_model_by_name(`view-${id}`);
+    return panel?.children.every((part) => part.type !== "Spacer") && Bokeh.index.find_one(panel)?.has_finished();
+  };
   const sections = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) isIntersecting ? near.add(target.id) : near.delete(target.id);
+    for (const { target, isIntersecting } of entries) {
+      isIntersecting ? near.add(target.id) : near.delete(target.id);
+      // Only those that the browser has laid out once keep their height, see head.html.
+      target.toggleAttribute("data-far", !isIntersecting && made(target));
+    }
     clearTimeout(telling);
     telling = setTimeout(tell, 150);
   }, { rootMargin: "25%" });
