@@ -43,6 +43,9 @@ from rosalind.viewer.views.cursor import CellCursor
 WATCH_INTERVAL = 5000
 """Milliseconds between two checks whether the study has grown."""
 
+STEP_SECONDS = 0.03
+"""Seconds in which views off the screen are drawn for one message; a gesture waits for the one that is being drawn."""
+
 Turn = Callable[[], contextlib.AbstractAsyncContextManager[None]]
 """See `turns.Turns.one`."""
 
@@ -341,7 +344,7 @@ class Session:
         return frame
 
     async def complete_next(self) -> None:
-        """Draw the next view that is late or waits, and schedule the one after it: each is sent before the next.
+        """Draw the next views that are late, or one that waits, and schedule those after; each message before the next.
 
         A gesture in between is answered first. For a reader who has gone no more are drawn.
         """
@@ -350,7 +353,11 @@ class Session:
         try:
             if is_read and self.panels.pending:
                 async with self._turn():
+                    began = time.monotonic()
                     self.complete(1)
+                    # Every message is a frame of the browser, 7 ms of its work with all views on one page.
+                    while self.panels.late and time.monotonic() - began < STEP_SECONDS:
+                        self.complete(1)
         finally:
             self._is_scheduled = False
         if is_read and self.panels.pending:
