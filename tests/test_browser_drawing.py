@@ -6,6 +6,7 @@ from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, Page, canva
 
 from rosalind import config
 from rosalind.viewer import bokeh_patches
+from rosalind.viewer.views.draw import FLIP_MARKERS
 
 TOP = """name => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
@@ -256,3 +257,54 @@ def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
         page.tab.close()
     finally:
         ended(process)
+
+
+POINTS = """() => [...Bokeh.index.query((view) => view.model.type === "GlyphRenderer"
+    && view.model.glyph.type === "Scatter" && view.model.data_source.columns().includes("marker"))].map((view) => {
+  const marker = view.model.data_source.get_column("marker"), drawn = view.glyph.marker;
+  return [[...marker], Array.from(marker, (_, k) => drawn.get(k))];
+})"""
+COPIES = """async () => {
+  const [view] = Bokeh.index.query((view) => view.model.type === "GlyphRenderer" && view.model.glyph.type === "Scatter"
+    && view.model.data_source.columns().includes("marker"));
+  view.model.data_source.selected.indices = [0];
+  await view.plot_view.ready;
+  const selected = [...view.selection_glyph.x], all = [...view.glyph.x];
+  view.model.data_source.selected.indices = [];
+  await view.plot_view.ready;
+  return [selected, all];
+}"""
+
+
+def test_points_have_the_marker_of_their_flip_and_copies_of_glyphs_follow_when_drawn(browser, address):
+    opened = Page(browser, f"{address}?layout=geometry")
+    opened.drag("local-a", 0.1, 0.1, 0.9, 0.9)
+    points = opened.tab.evaluate(POINTS)
+    assert any(flips for flips, _ in points)
+    for flips, markers in points:
+        assert markers == [FLIP_MARKERS[flip] for flip in flips]
+    selected, every = opened.tab.evaluate(COPIES)
+    assert len(every) > 1
+    assert selected == every
+    assert opened.errors() == []
+    opened.tab.close()
+
+
+def test_what_is_far_from_the_screen_rests_at_its_height_and_is_whole_once_it_comes_near(browser, address):
+    opened = Page(browser, f"{address}?layout=geometry")
+    high = "() => [...document.querySelectorAll('section')].map((s) => Math.round(s.getBoundingClientRect().height))"
+    opened.wait("() => [...document.querySelectorAll('section')].filter((s) => s.checkVisibility()).length > 2")
+    last = "() => [...document.querySelectorAll('section')].filter((s) => s.checkVisibility()).at(-1)"
+    opened.tab.evaluate(f"({last})().scrollIntoView()")
+    opened.wait("() => document.getElementById('local').hasAttribute('data-far')")
+    before = opened.tab.evaluate(high)
+    opened.tab.evaluate("scrollTo(0, 0)")
+    opened.wait(
+        f"() => ({last})().hasAttribute('data-far') && !document.getElementById('local').hasAttribute('data-far')"
+    )
+    opened.tab.evaluate(PAINTED)
+    assert opened.tab.evaluate(high) == before
+    opened.drag("local-a", 0.1, 0.1, 0.6, 0.6)
+    assert opened.tab.evaluate(UNLIKE) == []
+    assert opened.errors() == []
+    opened.tab.close()
