@@ -90,6 +90,13 @@ with 1.06 times the server's work (0.44 over 0.41 s); without a browser, means o
 server 0.34 s, just before that 0.74. A brush falls short of half: 1.12 times (0.38 over 0.34 s), with 3 times the
 server's work (0.09 over 0.03 s, as most views of 21f71c7 did not follow) and twice the browser's (0.84 over 0.42 s),
 where most of it goes.
+
+Since BLAS has one thread for what a brush counts, figures are painted as soon as their data are there and sections far
+from the screen rest: 200,000 samples, from the release of the mouse to the last paint, medians of twelve in two
+alternating turns of three versions, a busy machine, beside 21f71c7. The geometry page 0.115 s (0.18 just before, 0.18
+in 21f71c7: 0.66 times), all sections on one page 0.115 s (0.16, 0.27: 0.43). Processor of the server for a brush 0.038
+s (0.069, 0.024: 1.6 times) and 0.075 s (0.119, 0.038: 2.0), of the page's process 0.26 s (0.27, 0.18: 1.4) and 0.41 s
+(0.49, 0.33: 1.25), late views and the drag itself with it. So on the geometry page half is not reached.
 """
 
 import asyncio
