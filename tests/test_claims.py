@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from rosalind import cli, config, pruning, results, study
 from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
-from rosalind.analysis.robustness.power import detectable_with_pairs
+from rosalind.analysis.robustness.power import detectable_with_pairs, sign_flip_test
 from rosalind.analysis.store import Store
 from rosalind.results import class_angle
 from rosalind.viewer.views.networks.claims import Claims
@@ -88,6 +88,34 @@ class TestJudging:
         assert (first.p_holm, second.p_holm) == (2 * first.p, 1)
         assert np.isnan(few.p_holm)
 
+    def test_what_it_takes_is_counted_for_all_claims_at_once_and_every_alternative(self):
+        few = {name: {"": Effect(np.array([3.0, 4.0, 5.0]), LEAST)} for name in ("a", "b", "c")}
+        evidence = {
+            "one": Evidence({"": few["a"]}),
+            "several": Evidence(few),
+            "lacking": Evidence({}, lacking=("add",)),
+        }
+        one, several, _ = claims.judge(dict.fromkeys(evidence, PLAIN), evidence)
+        # 3 claims at a level of 5 %: 3 * 2^(1 - n) is below it from 7 on; of 3 alternatives each, from 9 on.
+        assert (claims.fewest(3), claims.fewest(9)) == (7, 9)
+        assert "take 7 or more seeds" in one.advice
+        assert "3 claims at once" in one.advice
+        assert "take 9 or more seeds" in several.advice
+
+    def test_the_words_have_the_p_that_decides_and_count_parts_of_one_alternative(self):
+        low, high = -np.arange(1.0, 9), 9 + np.arange(1.0, 9)
+        effects = {name: {"x": Effect(low, LEAST), "y": Effect(high, LEAST)} for name in ("a", "b", "c")}
+        verdict = claims.judge({"it": PLAIN}, {"it": Evidence(effects)})[0]
+        assert verdict.verdict == "does not hold"
+        words = claims.sentences(claims.as_json(verdict))[0]
+        assert "the weakest of 2 parts of the strongest of 3 alternatives" in words
+        # With all signs changed the other part falls as short.
+        assert verdict.p_absent == 4 / 2**8
+        assert "below 1 points: p 0.0156, 0.0156 with" in words
+        held = claims.sentences(claims.as_json(judged(np.arange(1.0, 9))))[0]
+        assert "below" not in held
+        assert "weakest" not in held
+
     def test_gaps_are_no_replicates(self):
         verdict = judged([np.nan, *range(1, 9), np.nan])
         assert (verdict.part.n, verdict.part.value) == (8, 4.5)
@@ -121,6 +149,43 @@ class TestEvidence:
         assert angles.partial_correlation(x, y, z) == pytest.approx(np.corrcoef(*left)[0, 1])
         assert np.isnan(angles.partial_correlation(x, z, z))
         assert np.isnan(angles.partial_correlation(x, np.ones(40), z))
+
+    def test_pseudo_values_are_the_jackknifes(self):
+        x, y, z = np.random.default_rng(0).normal(size=(3, 14)) + np.linspace(0, 3, 14)
+        values = angles.pseudo_values(x, y, z)
+        whole = angles.partial_correlation(x, y, z)
+        without = angles.partial_correlation(*(np.delete(part, 5) for part in (x, y, z)))
+        assert values[5] == pytest.approx(14 * whole - 13 * without)
+        assert values.mean() == pytest.approx(whole, abs=0.1)
+        assert np.isnan(angles.pseudo_values(x[:3], y[:3], z[:3])).all()
+
+    def test_chance_over_methods_is_rarely_a_correlation(self):
+        draws = np.random.default_rng(0).normal(size=(300, 3, 13))
+        p = [sign_flip_test(angles.pseudo_values(x - z, y + z, z)) for z, x, y in draws]
+        # 5 % of 300, and three standard errors.
+        assert np.sum(np.array(p) < 0.05) <= 26
+
+    def test_seeds_of_a_method_are_one_replicate_of_a_correlation(self):
+        networks = planted.Planted(0, False)
+        evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
+        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"]
+        assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(trained)}
+        assert evidence.controls["networks"] == planted.SEEDS * len(trained)
+        assert not evidence.lacking
+
+    def test_severities_of_a_pair_are_matched_to_each_other_first(self):
+        # Drops of the demo: the median over corruptions lies between severities that are 6 and 16 points apart.
+        drops = {
+            "gaussian_blur": {"gaussian_blur-1": 0.007, "gaussian_blur-3": 0.228, "gaussian_blur-5": 0.762},
+            "zoom_blur": {"zoom_blur-1": -0.001, "zoom_blur-3": 0.03, "zoom_blur-5": 0.171},
+            "fog": {"fog-1": 0.042, "fog-3": 0.523},
+        }
+        pair = ("gaussian_blur", "zoom_blur")
+        matched = likeness.matched_severities(drops, pair, 0.05)
+        assert matched == {"gaussian_blur": "gaussian_blur-1", "zoom_blur": "zoom_blur-3", "fog": "fog-1"}
+        # Where none is so near, the least apart are compared, so that "none is nearer" is true.
+        assert likeness.matched_severities(drops, pair, 0.001)["zoom_blur"] == "zoom_blur-1"
+        assert likeness.matched_severities(drops, pair, 0.06)["gaussian_blur"] == "gaussian_blur-3"
 
     def test_class_averages_are_numpys(self):
         generator = np.random.default_rng(0)
@@ -187,7 +252,7 @@ class TestEvidence:
 def verdicts():
     """By truth, then by claim: the verdicts on one planted study each."""
     return {
-        true: {verdict.name: verdict for verdict in claims.evaluate(planted.Planted(1, true))} for true in (False, True)
+        true: {verdict.name: verdict for verdict in claims.evaluate(planted.Planted(6, true))} for true in (False, True)
     }
 
 

@@ -89,7 +89,8 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
         )
         for p in ({name: holding[name][0] for name in claims}, absent)
     )
-    tests = max(sum(testable.values()), 1)
+    # Whoever adds what they lack will have all of them tested at once.
+    tests = len(claims)
     verdicts = []
     for name, claim in claims.items():
         p, part = holding[name]
@@ -114,7 +115,7 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
                 p_absent_holm=corrected_absent[name],
                 detectable=float("nan") if part is None else detectable_with_pairs(part.n, part.deviation),
                 needed=needed,
-                advice=_advice(claim, word, part, needed, p, tests * max(alternatives, 1)),
+                advice=_advice(claim, word, part, needed, p, tests, max(alternatives, 1)),
                 controls=evidence[name].controls,
                 lacking=evidence[name].lacking,
                 notes=evidence[name].notes,
@@ -183,15 +184,17 @@ def _command(claim: Claim, count: int) -> str:
     return f" ({additions.command(additions.seeds(count))})" if claim.unit == "seeds" else ""
 
 
-def _advice(claim: Claim, word: Word, part: Part | None, needed: int, p: float, tests: int) -> str:
+def _advice(claim: Claim, word: Word, part: Part | None, needed: int, p: float, tests: int, alternatives: int) -> str:
     if word != "cannot tell" or part is None:
         return ""
     if part.n < fewest():
         floor = 2.0 ** (1 - part.n) if part.n else 1.0
-        more = f"{fewest(tests)} or more {claim.unit}{_command(claim, fewest(tests))}"
+        enough = fewest(tests * alternatives)
+        more = f"{enough} or more {claim.unit}{_command(claim, enough)}"
+        more += f" for {tests} claims at once" if tests > 1 else ""
         sentence = f"With n = {part.n} the signs cannot show a p below {floor:.2g}: take {more}"
         # Of two or three replicates the deviation is hardly known.
-        few = f"; by their deviation {needed} would show {part.least:g} {claim.scale}" if needed > fewest(tests) else ""
+        few = f"; by their deviation {needed} would show {part.least:g} {claim.scale}" if needed > enough else ""
         return f"{sentence}{few}."
     alone = "Tested alone it would hold. " if p < LEVEL else ""
     if needed <= part.n:

@@ -18,21 +18,32 @@ FEWEST = 4
 
 
 def matched_severities(
-    drops: Mapping[str, Mapping[str, float]],
+    drops: Mapping[str, Mapping[str, float]], pair: tuple[str, str], within: float
 ) -> dict[str, str]:
-    """Of every corruption the condition whose drop of accuracy is nearest to a common one.
+    """Of every corruption the condition whose drop of accuracy is nearest to that of a pair, which is matched first.
 
-    The common drop is the median over corruptions of their median drop.
+    Of the severities of the pair whose drops are at most `within` apart, those whose mean is nearest to the median over
+    corruptions of their median drop; if none are, those that are least apart.
 
     Args:
         drops: by corruption and condition.
+        pair: two of the corruptions.
+        within: in the unit of drops.
 
-    >>> matched_severities({"fog": {"fog-1": 0.1, "fog-5": 0.4}, "blur": {"blur-1": 0.3, "blur-5": 0.9}})
-    {'fog': 'fog-5', 'blur': 'blur-1'}
+    >>> drops = {"fog": {"fog-1": 0.1, "fog-5": 0.4}, "blur": {"blur-1": 0.3, "blur-5": 0.9}, "noise": {"noise-3": 0.6}}
+    >>> matched_severities(drops, ("fog", "blur"), 0.15)
+    {'fog': 'fog-5', 'blur': 'blur-1', 'noise': 'noise-3'}
     """
     common = np.median([np.median(list(of_one.values())) for of_one in drops.values()])
-    nearest = lambda of_one: min(of_one, key=lambda condition: (abs(of_one[condition] - common), condition))
-    return {name: nearest(of_one) for name, of_one in drops.items()}
+    first, second = (drops[name] for name in pair)
+    apart = lambda chosen: abs(first[chosen[0]] - second[chosen[1]])
+    level = lambda chosen: (first[chosen[0]] + second[chosen[1]]) / 2
+    choices = list(itertools.product(sorted(first), sorted(second)))
+    near = [chosen for chosen in choices if apart(chosen) <= within]
+    best = min(near, key=lambda chosen: abs(level(chosen) - common)) if near else min(choices, key=apart)
+    reached = level(best)
+    nearest = lambda of_one: min(of_one, key=lambda condition: (abs(of_one[condition] - reached), condition))
+    return {name: nearest(of_one) for name, of_one in drops.items()} | dict(zip(pair, best, strict=True))
 
 
 def correlations(changes: Float[np.ndarray, "corruptions n"]) -> Float64[np.ndarray, "corruptions corruptions"]:
@@ -74,7 +85,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     drops: dict[str, dict[str, float]] = {}
     for name, info in infos.items():
         drops.setdefault(info.name, {})[name] = drop(name)
-    chosen = matched_severities(drops)
+    chosen = matched_severities(drops, pair, options["points"] / 100)
     matrices = {seed: _mean_correlations(results, seed, clean, list(chosen.values())) for seed in seeds}
     places = [known.index(name) for name in pair]
     rivals = [(i, j) for i, j in itertools.combinations(range(len(known)), 2) if len({i, j} & set(places)) == 1]
@@ -103,6 +114,14 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     notes = []
     if "defocus_blur" in pair and any(infos[chosen[n]].table == "cifar" for n in pair):
         notes.append("CIFAR's defocus at severity 1 to 3 is a 3 x 3 Gaussian by construction.")
+    level = (reached[pair[0]] + reached[pair[1]]) / 2
+    costs = {name: 100 * drops[name][condition] for name, condition in chosen.items() if name not in pair}
+    unlike = [f"{chosen[n]} {cost:.1f}" for n, cost in costs.items() if abs(cost - level) > options["points"]]
+    if unlike and not lacking:
+        notes.append(
+            f"Not matched, as no severity of theirs is within {options['points']:g} points of the pair's mean cost, "
+            f"{level:.1f}: {', '.join(unlike)}."
+        )
     part = f"nearer than any other pair with {pair[0]} or {pair[1]}"
     return Evidence(
         {"": {part: Effect(arms.over_seeds(seeds, effects), options["least"])}}, controls, tuple(lacking), tuple(notes)

@@ -12,7 +12,7 @@ from rosalind.results import Damaged, Results, load_json, save_json
 FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised with every change to what is stored of a verdict: files of an earlier one are made again."""
 
 
@@ -80,14 +80,24 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
         return "No replicate has a value."
     name = f"{part['alternative']}: {part['name']}" if part["alternative"] else part["name"]
     ends = f" ({_number(part['low'])} to {_number(part['high'])})" if part["n"] > 1 else ""
-    corrected = (
-        "" if verdict["p_holm"] is None else f", {_number(verdict['p_holm'])} with Holm's correction over claims"
-    )
-    several = f", the weakest of {len(verdict['parts'])}" if len(verdict["parts"]) > 1 else ""
+    alternatives = [other["alternative"] for other in verdict["parts"]]
+    beside, several = alternatives.count(part["alternative"]), len(set(alternatives))
+    place = f", the weakest of {beside} parts" if beside > 1 else ""
+    place += f"{' of' if place else ','} the strongest of {several} alternatives" if several > 1 else ""
+    p = _p_values(verdict, "p")
+    if verdict["verdict"] != "holds" and verdict["p_absent_holm"] is not None:
+        p += f"; that a part is below {part['least']:g} {verdict['scale']}: {_p_values(verdict, 'p_absent')}"
     return (
-        f"{name[0].upper()}{name[1:]}{several}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} "
-        f"{verdict['unit']}; p {_number(verdict['p'])}{corrected}."
+        f"{name[0].upper()}{name[1:]}{place}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} "
+        f"{verdict['unit']}; {p}."
     )
+
+
+def _p_values(verdict: Mapping[str, Any], name: str) -> str:
+    """A p value in words, with the corrected one where claims were tested together."""
+    corrected = verdict[f"{name}_holm"]
+    holm = "" if corrected is None else f", {_number(corrected)} with Holm's correction over claims"
+    return f"p {_number(verdict[name])}{holm}"
 
 
 def sentences(verdict: Mapping[str, Any]) -> list[str]:
@@ -102,7 +112,7 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
 EXPLAINED = (
     "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
     "claims), and does not hold where a part is below the least that would matter, tested likewise; else the study "
-    "cannot tell. Intervals: 95 %, t."
+    "cannot tell. Intervals: 95 %, t. Replicates are of the study's test images: nothing is said of others."
 )
 """How verdicts are reached, in words."""
 
