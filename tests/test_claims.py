@@ -156,7 +156,6 @@ class TestEvidence:
         whole = angles.partial_correlation(x, y, z)
         without = angles.partial_correlation(*(np.delete(part, 5) for part in (x, y, z)))
         assert values[5] == pytest.approx(14 * whole - 13 * without)
-        assert values.mean() == pytest.approx(whole, abs=0.1)
         assert np.isnan(angles.pseudo_values(x[:3], y[:3], z[:3])).all()
 
     def test_chance_over_methods_is_rarely_a_correlation(self):
