@@ -158,12 +158,6 @@ class TestEvidence:
         assert values[5] == pytest.approx(14 * whole - 13 * without)
         assert np.isnan(angles.pseudo_values(x[:3], y[:3], z[:3])).all()
 
-    def test_chance_over_methods_is_rarely_a_correlation(self):
-        draws = np.random.default_rng(0).normal(size=(300, 3, 13))
-        p = [sign_flip_test(angles.pseudo_values(x - z, y + z, z)) for z, x, y in draws]
-        # 5 % of 300, and three standard errors.
-        assert np.sum(np.array(p) < 0.05) <= 26
-
     def test_seeds_of_a_method_are_one_replicate_of_a_correlation(self):
         networks = planted.Planted(0, False)
         evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
