@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from rosalind import cli, config, pruning, results, study
 from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
-from rosalind.analysis.robustness.power import detectable_with_pairs, sign_flip_test
+from rosalind.analysis.robustness.power import detectable_with_pairs
 from rosalind.analysis.store import Store
 from rosalind.results import class_angle
 from rosalind.viewer.views.networks.claims import Claims
