@@ -2,13 +2,16 @@
 
 import re
 
+import generated
 import numpy as np
 import pytest
 from bokeh.document import Document
 from bokeh.models import Div
 from pages import Page, opened, says
 
+from rosalind import config
 from rosalind.analysis import moved
+from rosalind.analysis.store import Store
 from rosalind.viewer import captions, glossary
 from rosalind.viewer.app import Session
 from rosalind.viewer.views import VIEWS
@@ -44,14 +47,28 @@ class TestMoved:
     def test_nothing_to_compare_is_a_gap(self, store):
         nothing = moved.moved(store, A, B, np.zeros(len(store.ids), bool))
         assert all(np.isnan([one.change, one.null, one.times]).all() for one in nothing)
-        assert moved.Moved("angle", 1.0, 0.0).times == np.inf
-        assert np.isnan(moved.Moved("angle", 0.0, 0.0).times)
+        assert moved.Moved("angle", 1.0, 0.0, 3).times == np.inf
+        assert np.isnan(moved.Moved("angle", 0.0, 0.0, 3).times)
 
-    def test_the_page_says_it_first(self, store):
-        page = Page(store, SampleDensity, a=A, b=B)
-        first, *others = moved.moved(store, A, B, np.ones(len(store.ids), bool))
-        assert first.measure in page.view.finding
-        assert says(page.view.finding, first.change, first.times, *(one.times for one in others))
+    def test_of_one_pair_of_seeds_the_page_says_sizes_and_no_multiple(self, store):
+        found = moved.moved(store, A, B, np.ones(len(store.ids), bool))
+        said = Page(store, SampleDensity, a=A, b=B).view.finding
+        assert all(re.search(rf"\b{one.measure} [-+]", said, re.IGNORECASE) for one in found)
+        assert says(said, *(number for one in found for number in (one.change, one.null)), 1)
+        assert "times" not in said
+
+    def test_of_three_pairs_it_says_what_moved_most(self, tmp_path):
+        clean = (config.Condition("clean"),)
+        generated.make(tmp_path / "study", samples=60, classes=3, networks=6, seeds=3, conditions=clean)
+        store = Store(tmp_path / "study")
+        dense, pruned = (
+            next(n for n, i in store.results.networks.items() if i.is_parent is flag) for flag in (True, False)
+        )
+        first, *others = moved.moved(store, (dense, "clean"), (pruned, "clean"), np.ones(60, bool))
+        said = captions.moved_sentence(store, (dense, "clean"), (pruned, "clean"), np.ones(60, bool))
+        assert said.startswith(f"The {first.measure} moved most, ")
+        assert first.pairs == 3
+        assert says(said, first.change, first.times, 3, *(one.times for one in others))
 
 
 def test_own_and_other_directions_are_numpy_s(store):

@@ -11,6 +11,11 @@ from rosalind.analysis.store import Store
 COMPARED = ("angle", "norm", "margin")
 """The measures that are set beside each other."""
 
+FEWEST_PAIRS = 3
+"""Fewest null pairs whose largest change is a unit. A change that is chance exceeds one pair's in half of all studies,
+however many times it is the larger, and the largest of three in a quarter.
+"""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -20,11 +25,13 @@ class Moved:
         measure: In `store.measures`.
         change: Mean over samples of B minus A, in the measure's unit; NaN where no sample is finite on both sides.
         null: Largest absolute mean change of the null pairs (`Sides.nulls`) on the same samples; NaN without any.
+        pairs: Number of null pairs that `null` is the largest of.
     """
 
     measure: str
     change: float
     null: float
+    pairs: int
 
     @property
     def times(self) -> float:
@@ -69,5 +76,5 @@ def moved(
     changes = []
     for measure in measures:
         chance = [abs(size) for pair in pairs if np.isfinite(size := mean(pair, measure))]
-        changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan"))))
+        changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan")), len(chance)))
     return sorted(changes, key=lambda one: -np.nan_to_num(one.times, nan=-1.0, posinf=1e300))

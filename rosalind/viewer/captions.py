@@ -153,18 +153,27 @@ SAME = "A and B are the same: choose another B."
 
 
 def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: bool = False) -> str:
-    """Which of angle, norm and margin moved most from A to B, in units of what seeds do: at most 20 words."""
+    """Which of angle, norm and margin moved most from A to B, in units of what seeds or draws of a condition do.
+
+    At most 20 words; of fewer than `moved.FEWEST_PAIRS` pairs the numbers side by side, without saying how many times.
+    """
     if a == b:
         return SAME
     first, *others = moved.moved(store, a, b, mask, raw=raw)
     if not np.isfinite(first.change):
         return "No sample has an angle, a norm and a margin under both A and B."
-    unit = store.measures[first.measure].unit_shown(raw)
-    size = f"{in_digits(first.change, signed=True)} {unit}"
+    size = lambda one: f"{in_digits(one.change, signed=True)} {store.measures[one.measure].unit_shown(raw)}"
     if not np.isfinite(first.null):
-        return f"From A to B the {first.measure} moves by {size}; no seeds to compare it with."
+        return f"From A to B the {first.measure} moves by {size(first)}; no seeds to compare it with."
+    by_chance = "draws" if any(one[0] == other[0] for one, other in store.sides.nulls(a, b)[0]) else "seeds"
+    pairs = f"{first.pairs} pair{'s' * (first.pairs != 1)}"
+    if first.pairs < moved.FEWEST_PAIRS:
+        sizes = "; ".join(f"{one.measure} {size(one)} ({in_digits(one.null)})" for one in (first, *others))
+        return f"{sizes[0].upper()}{sizes[1:]}; in brackets: {pairs} of {by_chance}."
     rest = ", ".join(f"{one.measure} {one.times:.1f}" for one in others if np.isfinite(one.times))
-    return f"The {first.measure} moved most, {size}: {first.times:.1f} times what seeds do ({rest} times)."
+    return (
+        f"The {first.measure} moved most, {size(first)}: {first.times:.1f} times what {by_chance} do, {pairs} ({rest})."
+    )
 
 
 def group_note(store: Store, a: Cell, b: Cell) -> str:
