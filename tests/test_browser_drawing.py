@@ -2,7 +2,7 @@
 
 import generated
 import pytest
-from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, Page, canvas, ended, started
+from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, Page, canvas, ended, read, started
 
 from rosalind import config
 from rosalind.viewer import bokeh_patches
@@ -308,3 +308,27 @@ def test_what_is_far_from_the_screen_rests_at_its_height_and_is_whole_once_it_co
     assert opened.tab.evaluate(UNLIKE) == []
     assert opened.errors() == []
     opened.tab.close()
+
+
+@SAMPLES
+def test_an_enlarged_card_fills_its_window_and_pictures_keep_their_sides(page):
+    def shown(name: str) -> tuple[float, float]:
+        box = read(page.tab, FRAME, name)
+        return box["height"], box["width"] / (box["x1"] - box["x0"]) * (box["y0"] - box["y1"]) / box["height"]
+
+    before = {name: shown(name) for name in ("samples", "fingerprint")}
+    for card, name in (("samples", "samples"), ("sample", "fingerprint")):
+        button = page.tab.locator(f"#{card} > .enlarge")
+        page.push(button)
+        # Figures grow in the frame after.
+        page.tab.evaluate(PAINTED)
+        page.settled()
+        height, sides = shown(name)
+        assert height > 1.2 * before[name][0]
+        if name == "samples":
+            assert sides == pytest.approx(before[name][1], rel=0.02)
+            assert sides == pytest.approx(1, rel=0.03)
+        assert page.tab.locator(f"#{card}").evaluate("(card) => card.scrollHeight <= card.clientHeight")
+        page.push(button)
+        page.tab.evaluate(PAINTED)
+        assert shown(name)[0] == pytest.approx(before[name][0], abs=2)

@@ -17,6 +17,40 @@
     button.setAttribute("aria-pressed", on);
     button.textContent = on ? "×" : "⤢";
     window.dispatchEvent(new Event("resize"));
+    requestAnimationFrame(() => grow(section, on));
+  };
+  // Figures and what they had in their styles before they grew.
+  const grown = new Map();
+  // Figures of an enlarged card share what its window has left, none higher than wide; its sheet too, which scrolls.
+  const grow = (section, on) => {
+    const within = (element) => {
+      while (element && element !== section) element = element.parentElement ?? element.getRootNode().host;
+      return Boolean(element);
+    };
+    const scrolls = (view) => view?.model.type === "ScrollBox";
+    const growing = [...Bokeh.index.query((view) => (scrolls(view) || view.model.type === "Figure")
+      && view.model.sizing_mode === "stretch_width" && !scrolls(view.parent) && within(view.el)
+      && view.el.checkVisibility())].map((view) => view.el);
+    for (const [element, styles] of grown) Object.assign(element.style, styles);
+    grown.clear();
+    const places = growing.map((element) => element.getBoundingClientRect()).sort((one, other) => one.top - other.top);
+    let filled = 0, end = -Infinity;
+    for (const {top, bottom} of places) {
+      filled += Math.max(bottom - Math.max(top, end), 0);
+      end = Math.max(end, bottom);
+    }
+    const last = Math.max(...[...section.children].map((child) => child.getBoundingClientRect().bottom));
+    const more = 1 + (section.clientHeight - last - 12) / filled;
+    if (!on || !(more > 1)) return;
+    for (const element of growing) {
+      const {width, height} = element.getBoundingClientRect();
+      const pixels = `${Math.floor(Math.max(Math.min(height * more, width), height))}px`;
+      grown.set(element, {height: element.style.height, flex: element.style.flex});
+      element.style.height = pixels;
+      // A column has given its children their heights.
+      const around = getComputedStyle(element.parentElement ?? element.getRootNode().host);
+      if (around.flexDirection === "column") element.style.flex = `0 0 ${pixels}`;
+    }
   };
   document.querySelectorAll("section > .enlarge").forEach((button) =>
     button.addEventListener("click", () =>
