@@ -70,7 +70,9 @@ class Sheet:
             "Contact sheet of the selected samples; click one, or walk with the arrow keys, to see it in full.",
             width=WIDTH,
             height=WINDOW,
-            sizing_mode="stretch_width",
+            # Pictures keep their sides in any width, and a box that scrolls would squeeze the figure into its window.
+            sizing_mode="scale_width",
+            styles={"max-height": "none"},
             x_range=(0, self.columns),
             y_range=(most // self.columns, 0),
         )
@@ -170,8 +172,7 @@ class Sheet:
         height = round(lines * WIDTH / self.columns / (2 if two else 1))
         if self.figure.height != height or self.figure.x_range.end != self.columns:
             self.figure.x_range.end, self.figure.y_range.start = self.columns, lines
-            # In a box that scrolls a figure without a least height is squeezed into the window.
-            self.figure.update(height=height, min_height=height)
+            self.figure.update(height=height, aspect_ratio=WIDTH / height)
         # As high as a sheet of all, so that a selection does not move what is below it.
         most = -(-min(self.most, self._pictured) // self.columns)
         self.root.height = min(WINDOW, round(most * WIDTH / self.columns / (2 if two else 1)) + 10)
