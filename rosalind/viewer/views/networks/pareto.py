@@ -79,8 +79,11 @@ class Pareto:
         dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.sides, size=19, **ring)
-        letter: draw.Look = {"text_font_size": "12px", "text_font_style": "bold", "text_align": "right"}
-        figure.text("x", "y", source=self.sides, y_offset="down", **{**NAME, "x_offset": -12, **letter})
+        tag: draw.Look = {"text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
+        tag |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right"}
+        figure.text(
+            "x", "y", text="text", x_offset=-13, y_offset="down", text_baseline="middle", source=self.sides, **tag
+        )
         tips = [("", "@name"), ("bytes", "@x{0.00} kB"), ("right", "@y{0.0} %"), ("", "@about")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=tips), TapTool(renderers=[dots]))
         return figure
@@ -172,7 +175,11 @@ class Pareto:
             if k in self.shown:
                 letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
         at = list(letters)
-        down = np.array([-12, 12] if len(at) > 1 and places[at[0], 1] >= places[at[1], 1] else [12, -12], np.float32)
+        # Letters of points that lie close together stand above each other.
+        x, y = np.log10(places[at, 0]), places[at, 1]
+        room = self.figure.y_range.end - self.figure.y_range.start
+        close = len(at) > 1 and abs(x[0] - x[1]) < 0.06 and abs(y[0] - y[1]) < 0.06 * room
+        down = np.array([-8, 8] if close and y[0] >= y[1] else [8, -8] if close else [0, 0], np.float32)
         draw.fill(
             self.sides,
             {
@@ -180,7 +187,7 @@ class Pareto:
                 "y": places[at, 1].astype(np.float32),
                 "text": list(letters.values()),
                 "ring": [draw.side_colour(text) for text in letters.values()],
-                "down": down[: len(at)] if len(at) > 1 else np.zeros(len(at), np.float32),
+                "down": down[: len(at)],
             },
         )
 

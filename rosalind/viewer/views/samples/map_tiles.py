@@ -9,7 +9,7 @@ from bokeh.models import CustomJS, HoverTool, LinearColorMapper
 
 from rosalind.analysis import contact_sheet, occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, columns, cut, empty, plot
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, columns, cut, empty, plot, side_colour
 from rosalind.viewer.views.frame import Frame
 
 LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
@@ -133,6 +133,10 @@ class MapTiles:
         text = {"text_align": "align", "text_baseline": "middle", "name": "ink", "source": self.texts}
         figure.text("x", "y", "heading", **text, text_font_style="bold", text_font_size="12px")
         figure.text("x", "y", "words", **text, text_font_size="11px")
+        self.sides = empty("x", "y", "text", "colour")
+        tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 2, "x_offset": 2}
+        tag |= {"text_font_style": "bold", "text_font_size": "10px", "text_baseline": "middle"}
+        figure.text("x", "y", source=self.sides, **tag)
         mark = CustomJS(args={"marks": self.marks}, code=MARK)
         tooltips = [("", "@words @image{+0.000} @unit")]
         figure.add_tools(HoverTool(renderers=drawn, tooltips=tooltips, callback=mark))
@@ -158,12 +162,15 @@ class MapTiles:
             glyph.global_alpha = opacity
         bottom = TOP + len(tables) * DOWN - 12
         texts = [self._heading(0, "mean image" if len(samples) > 1 else "image")]
-        gaps = []
+        gaps, sides = [], []
         for line, (name, table) in enumerate(tables.items()):
             middle = TOP + line * DOWN + TILE / 2
             heading, cells = _name(frame, name)
             y, indent = TOP + line * DOWN - 9, 8 * len(heading) + 8
-            texts.append((LEFT, y, heading, None, "left"))
+            if name in ("a", "b"):
+                sides.append((LEFT, y, heading, side_colour(heading)))
+            else:
+                texts.append((LEFT, y, heading, None, "left"))
             # Cut where they would reach beyond the figure.
             texts.append((LEFT + indent, y, None, cut(cells, round(self.figure.width / 6.75)), "left"))
             if name == "difference" and table is not None:
@@ -194,6 +201,7 @@ class MapTiles:
         self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
         self.frames.data = columns(("x", "y"), gaps)
         self.texts.data = columns(TEXTS, texts)
+        self.sides.data = columns(("x", "y", "text", "colour"), sides)
         # The places of the patches, for `MARK`.
         rows, across = next((t.shape[1:] for t in tables.values() if t is not None), (0, 0))
         grid = {
