@@ -159,6 +159,9 @@ class TestPath:
         np.testing.assert_allclose(view.points.data["x"], np.linspace(0, 1, 5), atol=1e-6)
         np.testing.assert_allclose(view.null.data["y"], [0.1, 0.9, 0.1], rtol=1e-6)
         assert says(told(view), 30, 30, 20, 10, 80, 80)
+        # Beside two dense networks; the legend names what is drawn alone.
+        assert says(view.finding, 30, 80)
+        assert [item.visible for item in view.figure.legend[0].items] == [True, True, False, False]
         found.change(choices={"path-show": "angle"})
         np.testing.assert_allclose(view.points.data["y"], [90, 67.5, 45, 22.5, 0], atol=1e-4)
         found.change(a=(PRUNED[0], "clean"), b=(DENSE[0], "clean"), choices={"path-show": "error"})

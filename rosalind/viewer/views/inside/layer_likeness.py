@@ -110,7 +110,7 @@ class LayerLikeness:
         if not pairs:
             words = ["A and B share no seed: there is no pair of networks to compare."]
         elif missing := layer_likeness.missing(self.store, pairs[0]):
-            words = _missing(self.store, missing)
+            words = _missing(self.store, pairs[0], missing)
         else:
             try:
                 compared, stays = self._compared(frame, pairs[0], by)
@@ -168,9 +168,10 @@ class LayerLikeness:
         )
 
 
-def _missing(store: Store, cells: list[Cell]) -> list[str]:
-    """Which activations are missing, and the commands that make them."""
-    names = " and ".join(map(cell_name, cells))
+def _missing(store: Store, pair: tuple[Cell, Cell], cells: list[Cell]) -> list[str]:
+    """Which activations of a pair are missing, and the commands that make them."""
+    # The networks and conditions of A and B stand over the page and in the command.
+    names = " and ".join(letter for letter, cell in zip("AB", pair, strict=True) if cell in cells)
     imported = [name for name, _ in cells if store.results.networks[name].is_imported]
     if imported:
         return [f"The activations of {names} are not stored; study.diagnose makes those of an imported network."]

@@ -182,9 +182,11 @@ class Layers:
         groups = self.store.sides.groups_by_id
         names = [groups[name].name if name in groups else name for name in table.names]
         down.major_label_overrides = dict(enumerate(map(draw.plain, names)))
-        across.major_label_overrides = dict(enumerate(map(draw.plain, table.layers)))
+        # All that is not the head is the backbone; the card under the pointer has the whole name.
+        layers = [layer.removeprefix("backbone/") for layer in table.layers]
+        across.major_label_overrides = dict(enumerate(map(draw.plain, layers)))
         down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
-        fits = columns * max(map(len, table.layers), default=0) <= LETTERS
+        fits = columns * max(map(len, layers), default=0) <= LETTERS
         across.major_label_orientation = "horizontal" if fits else np.pi / 2
         arrays = {"image": shown, "value": table.values, "change": table.change}
         images = {name: [values.astype(np.float32)] for name, values in arrays.items()}

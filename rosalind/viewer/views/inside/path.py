@@ -7,6 +7,7 @@ import numpy as np
 from bokeh.models import HoverTool
 
 from rosalind.analysis import inside, paths
+from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
@@ -50,7 +51,7 @@ class Path:
         self.store, self.changed = frame.store, Changed()
         self.points, self.curve, self.null = empty("x", "y"), empty("x", "y"), empty("x", "y")
         self.attacked = empty("x", "y")
-        self.ends, self.sliced = empty("x", "y", "text", "align", "offset"), empty("x", "y")
+        self.ends, self.sliced = empty("x", "y", "text", "align", "offset", "colour"), empty("x", "y")
         self.figure = figure = plot(
             "path",
             "Lines over the points of the ways from A to B; the sentence below has their barriers.",
@@ -76,12 +77,13 @@ class Path:
         hardened = figure.line("x", "y", source=self.attacked, legend_label="on one trained under attack", **dotted)
         ring = {"size": 13, "fill_color": None, "line_width": 2.5, "line_color": "#1c2536", "name": "ink"}
         figure.scatter("x", "y", source=self.sliced, **ring)
-        text = {"source": self.ends, "name": "ink", "text_font_style": "bold", "text_font_size": "12px"}
-        figure.text("x", "y", text="text", text_align="align", x_offset="offset", text_baseline="middle", **text)
+        tag: dict[str, Any] = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 2}
+        tag |= {"text_font_style": "bold", "text_font_size": "10px", "text_baseline": "middle", "source": self.ends}
+        figure.text("x", "y", text="text", text_align="align", x_offset="offset", **tag)
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
         figure.add_tools(HoverTool(renderers=[dots, curved, hardened, thin], tooltips=tips, mode="mouse"))
         figure.legend.label_text_font_size = "11px"
-        figure.legend.padding, figure.legend.spacing, figure.legend.ncols = 4, 0, 2
+        figure.legend.padding, figure.legend.spacing, figure.legend.ncols = 4, 8, 2
         # Inside, it would cover the hill of two dense networks.
         figure.add_layout(figure.legend[0], "below")
         self.caption = caption("path-caption")
@@ -96,7 +98,7 @@ class Path:
         pairs = self.store.sides.pairs(state.a, state.b)
         at: list[Cell] = []
         path = curve = attacked = null = None
-        words = "A and B share no seed: there is no pair of networks with a way between them."
+        words, others = "A and B share no seed: there is no pair of networks with a way between them.", ""
         if pairs:
             (first, _), (second, condition) = pairs[0]
             stored = paths.conditions(self.store, first, second)
@@ -111,10 +113,13 @@ class Path:
                 words = _words(path, curve, attacked, null, len(pairs))
                 if under != condition or path is None:
                     words += _missing(self.store, first, second, condition)
+                    others = _others(self.store)
             except (Damaged, OSError) as error:
                 path, curve, attacked, null, words = None, None, None, None, escape(str(error))
         way = path or curve or attacked
         self.figure.visible = self.show.visible = way is not None
+        for item, there in zip(self.figure.legend[0].items, (null, path, curve, attacked), strict=True):
+            item.visible = there is not None
         lines = (self.points, self.curve, self.attacked, self.null)
         for source, shown in zip(lines, (path, curve, attacked, null), strict=True):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
@@ -129,21 +134,30 @@ class Path:
             margin = 0.08 * (high - low) or 0.5
             self.figure.y_range.update(start=low - margin, end=high + margin)
         ends = [] if way is None else [float(way.values[show][k]) for k in (0, -1)]
-        sides = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-8, 8]} if ends else {}
+        sides = (
+            {"text": ["A", "B"], "align": ["right", "left"], "offset": [-9, 9], "colour": list(SIDES)} if ends else {}
+        )
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
-        fill(self.ends, {"text": [], "align": [], "offset": [], **place, **sides})
+        fill(self.ends, {"text": [], "align": [], "offset": [], "colour": [], **place, **(sides if ends else {})})
         self.figure.yaxis.axis_label = SHOW[show]
         if way is None:
             self.finding, words = words, MEANING
         else:
             name = "straight line" if path is not None else "trained curve"
-            self.finding = f"On the {name} from A to B the error rises by up to {100 * way.barrier:.1f} points."
+            self.finding = _finding(name, way.barrier, null)
         of_slice = ""
         if len(values):
             ends = " and ".join(f"{value:.3g}" if np.isfinite(value) else "unknown" for value in values)
             of_slice = f"Rings: {SHOW[show]} of A and B {frame.slice_words} under {escape(at[0][1])}, {ends}; the way "
             of_slice += "between them is stored of all samples."
-        self.caption.text = paragraphs(of_slice, words, frame.null_sentence)
+        self.caption.text = paragraphs(of_slice, f"{words} {others}".strip(), frame.null_sentence)
+
+
+def _finding(name: str, barrier: float, null: paths.Path | None) -> str:
+    """How far the error rises above the line between its ends, beside two dense networks; 20 words at most."""
+    rise = f"rises by up to {100 * barrier:.1f} points" if barrier >= 5e-4 else "does not rise"
+    beside = f"; between two dense networks by {100 * null.barrier:.1f} points" if null is not None else ""
+    return f"On the {name} from A to B the error {rise}{beside}."
 
 
 def _missing(store: Store, first: str, second: str, condition: str) -> str:
@@ -151,11 +165,14 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
+    return f"No losses from A to B are stored under {escape(condition)}. Make them with<br>{commands(line)}"
+
+
+def _others(store: Store) -> str:
+    """The pairs between which losses are stored; empty without any."""
     stored = [f"{a} to {b}" for a, b in paths.stored_pairs(store)]
     more = f" and {len(stored) - LISTED} more" if len(stored) > LISTED else ""
-    others = f" Stored: {escape(', '.join(stored[:LISTED]))}{more}." if stored else ""
-    lacking = f"No losses from A to B are stored under {escape(condition)}.{others}"
-    return f"{lacking} Make them with<br>{commands(line)}"
+    return f"Stored: {escape(', '.join(stored[:LISTED]))}{more}." if stored else ""
 
 
 def _words(
