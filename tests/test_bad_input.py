@@ -9,10 +9,12 @@ from typing import Any
 import generated
 import pytest
 from bokeh.models import Axis, ColorBar, ColumnDataSource, DataTable, Div, Plot, Select
-from pages import opened
+from pages import Page, opened
 
 from rosalind import config, figures, results
 from rosalind.analysis.store import Store
+from rosalind.viewer.views.geometry.collapse import Collapse
+from rosalind.viewer.views.networks.breakdown import Breakdown
 
 LINE = 40
 """Most words of a card that has nothing to draw, and that are not folded."""
@@ -42,7 +44,7 @@ class Case:
 ALONE = {
     "similarity": "takes two methods",
     "pareto": "stored weights",
-    "explained": "must differ",
+    "explained": "choose another B",
     "path": "one network",
 }
 CASES = {
@@ -127,3 +129,14 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
         drawn = dict(figures.figures(session.store))
         assert {"accuracy", "densities", "class-angles"} <= drawn.keys()
         assert "ranking" not in drawn
+
+
+def test_sides_that_do_not_differ_are_not_ranked(tmp_path):
+    generated.make(tmp_path / "study", **{**TINY, "samples": 2, "classes": 2, "conditions": CLEAN})
+    store = Store(tmp_path / "study")
+    sides = {"a": ("generated-dense-seed0", "clean"), "b": ("generated-dense-seed1", "clean")}
+    right = [store.correct(side).tolist() for side in sides.values()]
+    assert right[0] == right[1]
+    assert "as many images right in every class" in Page(store, Breakdown, **sides).view.finding
+    # A class of one sample is a point.
+    assert "as tight in B as in A" in Page(store, Collapse, **sides).view.finding

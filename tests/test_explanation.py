@@ -298,7 +298,7 @@ class TestView:
         assert not page.view.figure.visible
         assert f"rosalind explain {folder} mlp-dense-seed0 &#x27;lth 0.9&#x27;" in told(page.view)
         page.change(b=("mlp-dense-seed0", "clean"))
-        assert "must differ" in page.view.finding
+        assert page.view.finding == "A and B are the same network: choose another B."
 
     def test_damage_is_said(self, copied):
         explanation.file_of(copied, DENSE, PRUNED).write_text("{")

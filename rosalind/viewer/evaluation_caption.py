@@ -47,6 +47,8 @@ def finding(frame: Frame, name: str) -> str:
         _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
         verdict = f"{'no ' if abs(mean) <= half else ''}more than seeds differ"
     apart = f"{abs(mean):.1f} points {'below' if mean < 0 else 'above'}"
+    if abs(mean) < 0.05:
+        apart = "within 0.05 points of"
     if a[1] == b[1]:
         where = "On clean images" if store.results.conditions[b[1]].is_clean else f"Under {b[1]}"
         return escape(f"{where}, B ({names[1]}) is {apart} A ({names[0]}): {verdict}.")

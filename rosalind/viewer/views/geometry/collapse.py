@@ -48,8 +48,9 @@ class Collapse:
             if frame.state.a == frame.state.b:
                 self.finding = captions.SAME
             elif np.isfinite([a, b]).all():
-                tighter = "tighter" if b < a else "wider"
-                self.finding = f"Classes are {tighter} in B: spread within over distance between {b:.3f}, in A {a:.3f}."
+                tighter = "tighter in B" if b < a else "wider in B"
+                tighter = "as tight in B as in A" if round(a, 3) == round(b, 3) else tighter
+                self.finding = f"Classes are {tighter}: spread within over distance between {b:.3f}, in A {a:.3f}."
             else:
                 self.finding = "Too few samples or classes with stored features to say."
 

@@ -191,6 +191,8 @@ class Explained:
 
     def _missing(self, a: str, b: str) -> str:
         """The command that makes an explanation, or the reason why there is none."""
+        if a == b:
+            return "A and B are the same network: choose another B."
         try:
             explanation.pairs_of(self.store.results, a, b)
         except ValueError as error:

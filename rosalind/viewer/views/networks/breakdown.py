@@ -106,6 +106,8 @@ class Breakdown:
         )
         if state.a == state.b:
             self.finding = captions.SAME
+        elif (groups.difference[groups.count > 0] == 0).all():
+            self.finding = f"A and B get as many images right in every {word}."
         lowest = []
         for letter, share in (("A", classes.a), ("B", classes.b)):
             k = int(np.argmin(share))
