@@ -166,7 +166,7 @@ class MapTiles:
         for line, (name, table) in enumerate(tables.items()):
             middle = TOP + line * DOWN + TILE / 2
             heading, cells = _name(frame, name)
-            y, indent = TOP + line * DOWN - 9, 8 * len(heading) + 8
+            y, indent = TOP + line * DOWN - 9, 8 * len(heading) + 12
             if name in ("a", "b"):
                 sides.append((LEFT, y, heading, side_colour(heading)))
             else:
