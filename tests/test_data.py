@@ -246,6 +246,23 @@ def test_parquet_as_hugging_face_stores_it(tmp_path):
         data.load("parquet", folder=tmp_path)
 
 
+def test_parquet_with_large_columns_and_truth_values(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    pixels, encoded = images(40, (8, 8, 3)), []
+    for image in pixels:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        encoded.append(file.getvalue())
+    table = arrow.table({"img": arrow.array(encoded, arrow.large_binary()), "is_dog": LABELS == 1})
+    for split in ("train", "test"):
+        parquet.write_table(table, tmp_path / f"{split}.parquet")
+    loaded = data.load("parquet", folder=tmp_path)
+    np.testing.assert_array_equal(loaded.test.images, pixels)
+    assert loaded.test.labels.tolist() == (LABELS == 1).astype(int).tolist()
+
+
 def npz_with(**changes):
     """Writes an npz of which some arrays are others."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rosalind import config
 from rosalind.data.arrays import Dataset, Rows, Split, check_sizes, from_arrays, resize, stratified
 from rosalind.data.pictures import SIZED
-from rosalind.data.sources import SOURCES, Arrays, tfds_set
+from rosalind.data.sources import SOURCES, WITHOUT_FILES, Arrays, tfds_set
 from rosalind.data.sprites import sprite_masks
 
 __all__ = [
@@ -50,9 +50,9 @@ def load(
         Train, validation (one tenth of the training images, stratified) and test splits.
 
     Raises:
-        ValueError: a size below 8 pixels or a limit below 1; unknown name; a function that gives something else; images
-            that are not uint8[n, h, w, 1 or 3] of 8 pixels or more; labels outside the classes; a class without images
-            in a split.
+        ValueError: a size below 8 pixels or a limit below 1; unknown name; a folder of a set without files; a function
+            that gives something else; images that are not uint8[n, h, w, 1 or 3] of 8 pixels or more; labels outside
+            the classes; a class without images in a split.
         FileNotFoundError: files that are not where `folder` says.
         ModuleNotFoundError: a TFDS set that must first be prepared, without TensorFlow; Parquet without pyarrow.
 
@@ -63,6 +63,8 @@ def load(
     check_sizes(size=size, train_limit=train_limit, test_limit=test_limit)
     if not isinstance(name, str) or not isinstance(folder, str | PathLike | None):
         raise ValueError(f"`name` must be text and `folder` a path or None, got {name!r} and {folder!r}.")
+    if folder is not None and name in WITHOUT_FILES:
+        raise ValueError(f"`folder` must be None for data set {name!r}, which reads no files, got {str(folder)!r}.")
     path = None if folder is None else Path(folder).expanduser()
     if name in SIZED:
         arrays = SIZED[name](path, size)

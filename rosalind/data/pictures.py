@@ -149,8 +149,8 @@ def image_folder(folder: Path | None, size: int | None) -> Arrays:
 def parquet_files(folder: Path | None, size: int | None) -> Arrays:
     """Parquet files as Hugging Face stores sets of pictures: `train*.parquet` and `test*.parquet`, at any depth.
 
-    The pictures' column holds bytes; the label is the column `label`, or the only one of whole numbers. Encoded
-    pictures stay in memory.
+    The pictures' column holds bytes; the label is the column `label`, or the only one of whole numbers or of truth
+    values, which are classes 0 and 1. Encoded pictures stay in memory.
 
     Raises:
         ModuleNotFoundError: without the package pyarrow.
@@ -178,8 +178,9 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
         except arrow.ArrowException as error:
             raise ValueError(f"{split}*.parquet in {folder} cannot be read: {error}.") from error
         kinds = {field.name: field.type for field in table.schema}
-        encoded = [n for n, kind in kinds.items() if arrow.types.is_binary(kind) or arrow.types.is_struct(kind)]
-        whole = [name for name, kind in kinds.items() if arrow.types.is_integer(kind)]
+        is_bytes = (arrow.types.is_binary, arrow.types.is_large_binary, arrow.types.is_struct)
+        encoded = [name for name, kind in kinds.items() if any(is_kind(kind) for is_kind in is_bytes)]
+        whole = [n for n, kind in kinds.items() if arrow.types.is_integer(kind) or arrow.types.is_boolean(kind)]
         label = "label" if "label" in whole else whole[0] if len(whole) == 1 else None
         if len(encoded) != 1 or label is None:
             raise ValueError(
@@ -199,7 +200,8 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
                 f"column {label!r} of {split}*.parquet in {folder} must have a label in every row, got {gaps} without."
             )
         names = [f"picture {row} of {split}*.parquet in {folder}" for row in range(len(pictures))]
-        splits.append((pictures, names, table[label].to_numpy()))
+        labels = table[label].to_numpy()
+        splits.append((pictures, names, labels.astype(np.int32) if labels.dtype == bool else labels))
         listed = _listed(paths[0], (table.schema.metadata or {}).get(b"huggingface", b"{}"), label)
         classes = class_names(paths[0], listed) if listed else classes
     first = _decoded(splits[0][0][0], splits[0][1][0], None)

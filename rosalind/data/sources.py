@@ -281,6 +281,10 @@ SOURCES: dict[str, Callable[[Path | None], Arrays]] = {
 }
 
 
+WITHOUT_FILES = ("digits", "sprites")
+"""Those of `SOURCES` that are embedded or drawn, and have no folder."""
+
+
 def needed(folder: Path | None, name: str) -> Path:
     """The folder, which a data set of files must have; ValueError or FileNotFoundError without one."""
     if folder is None:
