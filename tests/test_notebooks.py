@@ -49,7 +49,13 @@ def test_what_is_embedded_draws(browser, small_folder, options):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"view": "nothing"}, "view"), ({"height": -1}, "height"), ({"link": "?b=x/y", "still": True}, "b was not")],
+    [
+        ({"view": "nothing"}, "view"),
+        ({"height": -1}, "height"),
+        ({"link": "?b=x/y", "still": True}, "b was not"),
+        ({"link": "nonsense"}, "the address of a page.* got 'nonsense'"),
+        ({"port": 99999}, "port must be 0 to 65535"),
+    ],
 )
 def test_what_cannot_be_shown_is_refused(small_folder, options, words):
     with pytest.raises(ValueError, match=words):

@@ -127,6 +127,12 @@ def test_folders_without_a_study_are_refused(tmp_path, small_folder):
         viewer.make_server(bare)
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999, "5006", 5006.0])
+def test_what_is_no_port_is_refused(small_folder, port):
+    with pytest.raises(ValueError, match=f"port must be 0 to 65535, where 0 takes a free one, got {port!r}"):
+        viewer.make_server(small_folder, port=port)
+
+
 def test_of_several_none_takes_a_path_of_the_servers_own(small_folder, tmp_path):
     shutil.copytree(small_folder, tmp_path / "ws")
     with pytest.raises(ValueError, match="named ws"):

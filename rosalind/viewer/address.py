@@ -19,13 +19,20 @@ Parser = Callable[[str], Any]
 """From the text of a query to the value of a field; ValueError where the text is not allowed."""
 
 
+BESIDE = ("token", "view")
+"""Names of a page's address that are no part of its state."""
+
+EXAMPLE = "copied from `rosalind view`, or its query such as a=NETWORK/CONDITION&b=NETWORK/CONDITION"
+
+
 def state_of(store: Store, link: str, choices: Choices) -> State:
     """The state of a link that was copied from a page, or of its query; the default one of an empty link.
 
     Raises:
-        ValueError: a part of it is not understood, or nothing has been measured.
+        ValueError: it is no address, a part of it is not understood, or nothing has been measured.
     """
-    state, problems = from_query(store, dict(parse_qsl(link.rpartition("?")[2])), choices)
+    check_link(link, store, choices)
+    state, problems = from_query(store, query_of(link), choices)
     if problems:
         raise ValueError(" ".join(problems))
     return state
@@ -84,13 +91,19 @@ def to_query(state: State) -> str:
     return urlencode({**parts, **dict(state.choices)})
 
 
-def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tuple[State, list[str]]:
-    """The state of an address, and one sentence for each part of it that is not usable.
+def query_of(link: str) -> dict[str, str]:
+    """The query of a link or a query itself, by name."""
+    return dict(parse_qsl(link.rpartition("?")[2]))
 
-    Broken and hostile parts fall back to the default: nothing of an address is ever run, opened as a path or shown
-    unescaped.
-    """
-    state, errors = default(store), []
+
+def check_link(link: str, store: Store, choices: Choices) -> None:
+    """Raise ValueError for words that are neither empty, nor an address, nor a query with a name of a page's."""
+    if link and "://" not in link and not query_of(link).keys() & {*_parsers(store), *choices, *BESIDE}:
+        raise ValueError(f"a link must be the address of a page, {EXAMPLE}; got {link[:80]!r}.")
+
+
+def _parsers(store: Store) -> dict[str, tuple[str, Parser]]:
+    """By name in a query: the field of the state, and what reads it."""
 
     def cell(text: str) -> Cell:
         network, _, condition = text.partition("/")
@@ -124,7 +137,7 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
     def pinned(text: str) -> tuple[Cell, ...]:
         return checked_pins(store, map(cell, listed(text)))
 
-    parsers: dict[str, tuple[str, Parser]] = {
+    return {
         "a": ("a", cell),
         "b": ("b", cell),
         "x": ("x", one_of("measure", store.measures)),
@@ -142,6 +155,15 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
         "null": ("null", lambda text: text == "1"),
         "rule": ("rule", lambda text: check_rule(store, json.loads(text))),
     }
+
+
+def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tuple[State, list[str]]:
+    """The state of an address, and one sentence for each part of it that is not usable.
+
+    Broken and hostile parts fall back to the default: nothing of an address is ever run, opened as a path or shown
+    unescaped.
+    """
+    state, errors, parsers = default(store), [], _parsers(store)
     for name, text in query.items():
         try:
             if name in parsers:

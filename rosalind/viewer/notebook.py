@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from rosalind.analysis.store import Store
 from rosalind.config import unknown
@@ -74,7 +74,7 @@ def show(
     if height < 0:
         raise ValueError(f"`height` must be 0 or more pixels, got {height}.")
     paths = (Path(folders),) if isinstance(folders, str | Path) else tuple(map(Path, folders))
-    query = dict(parse_qsl(link.rpartition("?")[2]))
+    query = address.query_of(link)
     query.pop("token", None)
     title = escape(f"rosalind: {VIEWS[view].title if view else 'the whole page'}", quote=True)
     frame = f'<iframe title="{title}" width="100%" height="{height or (640 if view else 900)}" style="border: 0"'
@@ -85,8 +85,11 @@ def show(
         state = address.state_of(store, link, choices(store))
         page = standalone.page(store, state, (view,) if view else tuple(VIEWS))
         return Embedded(f'{frame} srcdoc="{escape(page, quote=True)}"></iframe>')
-    for path in paths:
-        default(Store(path))
+    stores = [Store(path) for path in paths]
+    for store in stores:
+        default(store)
+    if stores:
+        address.check_link(link, stores[0], choices(stores[0]))
     base, token = _served(tuple(path.resolve() for path in paths), port, prefix, tuple(proxies))
     where = f"{base}?{urlencode({**query, **({'view': view} if view else {}), 'token': token}, quote_via=quote)}"
     return Embedded(f'{frame} src="{escape(where, quote=True)}"></iframe>', where)

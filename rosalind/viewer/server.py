@@ -115,13 +115,16 @@ def make_server(
 
     Raises:
         FileNotFoundError: a folder without a study.
-        ValueError: no folder, a study without a measured cell, two folders of one name, several of which one is named
-            as a path of the server's own, a prefix that is no path, or a view that cannot be used.
+        ValueError: no folder, a port that is none, a study without a measured cell, two folders of one name, several
+            of which one is named as a path of the server's own, a prefix that is no path, or a view that cannot be
+            used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
     if not paths:
         raise ValueError("folders must be one study folder or more, got none.")
+    if not isinstance(port, int) or not 0 <= port <= 65535:
+        raise ValueError(f"port must be 0 to 65535, where 0 takes a free one, got {port!r}.")
     if prefix and not PREFIX.fullmatch(prefix):
         raise ValueError(f"prefix must be a path such as /rosalind, without a slash at its end, got {prefix!r}.")
     stores = [Store(path) for path in paths]
