@@ -67,6 +67,14 @@ class TestEdgePopup:
             np.testing.assert_allclose(np.abs(weight[mask]), np.sqrt(2 / fan), rtol=1e-5)
             np.testing.assert_array_equal(np.sign(weight[mask]), np.sign(np.asarray(initial[path])[mask]))
 
+    def test_a_layer_that_keeps_nothing_is_zero(self):
+        pruned = run(Method("edge_popup", (0.999,)))[0]
+        emptied = [path for path, mask in pruned.masks.items() if not mask.any()]
+        assert emptied
+        weights = training.by_path(pruned.weights.trainable)
+        assert all(np.isfinite(leaf).all() for leaf in weights.values())
+        assert not any(np.asarray(weights[path]).any() for path in emptied)
+
     def test_without_constants_the_initial_weights_stay(self, toy):
         pruned = run(Method("edge_popup", (0.5,), {"constant": False}))[0]
         initial = training.by_path(parent_of().initial.trainable)

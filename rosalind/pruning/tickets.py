@@ -40,11 +40,16 @@ def initial_scores(kernels: Mapping[str, Any], key: jax.Array) -> dict[str, jax.
 
 
 def signed_constants(trainable: Tree, shares: Mapping[str, float]) -> Tree:
-    """The parameters with every prunable weight replaced by its sign times sqrt(2 / (fan in * kept share))."""
+    """The parameters with every prunable weight replaced by its sign times sqrt(2 / (fan in * kept share)).
+
+    A layer of which nothing is kept is zero.
+    """
 
     def one(path, weight):
         if path not in shares:
             return weight
+        if shares[path] == 0:
+            return jnp.zeros_like(weight)
         return jnp.sign(weight) * jnp.sqrt(2 / (masks.fan_in(path, weight.shape) * shares[path]))
 
     return map_by_path(one, trainable)
