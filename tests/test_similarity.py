@@ -184,6 +184,24 @@ def test_values_that_are_not_finite_leave_their_cell_out(folder):
     assert comparison.left_out == ("mlp-biprop-0.5-seed0 contrast-5: 1 values are not finite",)
 
 
+def test_a_reference_that_is_not_finite_leaves_itself_out_alone(folder):
+    before = similarity.compare(results.load(folder), metric="margin")
+    reference = ("mlp-dense-seed0", "clean")
+    path = results.geometry_file(folder, *reference)
+    cell = results.load_arrays(path)
+    deviation = cell["margin"].std()
+    cell["margin"][0] = np.nan
+    results.save_arrays(path, cell, replace=True)
+    after = similarity.compare(results.load(folder), metric="margin")
+    assert after.left_out == ("mlp-dense-seed0 clean: 1 values are not finite",)
+    kept = [before.cells.index(cell) for cell in after.cells]
+    assert sorted(kept) == [k for k, cell in enumerate(before.cells) if cell != reference]
+    # What remains is in deviations of the reference's other samples.
+    scaled = before.distance[np.ix_(kept, kept)] * deviation / cell["margin"][1:].std()
+    # Squares of up to 8 in float32 leave 1e-5 of a distance of 0.04.
+    np.testing.assert_allclose(after.distance, scaled, rtol=1e-4, atol=2e-5)
+
+
 def test_floors_are_medians_over_pairs_that_differ_by_chance(small_folder, folder):
     study_results = results.load(small_folder)
     compared = similarity.compare(study_results)

@@ -28,8 +28,8 @@ class Reader:
         modes: Of `DISTANCE_MODES`.
         clean: Networks with a clean cell.
         reference: The reference cell.
-        origin: Its coordinates.
-        scale: What coordinates are divided by.
+        origin: Its coordinates, 0 where they are not finite.
+        scale: What coordinates are divided by: the deviation of its finite ones; 1 where they are equal or none is.
         left_out: By mode the cells that were found unusable, each with a sentence that names it and says why.
     """
 
@@ -103,7 +103,10 @@ def read(results: Results, points: Points, modes: Sequence[str] = DISTANCE_MODES
     reference = next(network for network in results.networks if network in clean), CLEAN
     stored = load(results)
     values = stored.coordinates_of(*reference)
-    deviation = values.std(1, keepdims=True)
+    # A margin without a direction to measure it in is NaN: such samples must not take away the scale of all cells.
+    usable = [row[np.isfinite(row)] for row in values]
+    deviation = np.array([[row.std() if row.size else 0] for row in usable], np.float32)
     # A measure that is equal everywhere stays as it is.
     scale = np.where(deviation > 0, deviation, 1).astype(np.float32)
-    return Reader(stored, points, modes, clean, reference, values / scale, scale, {mode: {} for mode in modes})
+    origin = np.where(np.isfinite(values), values, 0) / scale
+    return Reader(stored, points, modes, clean, reference, origin, scale, {mode: {} for mode in modes})
