@@ -75,6 +75,7 @@ DAMAGED = {
     "images/clean.npy": lambda path: path.write_bytes(path.read_bytes()[:2000]),
     "images/contrast-5.npy": lambda path: np.save(path, np.load(path) // 2),
     "images/ids.npy": lambda path: np.save(path, np.load(path)[::-1]),
+    "study.json": lambda path: path.write_text("[1, 2]"),
     "conditions/contrast-5.json": lambda path: path.write_text("[1, 2]"),
     "networks/mlp-lth-0.5-seed0.json": lambda path: path.write_text("[" * 200_000),
 }

@@ -109,8 +109,16 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
             writer.writerow(["" if v is None or v != v else v for v in row])
 
 
-def check_writable(folder: Path) -> None:
-    """Raise a clear error unless files can be written in the folder, which is made if it is missing."""
+def check_writable(folder: str | Path) -> None:
+    """Raise a clear error unless files can be written in the folder, which is made if it is missing.
+
+    Raises:
+        ValueError: empty text, which as a path would be the current folder.
+        PermissionError: a folder that cannot be made or written.
+    """
+    if folder == "":
+        raise ValueError("a folder must have a name, got ''; write '.' for the current one.")
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

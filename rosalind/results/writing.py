@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.results.arrays import hash_arrays, load_arrays, readable, save_arrays
-from rosalind.results.files import check_writable, load_object, save_json
+from rosalind.results.files import Damaged, check_writable, load_object, move_aside, save_json
 from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
 from rosalind.results.schema import GEOMETRY, SCHEMA, check_name, geometry_file, network_file, prediction_file
@@ -23,7 +23,8 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
 
     Args:
         folder: made if missing.
-        study: of `study.json`: `dataset`, `dataset_hash`, `seed` and `table` must be those of an existing one.
+        study: of `study.json`: `dataset`, `dataset_hash`, `seed` and `table` must be those of an existing one, which is
+            made anew if it is damaged.
         samples: `id` int32[n], `label` int16[n] and `subset` int32[m] of the test samples.
 
     Raises:
@@ -31,7 +32,12 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
     """
     check_writable(folder)
     save_json(folder / "study.json", {"schema": SCHEMA, **study})
-    stored = load_object(folder / "study.json")
+    try:
+        stored = load_object(folder / "study.json")
+    except Damaged as error:
+        move_aside(folder / "study.json", error)
+        save_json(folder / "study.json", {"schema": SCHEMA, **study})
+        stored = load_object(folder / "study.json")
     if stored.get("schema") != SCHEMA:
         raise Mismatch(
             f"{folder} was made with schema {stored.get('schema')}, whose corruptions drew other numbers; it can "

@@ -43,9 +43,15 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
 
 
 def all_measures(folder: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """Names of the measures that a folder has, which belong to each of its cells, and then of further ones."""
+    """Names of the measures that a folder has, which belong to each of its cells, and then of further ones.
+
+    Of a damaged study.json there are none; `results.create` makes it anew.
+    """
     path = folder / "study.json"
-    stored = results.load_object(path).get("measures", {}) if path.exists() else {}
+    try:
+        stored = results.load_object(path).get("measures", {}) if path.exists() else {}
+    except results.Damaged:
+        stored = {}
     return tuple(dict.fromkeys([*(measure["name"] for measure in stored.values()), *names]))
 
 
