@@ -75,6 +75,8 @@ def test_the_same_name_made_differently_is_refused(folder, change, message):
         ({"means": {"digital": ("contrast",)}}, "'digital' is the name of a mean that every study has"),
         ({"means": {"mine": ()}}, r"means\['mine'\] is empty"),
         ({"means": {"a b": ("contrast",)}}, "cannot be an id"),
+        ({"measures": ("entropy", "entropy")}, r"measures must be unique; repeated: \['entropy'\]"),
+        ({"attribution_conditions": ("clean", "clean")}, "attribution_conditions must be unique"),
         ({"data": config.Data(train_limit=3)}, "raise train_limit, which is 3"),
     ],
 )
@@ -82,6 +84,15 @@ def test_bad_studies_are_refused_before_any_work(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         study.run(small_study(**change), tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_of_no_name_is_not_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="must have a name, got ''"):
+        study.run(small_study(), "")
+    with pytest.raises(ValueError, match="must have a name, got ''"):
+        study.create(config.Data(), config.conditions(("fog",), (1,)), "")
+    assert not list(tmp_path.iterdir())
 
 
 FIELDS = [

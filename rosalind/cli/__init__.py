@@ -1,5 +1,6 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -49,8 +50,22 @@ def main() -> None:
     ending.run(lambda: _run(commands, about))
 
 
+MAY_BE_EMPTY = ("--link", "--prefix")
+"""Flags of text that is empty by default."""
+
+
 def _run(commands: dict[str, Callable[..., None]], about: str) -> None:
-    """Run the command of the command line; ValueError for a flag that is given twice, of which one would be lost."""
+    """Run the command of the command line.
+
+    Raises:
+        ValueError: a flag that is given twice, of which one would be lost; an empty word, which as a folder would be
+            the current one.
+    """
+    for before, word in itertools.pairwise(sys.argv):
+        flag, is_flag, value = word.partition("=") if word.startswith("--") else (before, True, word)
+        if is_flag and not value and flag not in MAY_BE_EMPTY:
+            at = f"behind {flag} " if flag.startswith("--") else ""
+            raise ValueError(f"a word {at}must not be empty, got ''; is a variable of the shell not set?")
     flags = [word.partition("=")[0].replace("_", "-") for word in sys.argv[1:] if word.startswith("--")]
     if repeated := [flag for flag in flags if flag != "--" and flags.count(flag) > 1]:
         raise ValueError(

@@ -22,13 +22,16 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
 
     Raises:
         ValueError: values of another type or out of range, which name their field (`fields.checked`); unknown names,
-            labels or ids given twice; see the parts' checks.
+            names, labels or ids given twice; see the parts' checks.
         TypeError: no `config.Study`.
         PermissionError: a folder that cannot be written.
     """
     if not isinstance(study, Study):
         raise TypeError(f"`study` must be a config.Study, got {type(study).__name__}.")
     study = fields.checked(study)
+    for field in ONCE:
+        if repeats := repeated(getattr(study, field)):
+            raise ValueError(f"{field} must be unique; repeated: {repeats}. Name each once.")
     models.backbone(study.model.name)
     _check_labels(study)
     _check_conditions(study)
@@ -53,12 +56,16 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     for planned in planning.conditions_of(study, dataset):
         conditions.check_files(planned, dataset.test)
     if folder is not None:
-        results.check_writable(Path(folder))
+        results.check_writable(folder)
     return dataset
 
 
 def _ids(study: Study) -> list[str]:
     return [condition.id for condition in study.conditions]
+
+
+ONCE = ("controls", "protected", "measures", "attribution_conditions", "attribution_pairs")
+"""Fields of a study whose entries are names, of which a second one does nothing."""
 
 
 def _check_among(field: str, kind: str, given: Sequence[str], allowed: Sequence[str]) -> None:

@@ -45,7 +45,6 @@ def create(
         ValueError: see `study.check`; a transferred attack, which is made on a network that the study trains.
         results.Mismatch: the folder has another data set or table, or a condition of that id made differently.
     """
-    folder = Path(folder)
     if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
         raise ValueError(f"conditions must contain the clean one, got {[c.id for c in conditions][:20]}.")
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
@@ -54,6 +53,7 @@ def create(
     dataset = checking.check(dataclasses.replace(plan, seeds=(0,)), folder)
     if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
         raise ValueError(f"{', '.join(made)} must be made on a network that the study trains, and it trains none.")
+    folder = Path(folder)
     planned = running.declare(plan, dataset, folder)
     with Progress("images", len(planned), unit="conditions") as progress:
         for condition in planned:

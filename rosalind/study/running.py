@@ -102,13 +102,12 @@ def run(
 
     Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
     """
-    folder = Path(folder)
     if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
         raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
     dataset = checking.check(study, folder)
     try:
         with pool.processes(jobs) as own_executor:
-            return _carry_out(study, dataset, folder, executor or own_executor, report, vmap_seeds)
+            return _carry_out(study, dataset, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
