@@ -44,6 +44,17 @@ class TestOfficialFiles:
         np.testing.assert_array_equal(source.images[:][:, 1:], subset.images[:, 1:])
         np.testing.assert_array_equal(source.ids, [17, 3, 5])
 
+    @pytest.mark.parametrize("count", [30, 31])
+    def test_one_severity_is_known_by_the_size_of_the_test_split(self, tmp_path, count):
+        # Of 30 the labels 0, 1, 2, 0, ... repeat five times, as those of five severities of six images would.
+        test = data.Split(*images_and_labels(count))
+        np.save(tmp_path / "fog.npy", test.images // 2)
+        np.save(tmp_path / "labels.npy", test.labels)
+        planned = [conditions.plan(Condition("fog", severity, files=str(tmp_path))) for severity in (1, 3)]
+        np.testing.assert_array_equal(conditions.source_images(planned[0], test).images[:], test.images // 2)
+        with pytest.raises(ValueError, match="holds severity 1 only, not 3"):
+            conditions.check_files(planned[1], test)
+
     def test_measuring_reads_them(self, network, tmp_path):
         net, split = network
         folder = cifar_c_folder(tmp_path / "c", split)
