@@ -142,3 +142,28 @@ def test_kernels_with_outputs_first_are_pruned_as_if_they_were_last(name, option
         np.testing.assert_allclose(next(leaves).T, next(leaves), atol=1e-5)
     with pytest.raises(ValueError, match=r"`outputs` must be -1 .* got 1"):
         networks(first, jnp.transpose, 1)
+
+
+@pytest.mark.parametrize("name", ["batches", "scoring"])
+def test_batches_that_are_a_plain_function_are_refused(name):
+    params = {"a": {"kernel": jnp.ones((3, 2))}}
+    weights = pruning.Weights(params, {})
+
+    class Whole:
+        steps, samples = 1, 4
+
+        def __call__(self, key, step):
+            raise AssertionError("before any work")
+
+    sources = {"batches": Whole(), name: lambda key, step: {}}
+    loss = lambda p, state, batch, train=True: (jnp.sum(p["a"]["kernel"]), (state, {}))
+    method, parent, config = Method("magnitude", (0.5,)), pruning.Parent(weights, weights), Train(epochs=1)
+    with pytest.raises(ValueError, match=rf"`{name}` must .* got function without steps"):
+        pruning.prune(method, parent, loss=loss, config=config, key=KEY, **sources)
+
+
+def test_training_refuses_them_too():
+    params, masks = {"a": {"kernel": jnp.ones((3, 2))}}, {"a/kernel": jnp.ones((3, 2), bool)}
+    loss = lambda p, state, batch, train=True: (jnp.sum(p["a"]["kernel"]), (state, {}))
+    with pytest.raises(ValueError, match=r"`batches` must .* got function without steps"):
+        training.fit(loss, params, {}, lambda key, step: {}, config=Train(epochs=1), masks=masks, key=KEY)

@@ -55,7 +55,8 @@ def prune(
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
     Raises:
-        ValueError: see `check`, `check_network` and `check_parent`; at once, before any work.
+        ValueError: see `check`, `check_network` and `check_parent`; batches that are no `training.BatchSource`.
+            At once, before any work.
         FloatingPointError: training diverged.
     """
     if outputs not in (-1, 0):
@@ -65,6 +66,7 @@ def prune(
         parent, loss, functions, evaluate = layouts.outputs_last(parent, loss, functions, evaluate)
     options = check(method)
     scoring = batches if scoring is None else scoring
+    training.check_batches(batches=batches, scoring=scoring)
     check_network(
         method,
         parent.initial.trainable,

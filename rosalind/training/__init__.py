@@ -4,7 +4,7 @@ It gets a loss function, arrays and masks, and knows neither data sets nor model
 nested dict of parameters. Whoever has a loop of their own takes `masked` around their optax optimizer.
 """
 
-from rosalind.training.batches import Batches, BatchSource
+from rosalind.training.batches import Batches, BatchSource, check_batches
 from rosalind.training.fitting import Fitted, Loss, fit
 from rosalind.training.optimizers import learning_rate, masked
 from rosalind.training.regimes import (
@@ -31,6 +31,7 @@ __all__ = [
     "Run",
     "Tree",
     "by_path",
+    "check_batches",
     "check_masks",
     "check_regime",
     "fit",

@@ -30,6 +30,17 @@ class BatchSource(Protocol):
         ...
 
 
+def check_batches(**sources: Any) -> None:
+    """Raise ValueError for a source of batches that is no `BatchSource`, the parameter named."""
+    for name, source in sources.items():
+        missing = [field for field in ("steps", "samples") if not hasattr(source, field)]
+        if missing or not callable(source):
+            raise ValueError(
+                f"`{name}` must be called with a key and a step and have `steps` and `samples`, as `training.Batches`, "
+                f"got {type(source).__name__}{f' without {missing[0]}' if missing else ''}."
+            )
+
+
 @dataclass
 class Batches:
     """Shuffled batches of uint8 images; the same key and step give the same batch.

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rosalind.config import Train
 from rosalind.storage import kernel_masks
-from rosalind.training.batches import BatchSource
+from rosalind.training.batches import BatchSource, check_batches
 from rosalind.training.optimizers import learning_rate, optimizer_of
 from rosalind.training.trees import Masks, Tree, check_masks, project, project_moments
 
@@ -142,9 +142,10 @@ def fit(
 
     Raises:
         FloatingPointError: the loss is not finite; says at which step.
-        ValueError: masks that do not fit the parameters.
+        ValueError: masks that do not fit the parameters; batches that are no `BatchSource`.
     """
     check_masks(trainable, masks)
+    check_batches(batches=batches)
     total = round(config.epochs * batches.steps)
     stop = total if stop is None else min(stop, total)
     decayed = frozenset(kernel_masks(masks))
