@@ -92,11 +92,13 @@ server's work (0.09 over 0.03 s, as most views of 21f71c7 did not follow) and tw
 where most of it goes.
 
 Since BLAS has one thread for what a brush counts, figures are painted as soon as their data are there and sections far
-from the screen rest: 200,000 samples, from the release of the mouse to the last paint, medians of twelve in two
-alternating turns of three versions, a busy machine, beside 21f71c7. The geometry page 0.115 s (0.18 just before, 0.18
-in 21f71c7: 0.66 times), all sections on one page 0.115 s (0.16, 0.27: 0.43). Processor of the server for a brush 0.038
-s (0.069, 0.024: 1.6 times) and 0.075 s (0.119, 0.038: 2.0), of the page's process 0.26 s (0.27, 0.18: 1.4) and 0.41 s
-(0.49, 0.33: 1.25), late views and the drag itself with it. So on the geometry page half is not reached.
+from the screen rest: 200,000 samples, a window of 1,440 x 1,000, from the release of the mouse to the last paint,
+medians of 15 brushes in three alternating turns beside 21f71c7, an idle machine. The geometry page 0.067 s over 0.092
+(0.73), all sections on one page 0.077 over 0.131 (0.59), so that half is not reached; on a busy machine 0.66 and 0.43,
+where just before it was 1.03 and 0.58. Processor time with late views and the drag itself: server 0.032 over 0.025 s
+(1.3) and 0.071 over 0.033 (2.1), the page's process 0.25 over 0.18 (1.45) and 0.34 over 0.27 (1.27). Another B of 1,000
+classes, medians of eight in two turns: 0.109 over 0.208 s (0.52), server 0.038 over 0.157, the page's process 0.22 over
+0.19 (1.2).
 """
 
 import asyncio

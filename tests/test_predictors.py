@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
+from threadpoolctl import threadpool_limits
 
 from rosalind import config, results
 from rosalind.analysis import clean_numbers, concordance, predictors, robustness
@@ -194,6 +195,16 @@ def test_the_effective_rank_of_equal_directions_is_their_number(rank):
     assert clean_numbers.effective_rank(features) == pytest.approx(rank)
     assert clean_numbers.effective_rank(5 * features + 1) == pytest.approx(rank)
     assert np.isnan(clean_numbers.effective_rank(np.ones((4, 3))))
+
+
+def test_the_effective_rank_does_not_hang_on_the_number_of_threads():
+    # As many and as wide as of the demo's network: sums of two threads differ in the last digit there.
+    features = np.maximum(np.random.default_rng(0).normal(size=(500, 384)), 0).astype(np.float32)
+    ranks = set()
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            ranks.add(clean_numbers.effective_rank(features))
+    assert len(ranks) == 1
 
 
 def test_of_a_study(small_folder):
