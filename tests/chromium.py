@@ -74,7 +74,9 @@ UNLIKE = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
     if (!shown?.isConnected) return false;
     const meant = document.createElement("div");
     meant.innerHTML = view.model.text;
-    return meant.innerHTML !== shown.innerHTML || view.el.clientHeight < shown.clientHeight;
+    // What rests far from the screen is laid out when it comes near.
+    const laidOut = shown.checkVisibility({ contentVisibilityAuto: true });
+    return meant.innerHTML !== shown.innerHTML || (laidOut && view.el.clientHeight < shown.clientHeight);
   }).map(([view]) => [view.model.name, view.model.text])"""
 """Texts whose element differs from the text of their model, or is cut off."""
 
