@@ -36,8 +36,7 @@ def create(folder: Path, study: Mapping[str, Any], samples: Mapping[str, np.ndar
         stored = load_object(folder / "study.json")
     except Damaged as error:
         move_aside(folder / "study.json", error)
-        save_json(folder / "study.json", {"schema": SCHEMA, **study})
-        stored = load_object(folder / "study.json")
+        return create(folder, study, samples)
     if stored.get("schema") != SCHEMA:
         raise Mismatch(
             f"{folder} was made with schema {stored.get('schema')}, whose corruptions drew other numbers; it can "

@@ -16,6 +16,9 @@ from rosalind.analysis import robustness
 from rosalind.config import Method, Study, is_outside, short_name, unknown
 from rosalind.study import controls, ensembles, planning, regimes
 
+ONCE = ("controls", "protected", "measures", "attribution_conditions", "attribution_pairs")
+"""Fields of a study whose entries are names, of which a second one does nothing."""
+
 
 def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
     """Load the data of a study after checking everything that can be wrong, before any work.
@@ -62,10 +65,6 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
 
 def _ids(study: Study) -> list[str]:
     return [condition.id for condition in study.conditions]
-
-
-ONCE = ("controls", "protected", "measures", "attribution_conditions", "attribution_pairs")
-"""Fields of a study whose entries are names, of which a second one does nothing."""
 
 
 def _check_among(field: str, kind: str, given: Sequence[str], allowed: Sequence[str]) -> None:

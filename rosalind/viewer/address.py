@@ -22,8 +22,6 @@ Parser = Callable[[str], Any]
 BESIDE = ("token", "view")
 """Names of a page's address that are no part of its state."""
 
-EXAMPLE = "copied from `rosalind view`, or its query such as a=NETWORK/CONDITION&b=NETWORK/CONDITION"
-
 
 def state_of(store: Store, link: str, choices: Choices) -> State:
     """The state of a link that was copied from a page, or of its query; the default one of an empty link.
@@ -99,7 +97,10 @@ def query_of(link: str) -> dict[str, str]:
 def check_link(link: str, store: Store, choices: Choices) -> None:
     """Raise ValueError for words that are neither empty, nor an address, nor a query with a name of a page's."""
     if link and "://" not in link and not query_of(link).keys() & {*_parsers(store), *choices, *BESIDE}:
-        raise ValueError(f"a link must be the address of a page, {EXAMPLE}; got {link[:80]!r}.")
+        raise ValueError(
+            "a link must be the address of a page, copied from `rosalind view`, or its query such as "
+            f"a=NETWORK/CONDITION&b=NETWORK/CONDITION; got {link[:80]!r}."
+        )
 
 
 def _parsers(store: Store) -> dict[str, tuple[str, Parser]]:

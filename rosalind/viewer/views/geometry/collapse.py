@@ -48,9 +48,9 @@ class Collapse:
             if frame.state.a == frame.state.b:
                 self.finding = captions.SAME
             elif np.isfinite([a, b]).all():
-                tighter = "tighter in B" if b < a else "wider in B"
-                tighter = "as tight in B as in A" if round(a, 3) == round(b, 3) else tighter
-                self.finding = f"Classes are {tighter}: spread within over distance between {b:.3f}, in A {a:.3f}."
+                alike = round(a, 3) == round(b, 3)
+                how = "as tight in B as in A" if alike else "tighter in B" if b < a else "wider in B"
+                self.finding = f"Classes are {how}: spread within over distance between {b:.3f}, in A {a:.3f}."
             else:
                 self.finding = "Too few samples or classes with stored features to say."
 

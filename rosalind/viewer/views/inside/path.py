@@ -134,11 +134,9 @@ class Path:
             margin = 0.08 * (high - low) or 0.5
             self.figure.y_range.update(start=low - margin, end=high + margin)
         ends = [] if way is None else [float(way.values[show][k]) for k in (0, -1)]
-        sides = (
-            {"text": ["A", "B"], "align": ["right", "left"], "offset": [-9, 9], "colour": list(SIDES)} if ends else {}
-        )
+        tags = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-9, 9], "colour": list(SIDES)}
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
-        fill(self.ends, {"text": [], "align": [], "offset": [], "colour": [], **place, **(sides if ends else {})})
+        fill(self.ends, {**place, **(tags if ends else {key: [] for key in tags})})
         self.figure.yaxis.axis_label = SHOW[show]
         if way is None:
             self.finding, words = words, MEANING
