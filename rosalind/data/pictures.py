@@ -1,8 +1,9 @@
 """Sets of picture files: a folder of PNG and JPEG per class, and Parquet as Hugging Face stores it."""
 
+import contextlib
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,32 +71,44 @@ class Pictures:
         return image
 
 
+@contextlib.contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Name the picture in the errors that Pillow raises while it is opened or decoded.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+        ValueError: it is damaged, no picture, or claims too many pixels.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{name} does not exist, or is a link to nothing; remove it or get it again."
+        ) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError(f"{name} cannot be read as a picture: {error}.") from error
+
+
 def _decoded(source: Any, name: str, channels: int | None) -> np.ndarray:
     """uint8[h, w, c] of a file or bytes; `channels` None takes the picture's own, 1 or 3.
 
     Raises:
         ValueError: a file that is no whole picture of eight bits, or colour where there should be grey.
     """
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
-            if picture.mode not in (*_GREY, *_COLOUR):
-                raise ValueError(f"{name} must have eight bits per channel, got Pillow's mode {picture.mode}.")
-            if picture.width * picture.height > LARGE_PICTURE:
-                raise ValueError(f"{name} has {picture.width} x {picture.height} pixels, more than {LARGE_PICTURE:,}.")
-            channels = channels or (1 if picture.mode in _GREY else 3)
-            if channels == 1 and picture.mode not in _GREY:
-                raise ValueError(f"{name} must be grey, as the first picture is, got mode {picture.mode}.")
+    with _readable(name):
+        opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    with opened as picture:
+        if picture.mode not in (*_GREY, *_COLOUR):
+            raise ValueError(f"{name} must have eight bits per channel, got Pillow's mode {picture.mode}.")
+        if picture.width * picture.height > LARGE_PICTURE:
+            raise ValueError(f"{name} has {picture.width} x {picture.height} pixels, more than {LARGE_PICTURE:,}.")
+        channels = channels or (1 if picture.mode in _GREY else 3)
+        if channels == 1 and picture.mode not in _GREY:
+            raise ValueError(f"{name} must be grey, as the first picture is, got mode {picture.mode}.")
+        with _readable(name):
             # Straight from a palette with alpha to RGB, Pillow warns that it loses the alpha.
             through = picture.convert("RGBA") if picture.mode == "P" and "transparency" in picture.info else picture
             image = np.asarray(through.convert("L" if channels == 1 else "RGB"))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{name} does not exist, or is a link to nothing; remove it or get it again."
-        ) from error
-    except (OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning, ValueError) as error:
-        if isinstance(error, ValueError) and name in str(error):
-            raise
-        raise ValueError(f"{name} cannot be read as a picture: {error}.") from error
     return image.reshape(*image.shape[:2], channels)
 
 
