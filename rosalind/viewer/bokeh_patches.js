@@ -141,34 +141,6 @@
     };
   });
 
-  // BokehJS hands the data of every glyph to five copies of it, of what is selected, muted or drawn in haste, which hardly
-  // a figure ever draws: 8 ms. They get them where they are drawn.
-  patch(view("GlyphRenderer"), ["set_data", "set_visuals", "map_data", "update_data", "_paint"], (glyph) => {
-    const { set_data, set_visuals, map_data, _paint } = glyph, behind = new WeakMap();
-    const copies = ["decimated_glyph", "selection_glyph", "nonselection_glyph", "muted_glyph"];
-    const none = { set_data() {}, set_visuals() {}, after_visuals() {}, after_lazy_visuals() {} };
-    const without = (renderer) =>
-      new Proxy(renderer, { get: (all, name) => copies.includes(name) ? none : Reflect.get(all, name) });
-    const alone = ({ model, plot_model }) => !model.muted && model.data_source.selected.is_empty()
-      && model.data_source.get_length(0) <= (plot_model.lod_threshold ?? Infinity);
-    glyph.set_data = async function (...given) {
-      // The first time all of them, as they would have nothing to place.
-      const spares = behind.has(this) && alone(this);
-      behind.set(this, spares);
-      await set_data.apply(spares ? without(this) : this, given);
-    };
-    glyph.set_visuals = function () { return set_visuals.call(behind.get(this) ? without(this) : this); };
-    glyph.map_data = function () {
-      if (!behind.get(this)) { map_data.call(this); return; }
-      this.glyph.map_data();
-      this.hover_glyph?.map_data();
-    };
-    glyph._paint = function (ctx) {
-      if (!behind.get(this) || alone(this)) _paint.call(this, ctx);
-      else this._await_ready(this.update_data());
-    };
-  });
-
   // Only fonts in em depend on the page's, and reading it lays out the page: 40 ms for the axes of all figures.
   patch(view("Figure"), ["base_font_size"], (figure) => {
     Object.defineProperty(figure, "base_font_size", { get: () => null });
