@@ -27,7 +27,7 @@ class Objective:
             `keys`, see `Batches.draws`. The plain loss takes float32 images in [0, 1] too, `targets` in place of
             labels, and images without a label behind those that have one; it records `logits`, which must stay.
         options: Every option with its default.
-        ranges: Of the numeric options.
+        ranges: `config.Range` of the numeric options.
         passes: From all options to the forward and backward passes of one step, in those of a plain step.
         check: `(options, image_shape, corruptions)`: raises ValueError for images or names of a study's corruptions
             that the objective does not suit.
@@ -46,17 +46,17 @@ REGIMES: dict[str, Objective] = {
     "gaussian": Objective(
         robust.gaussian,
         {"sigma": 0.1},
-        {"sigma": (0, 1, "a deviation of pixels in [0, 1]")},
+        {"sigma": Range(0, 1, "a deviation of pixels in [0, 1]")},
         paper="1906.02611, 2106.09129",
     ),
     "augmix": Objective(
         augmix.augmix,
         {"weight": 12.0, "severity": 3.0, "width": 3, "depth": -1, "alpha": 1.0, "operations": augmix.OPERATIONS},
         {
-            "weight": (0, 1e30, "a weight of 0 or more"),
-            "severity": (0.1, 10, "a number in [0.1, 10]"),
-            "width": (1, 64, "a whole number of chains, 1 to 64"),
-            "alpha": (1e-3, 1e3, "a number in [0.001, 1000]"),
+            "weight": Range(0, 1e30, "a weight of 0 or more"),
+            "severity": Range(0.1, 10, "a number in [0.1, 10]"),
+            "width": Range(1, 64, "a whole number of chains, 1 to 64", whole=True),
+            "alpha": Range(1e-3, 1e3, "a number in [0.001, 1000]"),
         },
         lambda options: 3 if options["weight"] else 1,
         augmix.check,
@@ -66,9 +66,9 @@ REGIMES: dict[str, Objective] = {
         robust.adversarial,
         {"epsilon": 8.0, "step": 2.0, "steps": 7},
         {
-            "epsilon": (0, 255, "0 to 255 grey levels"),
-            "step": (0, 255, "0 to 255 grey levels"),
-            "steps": (1, 1000, "a whole number of steps, 1 to 1000"),
+            "epsilon": Range(0, 255, "0 to 255 grey levels"),
+            "step": Range(0, 255, "0 to 255 grey levels"),
+            "steps": Range(1, 1000, "a whole number of steps, 1 to 1000", whole=True),
         },
         lambda options: options["steps"] + 1,
         paper="1706.06083",
@@ -76,7 +76,7 @@ REGIMES: dict[str, Objective] = {
     "mixup": Objective(
         robust.mixup,
         {"alpha": 1.0},
-        {"alpha": (0, 1e3, "a number in [0, 1000], 0 for no mixing")},
+        {"alpha": Range(0, 1e3, "a number in [0, 1000], 0 for no mixing")},
         paper="1710.09412",
     ),
 }
