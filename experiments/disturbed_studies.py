@@ -49,7 +49,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -179,15 +179,19 @@ def kill(folder: Path, stage: str, generator: random.Random, longest: float) -> 
     return ""
 
 
-def kills(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
+LONGEST = {"training": 2.0, "pruning": 3.0, "measuring": 1.5, "comparing": 1.0}
+"""Most seconds between the beginning of a stage and its kill."""
+
+
+def kills(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[str] = ()) -> Iterator[str]:
     """Lines: where runs were killed, how many ended, which files differed."""
     reference, generator = contents(finished), random.Random(seed)
-    for stage, longest in {"training": 2.0, "pruning": 3.0, "measuring": 1.5, "comparing": 1.0}.items():
+    for stage in stages or LONGEST:
         folder, where, ended, different = place / stage, Counter(), 0, []
         prepared(finished, folder, stage)
         with tqdm(total=tries, desc=stage) as bar:
             while where[stage] < tries:
-                killed_in = kill(folder, stage, generator, longest)
+                killed_in = kill(folder, stage, generator, LONGEST[stage])
                 where[killed_in] += 1
                 bar.update(killed_in == stage)
                 if not killed_in or where[stage] == tries:
@@ -388,10 +392,11 @@ def written(folder: Path) -> dict[str, str]:
     return kept
 
 
-def readers(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
+def readers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[str] = ()) -> Iterator[str]:
     """Lines: of every command that reads, how often it was killed and completed, and which files differed then."""
     generator = random.Random(seed)
-    for name, lines in READERS.items():
+    for name in stages or READERS:
+        lines = READERS[name]
         whole, folder = place / f"{name}-whole", place / name
         shutil.copytree(finished, whole)
         undisturbed = called(carried_out, lines, whole)
@@ -482,15 +487,24 @@ def main(
     trial: tyro.conf.Positional[Literal["kills", "damages", "disks", "readers", "flaky"]],
     tries: int = 10,
     seed: int = 0,
+    stages: tuple[str, ...] = (),
 ) -> None:
-    """Make the undisturbed study, then try and print what came out."""
+    """Make the undisturbed study, then try and print what came out.
+
+    Args:
+        trial: see above.
+        tries: how many, of kills and readers in every stage.
+        seed: of what is drawn.
+        stages: of kills, or commands of readers; all if none is given.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         finished = Path(name) / "finished"
         outcome = called(run, finished)
         if outcome.code:
             raise RuntimeError(outcome.text)
-        for line in TRIALS[trial](tries, seed, finished, Path(name)):
+        only = {"stages": stages} if stages else {}
+        for line in TRIALS[trial](tries, seed, finished, Path(name), **only):
             print(line, flush=True)
     print(f"{trial}: {(time.monotonic() - began) / 60:.1f} minutes")
 
