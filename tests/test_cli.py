@@ -28,6 +28,7 @@ from rosalind import (
 )
 from rosalind.analysis import claims
 from rosalind.cli import arguments
+from rosalind.figures import markdown
 
 
 def rosalind(*words: str, folder: Path | None = None):
@@ -307,6 +308,22 @@ def test_interrupts_are_one_line(name, code):
     assert done.returncode == code
     assert len(done.stderr.strip().splitlines()) == 1
     assert "run it again to go on" in done.stderr
+
+
+def test_compare_and_report_name_cells_that_are_missing(small_folder, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "study"
+    shutil.copytree(small_folder, folder)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["rosalind", "compare", str(folder)])
+    cli.main()
+    assert not capsys.readouterr().err
+    for condition in ("contrast-1", "contrast-5"):
+        (folder / "geometry" / "mlp-biprop-0.5-seed1" / f"{condition}.npz").unlink()
+    cli.main()
+    told = capsys.readouterr().err
+    assert "2 cells are missing" in told
+    assert "mlp-biprop-0.5-seed1 under contrast-1, contrast-5." in told
+    assert told.strip() in markdown.markdown(results.load(folder))
 
 
 def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_folder, tmp_path, capsys):
