@@ -188,7 +188,7 @@ def shift_samples(folder: str) -> Split:
         ValueError: arrays of other shapes or dtypes.
     """
     where = Path(folder).expanduser()
-    paths = sorted(where.glob("*.npy"))
+    paths = sorted(where.glob("[!.]*.npy"))
     labels = [path for path in paths if "label" in path.stem]
     images = [path for path in paths if path not in labels and ("data" in path.stem or "image" in path.stem)]
     if len(images) != 1 or len(labels) > 1:

@@ -208,7 +208,7 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
 def _store_predictions(folder: Path, network: Imported, known: Collection[str]) -> None:
     """Write a network of which there are predictions alone."""
     assert network.predictions is not None
-    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("*.npz")}
+    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("[!.]*.npz")}
     missing = [id_ for id_ in known if id_ not in measured | network.predictions.keys()]
     info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "has no predictions")}
     if network.fingerprint is not None:

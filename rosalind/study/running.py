@@ -144,7 +144,7 @@ def _carry_out(
     todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
     conditions = declare(study, dataset, folder)
 
-    log = reporting.LogRows(folder, "*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
+    log = reporting.LogRows(folder, "[!.]*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
     forward = None if report is None else lambda: reporting.forward(report, log.new())
     failures = _train(study, folder, todo, executor, forward, vmap_seeds)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
