@@ -156,6 +156,20 @@ class Chosen(Turned):
     kind: Any = jnp.bool_
 
 
+class Looping(nn.Module):
+    """Repeats a layer until its outputs are large: no loop of unknown length has a gradient."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Dense(8, name="dense")(x.reshape(len(x), -1))
+        return jax.lax.while_loop(lambda y: jnp.abs(y).max() < 10, lambda y: 2 * y + 1, x)
+
+
+def test_a_module_without_a_gradient_is_refused_before_work():
+    with pytest.raises(ValueError, match="(?s)called so it raised ValueError: Reverse-mode differentiation"):
+        study.check(small_study(model=Model("test_awkward:Looping"), methods=()))
+
+
 @pytest.mark.parametrize("name", ["Turned", "Whole", "Chosen"])
 def test_parameters_that_are_no_real_floats_are_refused_before_work(name):
     with pytest.raises(

@@ -234,6 +234,9 @@ def without_gradient(config: Model) -> tuple[str, ...]:
 
     From the program of the gradient: what depends on no variable and no image is a constant, and here a zero. A layer
     inside a program of its own (nn.scan, jax.jit) counts as reached. Of built-in models none is looked for.
+
+    Raises:
+        ValueError: a module that cannot be differentiated, with its own error.
     """
     if config.name in MODELS:
         return ()
@@ -243,7 +246,8 @@ def without_gradient(config: Model) -> tuple[str, ...]:
     def squares(params: Any, images: Any) -> Any:
         return jnp.square(apply(config, {"params": params, **state}, images, train=False)[0]).sum()
 
-    program = jax.make_jaxpr(jax.grad(squares))(variables["params"], jnp.zeros((1, *(config.image_shape or ()))))
+    with _explained(config):
+        program = jax.make_jaxpr(jax.grad(squares))(variables["params"], jnp.zeros((1, *(config.image_shape or ()))))
     depending = {*program.jaxpr.invars}
     for step in program.jaxpr.eqns:
         # Literals have a value and are no variables.

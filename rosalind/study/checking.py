@@ -135,6 +135,7 @@ def _check_model(study: Study) -> None:
     if model.variables is not None:
         models.init(model, jax.random.key(0))
     features, classes = models.blank(model)["params"]["head"]["kernel"].shape
+    models.without_gradient(model)
     if features == classes and is_outside(model.name):
         warnings.warn(
             f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
