@@ -166,7 +166,7 @@ class Looping(nn.Module):
 
 
 def test_a_module_without_a_gradient_is_refused_before_work():
-    with pytest.raises(ValueError, match="(?s)called so it raised ValueError: Reverse-mode differentiation"):
+    with pytest.raises(ValueError, match=r"(?s)called so it raised ValueError: Reverse-mode differentiation"):
         study.check(small_study(model=Model("test_awkward:Looping"), methods=()))
 
 
