@@ -253,9 +253,9 @@ def without_gradient(config: Model) -> tuple[str, ...]:
         # Literals have a value and are no variables.
         if any(not hasattr(given, "val") and given in depending for given in step.invars):
             depending.update(step.outvars)
-    paths = ("/".join(str(part.key) for part in path) for path, _ in jax.tree.leaves_with_path(variables["params"]))
     reached = [not hasattr(slope, "val") and slope in depending for slope in program.jaxpr.outvars]
-    return tuple(path for path, is_reached in zip(paths, reached, strict=True) if not is_reached)
+    by_path = flatten(jax.tree.unflatten(jax.tree.structure(variables["params"]), reached))
+    return tuple(path for path, is_reached in by_path.items() if not is_reached)
 
 
 def apply(
