@@ -5,6 +5,8 @@ Commands (the last needs to mount a file system: root on Linux):
     python experiments/disturbed_studies.py kills --tries 50
     python experiments/disturbed_studies.py damages --tries 300
     python experiments/disturbed_studies.py disks --tries 10
+    python experiments/disturbed_studies.py readers --tries 50
+    python experiments/disturbed_studies.py flaky --tries 40
 
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
@@ -12,22 +14,35 @@ Commands (the last needs to mount a file system: root on Linux):
 - damages: one file of a finished study is truncated, emptied, overwritten, removed or exchanged with another; then
   `view` (every page), `compare`, `attribute`, `run` and, every tenth time, `report` are tried. Each must end without a
   traceback; either it says what is wrong, or its numbers are those of the undamaged study.
+- readers: SIGKILL at a random moment of `report`, `diagnose`, `explain`, `claims` and `export`, so many times each;
+  after every fifth the command is run to its end, and what it writes must be what it writes undisturbed, each file
+  whole.
+- flaky: a file system on which a rename, or opening a file of the study, fails now and then as on a network disk (EIO,
+  ESTALE, EACCES, EMFILE), while the study is run, and while it is shown and compared. Each must end without a
+  traceback, name what failed, and call nothing damaged; run again without errors, the study is the undisturbed one.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
 
 Expected time and results (one core of an x86 machine for each):
 
 - kills, 10 minutes for 50 of each: 50 in every stage and 28 more in later ones, 61 runs that ended by themselves; no
-  file differed, none was left over.
+  file differed, none was left over. Later one of 35 in training left a lease without its owner, for which the next run
+  waited two minutes; since then leases are linked when they are written.
 - damages, 37 minutes for 300: no traceback in 1,230 commands. `view` was right 227 times and said what is wrong 72
   times, `compare` 179 and 107, `report` 14 and 14 of 30, `attribute` 285 and 15, `run` 268 and 21. Neither: `compare`
   and `report` of a study whose file of a cell is gone, 16 times, which is a gap, shown as a dash; one `view` that was
   paused with the machine; `run` twice, as maps of a further sample that were asked for by hand are not of the plan,
   and 9 times on thumbnails with other pixels, which have no checksum of their own: since then the stamp has it.
 - disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at
-  85 and 95 % it was done; with room all went on to the end, and no file differed.
+  85 and 95 % it was done; with room all went on to the end, and no file differed. Before mapped files had their bytes
+  reserved, a process ended with a bus error at 65 %.
 """
 
+import builtins
+import errno
+import hashlib
+import io
+import os
 import random
 import shutil
 import signal
@@ -36,7 +51,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -166,15 +181,19 @@ def kill(folder: Path, stage: str, generator: random.Random, longest: float) -> 
     return ""
 
 
-def kills(tries: int, finished: Path, place: Path) -> Iterator[str]:
+LONGEST = {"training": 2.0, "pruning": 3.0, "measuring": 1.5, "comparing": 1.0}
+"""Most seconds between the beginning of a stage and its kill."""
+
+
+def kills(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[str] = ()) -> Iterator[str]:
     """Lines: where runs were killed, how many ended, which files differed."""
-    reference, generator = contents(finished), random.Random(0)
-    for stage, longest in {"training": 2.0, "pruning": 3.0, "measuring": 1.5, "comparing": 1.0}.items():
+    reference, generator = contents(finished), random.Random(seed)
+    for stage in stages or LONGEST:
         folder, where, ended, different = place / stage, Counter(), 0, []
         prepared(finished, folder, stage)
         with tqdm(total=tries, desc=stage) as bar:
             while where[stage] < tries:
-                killed_in = kill(folder, stage, generator, longest)
+                killed_in = kill(folder, stage, generator, LONGEST[stage])
                 where[killed_in] += 1
                 bar.update(killed_in == stage)
                 if not killed_in or where[stage] == tries:
@@ -205,6 +224,9 @@ DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
     "a folder": lambda path, g: (path.unlink(), path.mkdir()),
     "gone": lambda path, g: path.unlink(),
     "another's": lambda path, g: shutil.copy(g.choice(_others(path)), path),
+    # Of clocks that jump.
+    "ten years ahead": lambda path, g: os.utime(path, (time.time() + 3e8,) * 2),
+    "of 1970": lambda path, g: os.utime(path, (0, 0)),
 }
 """What is done to a file."""
 
@@ -276,7 +298,7 @@ def _numbers(text: str, folder: Path) -> str:
     return "\n".join(line for line in text.replace(str(folder), "").splitlines() if "/" not in line)
 
 
-def damages(tries: int, finished: Path, place: Path) -> Iterator[str]:
+def damages(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
     """Lines: how many commands were right or said what is wrong, and every one that was neither."""
     # Maps of a further sample, so that `attribute` finds nothing to do.
     COMMANDS["attribute"](finished)
@@ -286,7 +308,7 @@ def damages(tries: int, finished: Path, place: Path) -> Iterator[str]:
     COMMANDS["report"](whole)
     sound["report"] = _numbers((whole / "report" / "report.md").read_text(), whole)
     files = sorted(p for p in finished.rglob("*") if p.is_file() and p.parent.name not in ("log", "claims"))
-    generator, counts, wrong = random.Random(1), Counter(), []
+    generator, counts, wrong = random.Random(seed), Counter(), []
     for number in tqdm(range(tries), desc="damages"):
         folder = place / "damaged"
         shutil.rmtree(folder, ignore_errors=True)
@@ -320,7 +342,7 @@ def disk(place: Path, size: int) -> Iterator[Callable[[int], None]]:
         subprocess.run(["umount", str(place)], check=True)
 
 
-def disks(tries: int, finished: Path, place: Path) -> Iterator[str]:
+def disks(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
     """Lines: how a run ended on every disk, and whether it could be completed."""
     # Files take whole pages of memory.
     pages = [(-(-path.stat().st_size // 4096) + 1) * 4096 for path in finished.rglob("*")]
@@ -338,18 +360,153 @@ def disks(tries: int, finished: Path, place: Path) -> Iterator[str]:
         )
 
 
-TRIALS = {"kills": kills, "damages": damages, "disks": disks}
+READERS: dict[str, list[list[str]]] = {
+    "report": [["report", "{folder}"]],
+    "diagnose": [["diagnose", "{folder}", "dead_units", "coherence", "sharpness:draws=2", "linear_path"]],
+    "explain": [["explain", "{folder}", "dense", "magnitude 0.5"]],
+    "claims": [["claims", "{folder}"]],
+    "export": [
+        ["export", "{folder}", "{folder}/export/samples.csv.gz"],
+        ["export", "{folder}", "{folder}/export/net.safetensors", "--network", "mlp-lth-0.5-seed0", "--masks"],
+    ],
+}
+"""Command lines that read a finished study and write beside it."""
+
+ENDS = {".png": b"IEND", ".pdf": b"%%EOF", ".svg": b"</svg>", ".html": b"</html>", ".md": b"\n", ".json": b"}\n"}
+"""How a whole file ends, to a few bytes."""
 
 
-def main(trial: tyro.conf.Positional[Literal["kills", "damages", "disks"]], tries: int = 10) -> None:
-    """Make the undisturbed study, then try and print what came out."""
+def carried_out(lines: list[list[str]], folder: Path) -> None:
+    for line in lines:
+        command(*(word.format(folder=folder) for word in line))
+
+
+def written(folder: Path) -> dict[str, str]:
+    """`contents`, and of every other file whether it is whole; figures and pages have their time in them."""
+    kept = contents(folder)
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in kept and path.parent.name not in ("log", "claims", "training", "checkpoints"):
+            if path.suffix in ENDS:
+                kept[name] = "whole" if ENDS[path.suffix] in path.read_bytes()[-12:] else "cut"
+            else:
+                kept[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return kept
+
+
+def readers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[str] = ()) -> Iterator[str]:
+    """Lines: of every command that reads, how often it was killed and completed, and which files differed then."""
+    generator = random.Random(seed)
+    for name in stages or READERS:
+        lines = READERS[name]
+        whole, folder = place / f"{name}-whole", place / name
+        shutil.copytree(finished, whole)
+        undisturbed = called(carried_out, lines, whole)
+        if undisturbed.code:
+            yield f"{name}: {last_line(undisturbed.text)}"
+            continue
+        reference, killed, ended, different = written(whole), 0, 0, []
+        shutil.copytree(finished, folder)
+        for number in tqdm(range(tries), desc=name):
+            with started(carried_out, lines, folder) as child:
+                child.process.join(generator.uniform(0, undisturbed.seconds))
+                if child.process.is_alive():
+                    child.process.kill()
+                killed += child.wait(300).code == -signal.SIGKILL
+            if number % 5 == 4 or number == tries - 1:
+                again, ended = called(carried_out, lines, folder), ended + 1
+                now = written(folder)
+                odd = sorted(path for path in {*now, *reference} if now.get(path) != reference.get(path))
+                different += odd if not again.code else [last_line(again.text)]
+                shutil.rmtree(folder)
+                shutil.copytree(finished, folder)
+        yield (
+            f"{name}: {killed} kills within {undisturbed.seconds:.1f} s, {ended} completions, {len(different)} files "
+            f"that differ {different[:5] or ''}"
+        )
+
+
+FLAWS = (errno.EIO, errno.ESTALE, errno.EACCES, errno.EMFILE)
+
+
+def make_flaky(folder: Path, seed: int, share: float) -> None:
+    """Let a share of renames in a folder, and a fifth of it of files that are opened there, fail in this process."""
+    generator, opened, inside = random.Random(seed), io.open, str(folder)
+
+    def failing(original: Callable, chance: float) -> Callable:
+        def function(path, *args, **options):
+            if isinstance(path, (str, Path)) and inside in str(path) and generator.random() < chance:
+                number = generator.choice(FLAWS)
+                raise OSError(number, os.strerror(number), str(path))
+            return original(path, *args, **options)
+
+        return function
+
+    builtins.open = io.open = failing(opened, share / 5)
+    os.replace, os.link = failing(os.replace, share), failing(os.link, share)
+
+
+def flakily(name: str, folder: Path, seed: int, share: float) -> None:
+    make_flaky(folder, seed, share)
+    {"run": lambda: command("run", f"{__file__}:STUDY", "--out", str(folder)), "view": lambda: _refused(folder)}.get(
+        name, lambda: command(name, str(folder))
+    )()
+
+
+def flaky(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
+    """Lines: how often commands met an error of the disk, and every one that ended badly or lost something."""
+    reference, generator, counts, wrong = contents(finished), random.Random(seed), Counter(), []
+    for number in tqdm(range(tries), desc="flaky"):
+        stage, share = generator.choice(list(STAGES)), generator.choice((0.02, 0.1, 0.4))
+        folder = place / "flaky"
+        prepared(finished, folder, stage)
+        outcomes = {"run": called(flakily, "run", folder, seed * 1000 + number, share)}
+        again = called(command, "run", f"{__file__}:STUDY", "--out", str(folder))
+        different = differing(folder, reference) if not again.code else [last_line(again.text)]
+        different += [str(path) for path in folder.rglob("*.damaged")]
+        if different:
+            wrong.append(f"  {number} {stage} {share}: after the run {different[:3]}")
+            tqdm.write(wrong[-1])
+        for name in ("view", "compare", "claims"):
+            outcomes[name] = called(flakily, name, folder, seed * 1000 + number, share)
+            different = differing(folder, reference) + [str(path) for path in folder.rglob("*.damaged")]
+            if different:
+                wrong.append(f"  {number} {name} {share}: changed {different[:3]}")
+                tqdm.write(wrong[-1])
+        for name, outcome in outcomes.items():
+            counts[name, "failed" if outcome.code else "done"] += 1
+            if outcome.code is None or outcome.raised or (outcome.code and str(folder) not in outcome.text):
+                wrong.append(f"  {number} {name} {share}: {outcome.code} {last_line(outcome.text)}")
+                tqdm.write(wrong[-1])
+    yield f"flaky: {dict(counts)}"
+    yield from wrong
+
+
+TRIALS = {"kills": kills, "damages": damages, "disks": disks, "readers": readers, "flaky": flaky}
+
+
+def main(
+    trial: tyro.conf.Positional[Literal["kills", "damages", "disks", "readers", "flaky"]],
+    tries: int = 10,
+    seed: int = 0,
+    stages: tuple[str, ...] = (),
+) -> None:
+    """Make the undisturbed study, then try and print what came out.
+
+    Args:
+        trial: see above.
+        tries: how many, of kills and readers in every stage.
+        seed: of what is drawn.
+        stages: of kills, or commands of readers; all if none is given.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         finished = Path(name) / "finished"
         outcome = called(run, finished)
         if outcome.code:
             raise RuntimeError(outcome.text)
-        for line in TRIALS[trial](tries, finished, Path(name)):
+        only = {"stages": stages} if stages else {}
+        for line in TRIALS[trial](tries, seed, finished, Path(name), **only):
             print(line, flush=True)
     print(f"{trial}: {(time.monotonic() - began) / 60:.1f} minutes")
 

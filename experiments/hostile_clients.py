@@ -20,6 +20,9 @@ Expected time and results (two x86 cores):
   69 s. 189 MB before, 267 MB after the first and 192 after the second; beside other work on both cores, where the
   longest answer took 2.7 s. The first time a client that hung still held pages, which a last collection frees since.
   Until crowds had memory that can be returned it was 152, 278 and 252. The honest reader's five answers were right.
+  With the demo of today, beside the work of others on both cores: 384 checks, all answered, after 0.01 s (median), 1.15
+  s (95 %) and 3.9 s at most. 208 MB before, 307, 320 and 311 MB after three storms of 40 s: as many objects as before
+  (one Document, 163 sources, 835,000 blocks in place of 825,000), so that what stays is arenas with a few each.
 """
 
 import asyncio

@@ -15,8 +15,8 @@ Expected time and results (one core of an x86 machine for each):
 
 - configs, 14 minutes for 5,000 with 40 runs: 4,696 refused, 303 accepted, and one accepted after 10.6 s, as checking
   a network of 16 million weights takes that long; of 106 different small ones accepted 40 were run, none failed.
-- commands, 7 minutes for 2,000: 103 ended with 0, 1,867 with an exit code and a sentence, none hung; 30 were `view`
-  without a folder, a traceback then, which is refused in a sentence now.
+- commands, 5 minutes for 2,000: 78 ended with 0, 1,922 with an exit code and a sentence; none hung, none had a
+  traceback.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import tyro
@@ -40,7 +40,7 @@ from disturbed_studies import STUDY, command, run
 from tqdm import tqdm
 
 from rosalind import config, fields, study
-from rosalind.cli import _listed
+from rosalind.cli import listing
 
 ANYTHING = (
     *(None, True, False, 0, 1, -1, 2, 3, 7, 1000, 2**31, 2**40, 2**70, 0.5, 0.9, 3.5, 1e-9, 1e300, -0.5),
@@ -103,9 +103,9 @@ def is_small(plan: config.Study) -> bool:
     )
 
 
-def configs(tries: int, runs: int, place: Path) -> Iterator[str]:
+def configs(tries: int, seed: int, runs: int, place: Path) -> Iterator[str]:
     """Lines: how many configs were accepted and refused, what went wrong, and how those accepted ran."""
-    generator, counts, accepted, wrong, slowest = random.Random(0), Counter(), {}, [], 0.0
+    generator, counts, accepted, wrong, slowest = random.Random(seed), Counter(), {}, [], 0.0
     for number in tqdm(range(tries), desc="checking"):
         plan: Any = STUDY
         for _ in range(generator.choice((1, 1, 2, 3))):
@@ -144,8 +144,7 @@ def _study(plan: config.Study, folder: Path) -> None:
 
 def words(finished: Path) -> dict[str, list[str]]:
     """Words of command lines: commands, flags and values."""
-    kinds = ("methods", "corruptions", "conditions", "models", "data", "measures", "views")
-    names = [row[0] for kind in kinds for row in _listed(kind)]
+    names = [row[0] for kind in get_args(listing.Kind) for row in listing.rows(kind)]
     flags = [
         f"--{name}"
         for name in (
@@ -153,17 +152,30 @@ def words(finished: Path) -> dict[str, list[str]]:
             *("attacks", "weight-noise", "shifts", "measures", "seeds", "dry-run", "data.name", "data.size", "link"),
             *("data.folder", "data.train-limit", "model.name", "model.width", "train.epochs", "train.optimizer"),
             *("host", "port", "views", "no-token", "no-view", "networks", "strength", "images", "condition", "ids"),
-            *("help", "version", "nothing", "table", "size", "draw", "folder"),
+            *("help", "version", "nothing", "table", "size", "draw", "folder", "jobs", "vmap-seeds", "baselines"),
+            *("held-out", "regimes", "bn", "controls", "under", "claims", "zoo", "layout", "masks", "network"),
         )
     ]
     values = [
         *("0", "1", "-1", "0.5", "1e9", "nan", "inf", "", " ", "x", "None", "true"),
         *("a,b", "random,snip", "../x", "clean"),
         *("lrr:rate=0.3", "lrr:rate=", "lrr:nothing=1", "magnitude:label=x", "os:system", "mine.py:STUDY", "=", "--"),
+        *(
+            "100000",
+            "mlp-dense-seed0",
+            "magnitude 0.5",
+            "dense",
+            "torch",
+            "out.csv",
+            "out.safetensors",
+            "a.pt",
+            "1e400",
+        ),
         *(str(finished), str(finished / "networks"), "/dev/null", "/nowhere/x", "a" * 300, "ü", "{", '{"a": 1}', "-h"),
         *names,
     ]
     commands = ["demo", "run", "view", "report", "compare", "corrupt", "attribute", "fourier", "list", "nothing"]
+    commands += ["claims", "explain", "export", "diagnose", "place"]
     return {"commands": commands, "flags": flags, "values": values}
 
 
@@ -177,14 +189,17 @@ def line_of(vocabulary: dict[str, list[str]], generator: random.Random, place: P
         line += ["--out", str(place / "run"), "--dry-run"]
     if name == "demo":
         line += ["--no-view", "--out", "/dev/null/x"]
-    if name in ("corrupt", "report", "attribute", "fourier") and generator.random() < 0.5:
+    if (
+        name in ("corrupt", "report", "attribute", "fourier", "claims", "explain", "export", "diagnose", "place")
+        and generator.random() < 0.5
+    ):
         line.insert(1, str(generator.choice([place / "absent", "/dev/null"])))
     return line
 
 
-def commands(tries: int, finished: Path, place: Path) -> Iterator[str]:
+def commands(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
     """Lines: how command lines ended, and every one that ended badly."""
-    generator, counts, wrong, vocabulary = random.Random(0), Counter(), [], words(finished)
+    generator, counts, wrong, vocabulary = random.Random(seed), Counter(), [], words(finished)
     os.chdir(place)
     for _ in tqdm(range(tries), desc="commands"):
         line = line_of(vocabulary, generator, place)
@@ -206,24 +221,27 @@ def commands(tries: int, finished: Path, place: Path) -> Iterator[str]:
     yield from wrong
 
 
-def main(trial: tyro.conf.Positional[Literal["configs", "commands"]], tries: int = 100, runs: int = 50) -> None:
+def main(
+    trial: tyro.conf.Positional[Literal["configs", "commands"]], tries: int = 100, runs: int = 50, seed: int = 0
+) -> None:
     """Try and print what came out.
 
     Args:
         trial: see above.
         tries: how many.
         runs: configs to run.
+        seed: of what is drawn.
     """
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         if trial == "configs":
-            lines = configs(tries, runs, place)
+            lines = configs(tries, seed, runs, place)
         else:
             outcome = called(run, place / "finished")
             if outcome.code:
                 raise RuntimeError(outcome.text)
-            lines = commands(tries, place / "finished", place)
+            lines = commands(tries, seed, place / "finished", place)
         for line in lines:
             print(line, flush=True)
     print(f"{trial}: {(time.monotonic() - began) / 60:.1f} minutes")

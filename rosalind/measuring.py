@@ -1,5 +1,6 @@
 """The stream network x condition -> geometry: batches are read, corrupted, measured and dropped."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,12 +93,30 @@ def head_of(network: Network) -> tuple[Float32[np.ndarray, "d c"], Float32[np.nd
     return np.asarray(network.kernel, np.float32), np.asarray(network.bias, np.float32)
 
 
+def checked_head(network: Network) -> tuple[Float32[np.ndarray, "d c"], Float32[np.ndarray, " c"]]:
+    """`head_of`, after checking that geometry can use it; ValueError, which names the network, where it cannot."""
+    kernel, bias = head_of(network)
+    with _naming(network):
+        geometry.checked(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
+    return kernel, bias
+
+
 def reference(network: Network, train: Split, validation: Split) -> geometry.Reference:
     """The reference of a network from up to 10,000 clean training images and the validation split."""
     clean = train.take(np.arange(min(10_000, len(train))))
     features, held_out = features_of(network, clean), features_of(network, validation)
     kernel, _ = head_of(network)
-    return geometry.reference(features, kernel, clean.labels, validation=held_out)
+    with _naming(network):
+        return geometry.reference(features, kernel, clean.labels, validation=held_out)
+
+
+@contextlib.contextmanager
+def _naming(network: Network) -> Iterator[None]:
+    """Context manager: what geometry says of arrays that it cannot measure says whose they are."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"network {network.name!r}: {error}") from error
 
 
 def with_batch_norm(
@@ -186,8 +205,7 @@ def measure(
         network = dataclasses.replace(network, variables=jax.device_put(network.variables))
         if network.reference is None:
             raise ValueError(f"network {network.name!r} has no reference; make it with measuring.reference.")
-        kernel, bias = head_of(network)
-        geometry.checked(np.zeros((0, len(kernel))), kernel, bias, np.zeros(0, int))
+        kernel, bias = checked_head(network)
         prepared.append((network, kernel, bias, geometry.class_distances(jnp.asarray(kernel))))
     parts: dict[str, list] = {network.name: [] for network in networks}
     size = batch_size(split)
@@ -253,7 +271,8 @@ def _collect(
     assert network.reference is not None  # measure has checked
     if count := int((~np.isfinite(arrays["norm"])).sum()):
         raise ValueError(f"{count} samples have NaN or infinite features in network {network.name!r}.")
-    geometry.check_scale(float(arrays["norm"].max(initial=0)), kernel)
+    with _naming(network):
+        geometry.check_scale(float(arrays["norm"].max(initial=0)), kernel)
     totals = {name: sum(np.asarray(part[1][name], np.float64) for part in parts) for name in parts[0][1]}
     arrays |= geometry.finish(totals, network.reference, bias)
     if subset is not None:

@@ -192,6 +192,62 @@ class Repeated(nn.Module):
         return nn.relu(nn.BatchNorm(use_running_average=not train, name="twice")(jnp.concatenate([x, x], -1)))
 
 
+class Experts(nn.Module):
+    """A mixture of experts that are one array, two of four for a sample by top-k (arXiv 1701.06538), adapters of low
+    rank (arXiv 2106.09685), a temperature without axes, and a permutation that is no parameter."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        order = self.variable("buffers", "order", lambda: jnp.arange(x[0].size)[::-1])
+        x = nn.relu(nn.Dense(8, name="stem")(x.reshape(len(x), -1)[:, order.value]))
+        weights, chosen = jax.lax.top_k(nn.softmax(nn.Dense(4, name="router")(x)), 2)
+        gates = (jax.nn.one_hot(chosen, 4) * weights[..., None]).sum(1)
+        experts = self.param("experts", nn.initializers.lecun_normal(batch_axis=(0,)), (4, 8, 8))
+        down = self.param("down", nn.initializers.normal(0.1), (8, 2))
+        up = self.param("up", nn.initializers.zeros, (2, 8))
+        y = (jnp.einsum("nd,edf->nef", x, experts) * gates[..., None]).sum(1) + x @ down @ up
+        return nn.relu(y) / self.param("temperature", nn.initializers.ones, ())
+
+
+class Recurrent(nn.Module):
+    """A cell that is scanned over rows."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        rows = nn.RNN(nn.GRUCell(8, name="cell"), name="rows")(x[..., 0])
+        return nn.relu(nn.Dense(8, name="dense")(rows[:, -1]))
+
+
+class Modern(nn.Module):
+    """A block with depthwise convolution and layer scale (arXiv 2201.03545), weight standardisation before GroupNorm
+    (arXiv 1903.10520), a dilated convolution, and squeeze and excitation by 1x1 convolutions."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (2, 2, 1, 8))
+        centred = kernel - kernel.mean((0, 1, 2), keepdims=True)
+        kernel = centred / jnp.sqrt((centred**2).mean((0, 1, 2), keepdims=True) + 1e-5)
+        x = jax.lax.conv_general_dilated(x, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x = nn.relu(nn.GroupNorm(4, name="grouped")(x))
+        y = nn.LayerNorm(name="norm")(nn.Conv(8, (3, 3), feature_group_count=8, name="depthwise")(x))
+        y = nn.Dense(8, name="narrow")(nn.gelu(nn.Dense(16, name="wide")(y)))
+        x = x + y * self.param("scale", nn.initializers.constant(1e-6), (8,))[None, None, None]
+        x = nn.relu(nn.Conv(8, (3, 2), (2, 1), kernel_dilation=(1, 2), name="dilated")(x))
+        gate = nn.relu(nn.Conv(4, (1, 1), name="reduce")(x.mean((1, 2), keepdims=True)))
+        return (x * nn.sigmoid(nn.Conv(8, (1, 1), name="expand")(gate))).mean((1, 2))
+
+
+class Idle(nn.Module):
+    """Layers that no gradient reaches: one that nothing uses, one that is held."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = x.reshape(len(x), -1)
+        nn.Dense(8, name="unused")(x)
+        x = jax.lax.stop_gradient(nn.relu(nn.Dense(8, name="held")(x)))
+        return nn.relu(nn.Dense(8, name="used")(x))
+
+
 class Stateful(nnx.Module):
     """A module of flax.nnx with a list of layers, BatchNorm and dropout, called without `train`."""
 

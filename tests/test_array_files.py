@@ -22,6 +22,29 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize("reserves", [True, False])
+def test_new_arrays_have_their_place_on_the_disk(tmp_path, monkeypatch, reserves):
+    if not reserves:  # as on a Mac
+        monkeypatch.delattr(os, "posix_fallocate")
+    array = results.new_array(tmp_path / "a.npy", np.float32, (3, 700_000))
+    array[1] = 2
+    array.flush()
+    status = (tmp_path / "a.npy").stat()
+    assert 512 * status.st_blocks >= array.nbytes
+    np.testing.assert_array_equal(results.load_array(tmp_path / "a.npy").sum(1), [0, 1_400_000, 0])
+
+
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    path = tmp_path / "a.npy"
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.npy'"), results.replacing(path) as temporary:
+        results.new_array(temporary, np.float32, (5,))
+    assert not list(tmp_path.iterdir())
+
+
 def test_equal_arrays_are_equal_bytes(tmp_path):
     for name in "ab":
         results.save_arrays(tmp_path / f"{name}.npz", {"x": np.arange(5), "y": np.array("text")})

@@ -166,6 +166,22 @@ class TestEvidence:
         assert evidence.controls["networks"] == planted.SEEDS * len(trained)
         assert not evidence.lacking
 
+    def test_angles_without_a_value_leave_a_gap_and_no_warning(self, monkeypatch):
+        networks = planted.Planted(0, False)
+        measured = networks.geometry
+
+        def without(*arguments):
+            cell = measured(*arguments)
+            return {name: np.full_like(x, np.nan) if name in angles.ANGLES else x for name, x in cell.items()}
+
+        monkeypatch.setattr(networks, "geometry", without)
+        # Warnings, as of the mean of no value, are errors in the tests.
+        evidence = claims.CLAIMS["ticket_angles"].measure(networks, {"least": 0.1, "points": 5.0})
+        controls = [value for name, value in evidence.controls.items() if " of angle" in name]
+        assert controls
+        assert np.isnan(controls).all()
+        assert {verdict.verdict for verdict in claims.evaluate(networks, [("ticket_angles", {})])} == {"cannot tell"}
+
     def test_severities_of_a_pair_are_matched_to_each_other_first(self):
         # Drops of the demo: the median over corruptions lies between severities that are 6 and 16 points apart.
         drops = {

@@ -28,6 +28,7 @@ from rosalind import (
 )
 from rosalind.analysis import claims
 from rosalind.cli import arguments
+from rosalind.figures import markdown
 
 
 def rosalind(*words: str, folder: Path | None = None):
@@ -150,13 +151,18 @@ def test_letters_that_an_encoding_lacks_are_numbers():
     assert (done.returncode, done.stdout) == (0, "\\xb1 0.5\n")
 
 
-def test_a_lack_of_memory_is_two_lines_and_a_hint():
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("MemoryError('75 GiB')", "out of memory"), ("process.BrokenProcessPool('a process ended')", "memory is short")],
+)
+def test_a_lack_of_memory_is_two_lines_and_a_hint(error, words):
     script = (
-        "from rosalind import cli\ndef fourier():\n    raise MemoryError('75 GiB')\ncli.fourier = fourier\ncli.main()"
+        "from concurrent.futures import process\nfrom rosalind import cli\n"
+        f"def fourier():\n    raise {error}\ncli.fourier = fourier\ncli.main()"
     )
     done = subprocess.run([sys.executable, "-c", script, "fourier"], capture_output=True, text=True)
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 3)
-    assert "out of memory" in done.stderr
+    assert words in done.stderr
 
 
 def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_path):
@@ -168,6 +174,9 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_pat
     kinds = ("networks", "geometry", "training", "images")
     files = [file for kind in kinds for file in (small_folder / kind).rglob("*.np[yz]")]
     assert work.bytes == pytest.approx(sum(file.stat().st_size for file in files), rel=0.25)
+    for place in ("/dev/full/x", small_folder / "study.json" / "x"):
+        with pytest.raises(PermissionError, match=r"cannot write in .* is no folder"):
+            study.estimate(small_study(), place)
     there = study.estimate(small_study(), small_folder)
     assert (there.networks, there.epochs, there.cells, there.bytes) == (0, 0, 0, 0)
     fog = (*small_study().conditions, *config.conditions(("fog",), (1, 5))[1:])
@@ -251,7 +260,11 @@ def test_flags_and_a_file_name_the_same_study(tmp_path):
         ("run --out out --train.batch-size 8 --train.batch_size=9", "--train.batch-size must be given once"),
         ("run --out out --draws 0", "--draws must be 1 to 10,000, got 0"),
         ("run --out out --draws 9999999999", "--draws must be 1 to 10,000"),
-        ("run --out out --jobs 0", "--jobs must be 1 or more, got 0"),
+        ("run --out out --jobs 0", "jobs must be a whole number of 1 to "),
+        ("run --out out --jobs 100000", "eight per core, got 100000"),
+        ("demo --out out --jobs 100000", "eight per core, got 100000"),
+        ("run --out /dev/full/x --dry-run", "cannot write in /dev/full/x: /dev/full is no folder"),
+        ("run --out mine.py/x --dry-run", "cannot write in mine.py/x: "),
         ("run --out out --data.name digitz", "unknown data set 'digitz'; did you mean 'digits'? Known: digits"),
         ("demo --out out --port 99999", "--port must be 0 to 65535"),
         ("view nowhere --port -1", "--port must be 0 to 65535"),
@@ -295,6 +308,22 @@ def test_interrupts_are_one_line(name, code):
     assert done.returncode == code
     assert len(done.stderr.strip().splitlines()) == 1
     assert "run it again to go on" in done.stderr
+
+
+def test_compare_and_report_name_cells_that_are_missing(small_folder, tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "study"
+    shutil.copytree(small_folder, folder)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["rosalind", "compare", str(folder)])
+    cli.main()
+    assert not capsys.readouterr().err
+    for condition in ("contrast-1", "contrast-5"):
+        (folder / "geometry" / "mlp-biprop-0.5-seed1" / f"{condition}.npz").unlink()
+    cli.main()
+    told = capsys.readouterr().err
+    assert "2 cells are missing" in told
+    assert "mlp-biprop-0.5-seed1 under contrast-1, contrast-5." in told
+    assert told.strip() in markdown.markdown(results.load(folder))
 
 
 def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_folder, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Many workers on one folder: whole files, one owner of a unit of work, and what ended processes leave."""
 
+import errno
 import functools
 import os
 import subprocess
@@ -67,7 +68,19 @@ def dead_process() -> int:
 
 class TestLeases:
     @pytest.mark.parametrize(
-        ("host", "age", "taken"), [("here", 0, True), ("there", 0, False), ("there", 1e4, True), ("", 0, False)]
+        ("host", "age", "taken"),
+        [
+            ("here", 0, True),
+            ("there", 0, False),
+            ("there", 60, False),
+            ("there", 1e4, True),
+            # Of a clock that was set back, or of a machine whose clock is ahead.
+            ("there", -60, False),
+            ("there", -1e8, True),
+            ("", 0, False),
+            # What a kill between making and writing leaves.
+            ("", 60, True),
+        ],
     )
     def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, host, age, taken):
         path = tmp_path / "claims" / "unit"
@@ -79,6 +92,40 @@ class TestLeases:
             assert is_ours == taken
             assert (path.read_text() == leases.owner()) == taken
         assert path.exists() == (not taken)
+
+    @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{host}-" + b"9" * 30, b"{host}-\xc2\xb2", b"[1, 2]"])
+    def test_damaged_ones_are_held_for_their_time_and_no_longer(self, tmp_path, content):
+        path = tmp_path / "claims" / "unit"
+        path.parent.mkdir()
+        path.write_bytes(content.replace(b"{host}", leases.host().encode()))
+        for age, taken in ((0, False), (1e4, True)):
+            os.utime(path, (time.time() - age,) * 2)
+            with results.lease(tmp_path, "unit") as is_ours:
+                assert is_ours == taken
+
+    def test_no_moment_shows_one_without_its_owner(self, tmp_path, monkeypatch):
+        seen, write = [], type(tmp_path).write_text
+
+        def watched(self, *arguments):
+            seen.append(sorted(path.name for path in (tmp_path / "claims").glob("[!.]*")))
+            return write(self, *arguments)
+
+        monkeypatch.setattr(type(tmp_path), "write_text", watched)
+        with results.lease(tmp_path, "unit") as is_ours:
+            assert is_ours
+            assert (tmp_path / "claims" / "unit").read_text() == leases.owner()
+        assert seen == [[]]
+        assert not list((tmp_path / "claims").iterdir())
+
+    @pytest.mark.parametrize("error", [errno.EPERM, errno.EOPNOTSUPP])
+    def test_file_systems_without_hard_links_have_them_too(self, tmp_path, monkeypatch, error):
+        def refused(*arguments):
+            raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr(os, "link", refused)
+        with results.lease(tmp_path, "unit") as first, results.lease(tmp_path, "unit") as second:
+            assert (first, second) == (True, False)
+        assert not list((tmp_path / "claims").iterdir())
 
     def test_live_ones_are_renewed_and_respected(self, tmp_path, monkeypatch):
         monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
@@ -108,12 +155,14 @@ class TestLeases:
             f".a.npz.0123abcd-1-{'0' * 16}.tmp": True,
             f".b.npz.0123abcd-1-{'0' * 16}.tmp": False,
             f".b.npz.{'0' * 32}.tmp": False,
+            f".b.ahead.npz.{'0' * 32}.tmp": False,
+            f".a.npz.{leases.host()}-{'9' * 30}-{'0' * 16}.tmp": True,
             ".mine.tmp": True,
         }
         for name in names:
             path = tmp_path / "geometry" / name
             path.write_text("")
             if name.startswith(".b"):
-                os.utime(path, (0, 0))
-        assert len(results.remove_abandoned(tmp_path)) == 3
+                os.utime(path, (0, 0) if "ahead" not in name else (time.time() + 1e8,) * 2)
+        assert len(results.remove_abandoned(tmp_path)) == 4
         assert {path.name for path in (tmp_path / "geometry").iterdir()} == {n for n, kept in names.items() if kept}

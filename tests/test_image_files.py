@@ -121,6 +121,17 @@ class TestOfficialFiles:
             *(("cifar10_corrupted", "elastic_4"), ("cifar10_corrupted", "brightness_1")),
             *(("mnist_corrupted", "shear"), ("mnist_corrupted", "identity")),
         }
+        # A part of the test split, as `test_limit` takes it, is paired as the whole is.
+        part = test.take(np.sort(np.random.default_rng(6).permutation(60)[:17]))
+        source = conditions.source_images(conditions.plan(condition), part).images
+        np.testing.assert_array_equal(source, changed[part.ids][:, ::-1, ::-1])
+        with pytest.raises(ValueError, match="cannot be paired"):
+            conditions.source_images(
+                conditions.plan(condition), data.Split(part.images[:, ::-1], part.labels, part.ids)
+            )
+        more = data.Split(np.concatenate([images, images]), np.tile(labels, 2), np.arange(120, dtype=np.int32))
+        with pytest.raises(ValueError, match=r"has 60 images of .*, the test split 120"):
+            conditions.source_images(conditions.plan(condition), more)
         monkeypatch.setattr(files, "_prepared", lambda *a: (np.zeros_like(changed), labels))
         with pytest.raises(ValueError, match="cannot be paired"):
             conditions.source_images(conditions.plan(condition), test)

@@ -25,7 +25,7 @@ WEIGHT = np.eye(16, 10, dtype=np.float32)
         ({"parameters": 9, "masks": {"w": WEIGHT}}, "parameters of 'x' must be at least .* 160, got 9"),
         ({"head": (WEIGHT.T, np.zeros(10))}, r"must be \[d, 10\] and \[10\], got \[10, 16\] and \[10\]. Transpose"),
         ({"head": (WEIGHT[:, :3], np.zeros(3))}, r"must be \[d, 10\]"),
-        ({"head": (WEIGHT * np.nan, np.zeros(10))}, "kernel contain NaN"),
+        ({"head": (WEIGHT * np.nan, np.zeros(10))}, "network 'x': kernel contain NaN"),
         ({"features": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 16\], got \[32, 9\]"),
         ({"logits": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 10\], got \[32, 9\]"),
         ({"logits": lambda images: images.reshape(len(images), -1)[:, 40:50]}, "do not give its logits"),

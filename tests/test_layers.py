@@ -1,6 +1,7 @@
 """Imports between rooms: who may import whom, and that a laptop without jax can review a study."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +136,13 @@ def test_analysis_draws_nothing_and_measures_compute_without_jax():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_experiments_import_what_there_is():
+    for file in sorted((ROOT.parent / "experiments").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "rosalind":
+                module = importlib.import_module(str(node.module))
+                for alias in node.names:
+                    if not hasattr(module, alias.name):
+                        importlib.import_module(f"{node.module}.{alias.name}")

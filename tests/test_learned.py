@@ -198,6 +198,9 @@ class TestGroupsOfInputs:
         assert chosen["stem/kernel"].all()
         assert notes == ("2:4 along the inputs; left dense, as 4 does not divide their inputs: stem/kernel",)
         assert masks.sparsity_of(chosen) == pytest.approx(0.5 * 576 / (576 + 216))
+        row = {"row/kernel": np.ones((2, 64, 8))}
+        _, (note,) = n_m.select({**kernels, **row}, 0.5, 4)
+        assert note.endswith("inputs: stem/kernel; left dense, as they have neither 2 nor 4 axes: row/kernel")
 
     def test_the_pattern_nearest_to_the_sparsity_is_taken(self):
         kernels = {"a/kernel": np.ones((16, 4))}

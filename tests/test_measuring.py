@@ -194,6 +194,22 @@ def test_callables_that_are_wrong_are_refused(digits, network, features, message
         measured(other, Condition(), digits.test)
 
 
+def test_every_gap_in_a_network_is_told_with_its_name(digits, network):
+    kernel, bias = models.head(MODEL, network.variables)
+    gaps = lambda images: np.full((len(images), 64), np.nan)
+    large = lambda images: np.full((len(images), 64), 1e37, np.float32)
+    other = Network("odd", network.reference, features=gaps, kernel=kernel, bias=bias)
+    with pytest.raises(ValueError, match="network 'odd': features contain NaN or inf"):
+        measuring.reference(other, digits.train, digits.validation)
+    for changes, words in (
+        ({"kernel": kernel * np.nan}, "network 'odd': kernel contain NaN"),
+        ({"bias": bias * np.inf}, "network 'odd': bias contain NaN"),
+        ({"features": large}, "network 'odd': logits must lie within float32"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            measured(replace(other, **changes), Condition(), digits.test)
+
+
 def test_occlusion_of_a_linear_network_is_its_weights(network):
     # One bright pixel and a head that sees only it: hiding it lowers the norm by its value.
     images = np.zeros((1, 16, 16, 1), np.uint8)

@@ -53,6 +53,24 @@ def test_bad_methods_are_refused(method, message):
         pruning.check(method)
 
 
+@pytest.mark.parametrize(
+    ("leaf", "kind"),
+    [
+        (np.arange(3), "int64"),
+        (jnp.ones(3, bool), "bool"),
+        (jnp.ones(3, jnp.complex64), "complex64"),
+        (jax.random.key(0), "key<fry>"),
+        ("text", "<U4"),
+    ],
+)
+def test_parents_with_parameters_that_cannot_be_trained_are_refused(toy, leaf, kind):
+    _, params, state, _ = toy
+    weights = pruning.Weights({**params, "order": leaf}, state)
+    for method in ("magnitude", "snip", "biprop"):
+        with pytest.raises(ValueError, match=f"must be real floats, which are trained, got 'order' of {kind}"):
+            start(Method(method, (0.5,)), parent=pruning.Parent(weights, weights))
+
+
 def test_bad_parents_are_refused(toy):
     loss, params, state, batches = toy
     broken = jax.tree.map(lambda x: x * np.nan, params)

@@ -6,6 +6,7 @@ from given_predictions import condition_info, fake_results
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
 from rosalind import figures
 from rosalind.analysis import robustness
@@ -32,6 +33,48 @@ class TestRanking:
         np.testing.assert_allclose(ranking.p[[0, 0, 1], [1, 2, 2]], robustness.holm(raw), rtol=1e-9)
         assert ranking.letters == ("a", "a", "b")
         assert np.isnan(np.diag(ranking.p)).all()
+
+    def test_tests_of_methods_are_scipys_on_means_paired_by_seed_and_holms_over_methods(self):
+        generator = np.random.default_rng(0)
+        labels, images = ("dense", "random", "good", "even", "bad"), 200
+        wrong = {"dense": 60, "random": 60, "good": 45, "even": 58, "bad": 90}
+        networks, predictions, accuracies = {}, {}, {}
+        for label in labels:
+            for seed in range(4):
+                name = f"{label}-{seed}"
+                networks[name] = {"label": label, "seed": seed, "method": label if label in labels[:2] else "magnitude"}
+                if label != "dense":
+                    sparse = {"family": "control" if label == "random" else "one-shot", "parent": f"dense-{seed}"}
+                    networks[name] |= sparse | {"sparsity": 0.5, "sparsity_requested": 0.5}
+                for condition in ("clean", "fog-1", "snow-1"):
+                    count = int(wrong[label] * (0.2 if condition == "clean" else 1) + generator.integers(0, 12))
+                    predictions[name, condition] = [1] * count + [0] * (images - count)
+                    accuracies[name, condition] = 1 - count / images
+        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info(), "snow-1": condition_info("snow")}
+        rows = robustness.methods.paired_tests(fake_results(infos, predictions, networks))
+        assert {(row["against"], row["accuracy"]) for row in rows} == {
+            (against, accuracy) for against in ("dense", "random") for accuracy in ("clean", "corrupted")
+        }
+        for against in ("dense", "random"):
+            for kind, over in (("clean", ("clean",)), ("corrupted", ("fog-1", "snow-1"))):
+                family = [row for row in rows if (row["against"], row["accuracy"]) == (against, kind)]
+                mean = lambda label, over=over: np.array(
+                    [np.mean([accuracies[f"{label}-{seed}", name] for name in over]) for seed in range(4)]
+                )
+                expected = []
+                for row in family:
+                    moved = mean(row["method"].split()[0]) - mean(against)
+                    # What one image adds widens the standard error by the rule of three, over the quantile of t.
+                    quantile = stats.t.ppf(0.975, 3)
+                    error = np.hypot(moved.std(ddof=1) / 2, np.log(20) / images / 4 / quantile)
+                    expected.append(2 * stats.t.sf(abs(moved.mean()) / error, 3))
+                    assert row["difference"] == pytest.approx(moved.mean(), abs=1e-12)
+                    assert row["low"] == pytest.approx(moved.mean() - quantile * error, abs=1e-12)
+                    assert row["seeds"] == 4
+                np.testing.assert_allclose([row["p"] for row in family], expected, rtol=1e-9)
+                order = np.argsort(expected)
+                stepped = np.maximum.accumulate(np.sort(expected) * np.arange(len(expected), 0, -1)).clip(max=1)
+                np.testing.assert_allclose(np.array([row["p_holm"] for row in family])[order], stepped, rtol=1e-9)
 
     @given(st.integers(0, 9).flatmap(lambda n: arrays(bool, (n, n))))
     def test_letters_are_shared_by_those_alone_that_cannot_be_told_apart(self, drawn):

@@ -47,6 +47,26 @@ class TestRows:
         assert row["change_to_parent"] == row["relative_robustness"] == pytest.approx(-0.1)
         assert row["retention"] == pytest.approx(0.6 / 0.8)
 
+    def test_a_corruption_of_ones_own_counts_in_the_mean_of_all_and_in_named_ones_alone(self):
+        study = self.study()
+        mine = condition_info("mine.py:posterize", sets=(), group="mine")
+        study["conditions"]["posterize-1"] = mine
+        wrong = lambda count: [1] * count + [0] * (20 - count)
+        study["predictions"] |= {("dense", "posterize-1"): wrong(10), ("pruned", "posterize-1"): wrong(13)}
+        made = fake_results(**study)
+        made.study["config"] = {"means": {"ours": ["posterize", "snow"]}}
+        rows = {(row["network"], row["condition"]): row for row in robustness.rows(made)}
+        # Of 20 samples wrong under fog, snow and one's own: 4, 8, 10 and 8, 8, 13.
+        for network, fog, snow, own in (("dense", 4, 8, 10), ("pruned", 8, 8, 13)):
+            accuracy = {name: rows[network, f"mean-{name}"]["accuracy"] for name in ("common15", "all", "ours")}
+            expected = {
+                "common15": 1 - (fog + snow) / 40,
+                "all": 1 - (fog + snow + own) / 60,
+                "ours": 1 - (snow + own) / 40,
+            }
+            assert accuracy == pytest.approx(expected)
+            assert rows[network, "mean-all"]["conditions"] == 3
+
     def test_flips_are_counted_per_cell_and_averaged(self):
         rows = self.rows(**self.study())
         snow = rows["pruned", "snow-1"]

@@ -4,6 +4,8 @@ import asyncio
 import io
 import re
 import shutil
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from urllib.parse import quote
@@ -115,6 +117,22 @@ def test_the_address_that_is_shown_answers(small_folder, host, address, tmp_path
     assert f"?token={access.token_of_user()}" in printed.out
     assert access.token_of_user() not in opened[0]
     assert ("everyone" in printed.err) == (host == "0.0.0.0")
+
+
+def test_sigterm_ends_it_where_nobody_reads_what_it_prints(small_folder):
+    words = [sys.executable, "-m", "rosalind", "view", str(small_folder), "--no-token"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        # As `rosalind view FOLDER | head -1` does, once it serves.
+        address = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        process.stdout.close()
+        with urllib.request.urlopen(f"{address}healthz") as answer:
+            assert answer.read() == b"ok"
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.stderr.close()
 
 
 def test_folders_without_a_study_are_refused(tmp_path, small_folder):

@@ -10,6 +10,7 @@ from folders import contents, same, stamps
 
 from rosalind import results, study
 from rosalind.analysis import robustness
+from rosalind.analysis.store import Store
 
 
 def with_another_byte(data: bytes) -> bytes:
@@ -27,6 +28,25 @@ def test_a_damaged_file_is_named_and_made_again(folder, kind, damage, capsys):
     again = results.load_arrays(path)
     assert path.name in capsys.readouterr().err
     assert all(np.array_equal(again[k], whole[k], equal_nan=again[k].dtype.kind == "f") for k in whole)
+
+
+def test_what_other_systems_leave_beside_files_is_no_part_of_a_study(folder, capsys):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        # macOS on a network disk, NFS for a file that is open, Windows, Finder.
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\xff")
+        path.with_name(f".nfs{hash(path):016x}").write_bytes(b"\xff")
+        path.with_name("Thumbs.db").write_bytes(b"\xd0\xcf")
+        path.with_name(".DS_Store").write_bytes(b"\0\0\0\1Bud1\xff")
+    before = stamps(folder)
+    study_results = results.load(folder)
+    assert not study_results.problems
+    assert not Store(folder).problems
+    assert len(study_results.cells()) == len(study_results.networks) * len(study_results.conditions)
+    study.run(small_study(), folder)
+    assert stamps(folder) == before
+    assert not capsys.readouterr().err
+    assert results.diagnostics(study_results)[1] == []
 
 
 class TestSwappedAndReplaced:

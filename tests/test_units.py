@@ -1,12 +1,14 @@
 """Units that need another one begin when it is finished, in this process and on an executor."""
 
+import multiprocessing
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
+import jax
 import pytest
 
 from rosalind.progress import Progress
-from rosalind.study import units
+from rosalind.study import compilation_cache, units
 
 NEEDS = {"a-pruned": "a", "b-pruned": "b"}
 
@@ -80,7 +82,7 @@ def test_nothing_waits_for_what_it_does_not_need(progress):
     assert progress.done == 4
 
 
-def test_what_needs_a_unit_of_another_process_waits_for_it(executor, progress, monkeypatch):
+def test_what_needs_a_unit_of_another_process_waits_for_it(executor, progress, monkeypatch, capsys):
     monkeypatch.setattr(units, "PAUSE", 0)
     begun = []
 
@@ -92,6 +94,40 @@ def test_what_needs_a_unit_of_another_process_waits_for_it(executor, progress, m
     assert units.each(executor, function, units_of("a", "a-pruned", "b"), progress, NEEDS) == {}
     assert begun.count("a") == 3
     assert begun.index("a-pruned") > len(begun) - 1 - begun[::-1].index("a")
+    # Said once, as the other may be on a machine that has gone.
+    assert capsys.readouterr().err.count("waiting for a,") == 1
+
+
+def kept(*_: object) -> dict[str, object]:
+    """What a process keeps of its compilations."""
+    return compilation_cache.settings()
+
+
+def test_workers_keep_compilations_as_the_process_that_sends_work(tmp_path, progress):
+    before = {name: getattr(jax.config, name) for name in compilation_cache.SETTINGS}
+    try:
+        compilation_cache.use_compilation_cache(str(tmp_path))
+        settings = compilation_cache.settings()
+        assert list(settings.values()) == [str(tmp_path), 0, -1]
+        # One that was begun by somebody else, with jax's own settings.
+        clean = {"mp_context": multiprocessing.get_context("spawn"), "initializer": begin_without}
+        with ProcessPoolExecutor(1, **clean) as pool:
+            assert pool.submit(kept).result() == {}
+            assert units.each(pool, keeps, [units.Unit("a", 1, (settings,))], progress) == {}
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+def begin_without() -> None:
+    """Begin a process without a folder, whatever the environment says."""
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+def keeps(settings: dict[str, object]) -> bool:
+    """True in a process with these settings."""
+    assert kept() == settings
+    return True
 
 
 def test_a_name_that_was_done_before_is_not_waited_for(executor, progress):

@@ -72,6 +72,9 @@ def test_a_network_of_the_zoo_stands_where_it_is(small_folder, packed):
 def test_equal_arrays_are_at_no_distance(packed):
     arrays = packed.arrays(next(iter(packed.networks)))
     assert zoo.distance(arrays, arrays, dict.fromkeys(zoo.MEASURES, 1.0)) == 0
+    # Warnings are errors in the tests: a measure without a value of any sample says nothing.
+    empty = {**arrays, "margin": np.full_like(arrays["margin"], np.nan)}
+    assert np.isnan(zoo.distance(empty, arrays, dict.fromkeys(zoo.MEASURES, 1.0)))
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.5, 0), (9, 100), (2, 37.5), (float("nan"), float("nan"))])

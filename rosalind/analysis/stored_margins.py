@@ -9,7 +9,7 @@ from jaxtyping import Float16, Real
 
 from rosalind.analysis.robustness import cells
 from rosalind.measures import COORDINATES
-from rosalind.results import Results, load_json, replacing, save_json
+from rosalind.results import Results, load_json, new_array, replacing, save_json
 
 FILE_BYTES = 2**30
 """Most bytes of `margins.npy`, which is not written beyond: 200,000 samples under 2,684 cells."""
@@ -46,7 +46,7 @@ def save(results: Results) -> bool:
         (folder / "margins.npy").unlink(missing_ok=True)
         return False
     with replacing(folder / "margins.npy") as temporary:
-        rows = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, len(measured)))
+        rows = new_array(temporary, np.float16, (count, len(measured)))
         step = max(BLOCK_BYTES // (2 * count), 1)
         for start in range(0, len(measured), step):
             part = measured[start : start + step]

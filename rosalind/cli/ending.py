@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from types import FrameType
 from typing import NoReturn
 
@@ -33,6 +34,9 @@ def run(command: Callable[[], object]) -> None:
         sys.exit(128 + signal.SIGPIPE)
     except MemoryError as error:
         fail(error, "out of memory: take smaller images, fewer of them or fewer --jobs", _TRACEBACK)
+    except BrokenExecutor as error:
+        hint = "a process was killed, as where memory is short: then take fewer --jobs; run it again to go on"
+        fail(error, hint, _TRACEBACK)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         fail(error, _TRACEBACK)
 

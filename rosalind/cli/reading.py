@@ -109,9 +109,10 @@ def compare(folder: Folder) -> None:
     study_results = rosalind.results.load(folder)
     if not study_results.cells(predictions=True):
         raise ValueError(" ".join([f"{folder} has no network with a measured cell.", *study_results.problems]))
-    for problem in study_results.problems:
+    methods = rosalind.analysis.robustness.methods
+    for problem in filter(None, (*study_results.problems, methods.missing_cells(study_results))):
         print(problem, file=sys.stderr)
-    print(rosalind.analysis.robustness.methods.text(study_results))
+    print(methods.text(study_results))
 
 
 def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:

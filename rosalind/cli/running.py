@@ -161,8 +161,8 @@ def _run(
 ) -> None:
     """Print the work of a study, run it, print its table and how long it took."""
     began = time.monotonic()
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"--jobs must be 1 or more, got {jobs}.")
+    if jobs is not None:
+        rosalind.study.check_jobs(jobs)
     rosalind.study.use_compilation_cache()
     work = rosalind.study.estimate(study, out)
     count: int = rosalind.study.default_jobs(study) if jobs is None else jobs

@@ -80,15 +80,19 @@ def _prepared(name: str, config: str) -> tuple[np.ndarray, np.ndarray]:
 EASY = {"cifar10_corrupted": "brightness_1", "mnist_corrupted": "identity"}
 """Per TFDS set, the configuration whose images are most like the clean ones."""
 
+ALIKE = 0.9
+"""Least correlation of the pixels of an image with its mild version. Of 1,000 drawn photographs of 32 pixels brightness
+of severity 1 leaves .998 or more, and other photographs reach .29; mnist_corrupted/identity is the image itself."""
+
 
 def _in_order_of(name: str, config: str, test: Split) -> np.ndarray:
-    """uint8[n, h, w, c] of a TFDS set in the order of the test images.
+    """uint8[n, h, w, c] of a TFDS set in the order of the test images, which may be a part of its own.
 
     TFDS shuffles every set when it prepares it, all configurations alike. The order is found by pairing
     the mildest configuration's pixels with the test images', and must give this one's labels.
     """
     images, labels = _prepared(name, config)
-    if len(images) != len(test) or images.shape[1:] != test.images.shape[1:]:
+    if len(images) < len(test) or images.shape[1:] != test.images.shape[1:]:
         raise ValueError(
             f"{name}/{config} has {len(images)} images of {images.shape[1:]}, the test split "
             f"{len(test)} of {test.images.shape[1:]}."
@@ -104,14 +108,19 @@ def _in_order_of(name: str, config: str, test: Split) -> np.ndarray:
 
 
 def _paired(images: np.ndarray, labels: np.ndarray, test: Split) -> np.ndarray | None:
-    """int[n]: for each test image the one of its class that correlates with it most; None if two claim one."""
+    """int[n]: for each test image the one of its class that correlates with it most; None if two claim one.
+
+    None too where the test images are a part of a set that has none as `ALIKE`: those of the whole set claim each
+    other's place where they are wrong, those of a part need not.
+    """
     order = np.empty(len(test), np.int64)
     for label in np.unique(test.labels):
         rows, others = np.flatnonzero(test.labels == label), np.flatnonzero(labels == label)
-        if len(rows) != len(others):
+        if len(rows) > len(others):
             return None
-        best = (_standardised(test.images[rows]) @ _standardised(images[others]).T).argmax(1)
-        if len(np.unique(best)) != len(rows):
+        alike = _standardised(test.images[rows]) @ _standardised(images[others]).T
+        best = alike.argmax(1)
+        if len(np.unique(best)) != len(rows) or (len(rows) < len(others) and alike.max(1).min() < ALIKE):
             return None
         order[rows] = others[best]
     return order
@@ -128,7 +137,7 @@ def official_images(condition: Condition, test: Split, severities: int = 5) -> S
 
     Args:
         condition: with `files`: a folder laid out as CIFAR-10-C, `tfds:cifar10_corrupted`, `tfds:mnist_corrupted`.
-        test: the test split (all of it for TFDS), whose labels are compared.
+        test: the test split, whose labels are compared.
         severities: of the corruption, 5 or 1.
 
     Raises:
@@ -179,7 +188,7 @@ def shift_samples(folder: str) -> Split:
         ValueError: arrays of other shapes or dtypes.
     """
     where = Path(folder).expanduser()
-    paths = sorted(where.glob("*.npy"))
+    paths = sorted(where.glob("[!.]*.npy"))
     labels = [path for path in paths if "label" in path.stem]
     images = [path for path in paths if path not in labels and ("data" in path.stem or "image" in path.stem)]
     if len(images) != 1 or len(labels) > 1:

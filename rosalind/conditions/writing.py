@@ -82,7 +82,7 @@ def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:
         raise PermissionError(f"{folder} cannot be written; choose another folder.")
     path = folder / "corruptions.json"
     if not path.exists():
-        if any(folder.glob("*.npy")):
+        if any(folder.glob("[!.]*.npy")):
             raise ValueError(f"{folder} holds .npy files that rosalind has not written; choose another folder.")
         results.save_json(path, made_by)
         return

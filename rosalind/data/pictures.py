@@ -180,7 +180,7 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
         ) from error
     splits: list[tuple[list[Any], list[str], np.ndarray]] = []
     classes = None
-    files = sorted(folder.rglob("*.parquet"))
+    files = sorted(folder.rglob("[!.]*.parquet"))
     test = next((name for name in TEST if any(p.name.startswith(name) for p in files)), TEST[0])
     for split in ("train", test):
         paths = [path for path in files if path.name.startswith(split)]

@@ -119,7 +119,7 @@ def _npz(folder: Path | None) -> Arrays:
     """One npz file, or the only one of a folder, with {train,test}_{images,labels}."""
     path = needed(folder, "npz")
     if path.is_dir():
-        files = sorted(path.glob("*.npz"))
+        files = sorted(path.glob("[!.]*.npz"))
         if len(files) != 1:
             raise FileNotFoundError(f"{path} holds {len(files)} npz files; name the file itself.")
         path = files[0]

@@ -108,7 +108,7 @@ def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure |
     Of the networks of some groups of seeds; of all where none is named.
     """
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
-    paths = sorted((results.folder / "fourier").glob("*.npz"))
+    paths = sorted((results.folder / "fourier").glob("[!.]*.npz"))
     paths = [path for path in paths if not groups or _network_of(path, results) in names]
     if not paths:
         return None

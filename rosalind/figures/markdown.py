@@ -196,6 +196,8 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     ):
         if entries:
             lines += ["", f"{title}: {'; '.join(entries)}."]
+    if gaps := robustness.methods.missing_cells(results):
+        lines += ["", gaps]
     if results.problems:
         lines += ["", "Not readable: " + " ".join(results.problems)]
     versions = ", ".join(f"{name} {number}" for name, number in study["versions"].items())

@@ -6,7 +6,7 @@ PyTorch is imported when something is called, so that it need not be installed.
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -32,14 +32,15 @@ def from_torch(
         model: from float[b, c, h, w] to logits [b, classes], or to an object with `logits`. It stays on its device
             and in its type, and is called in evaluation mode; its modes are restored after every call.
         name: its id in the study.
-        head: path of its last linear layer: `fc` of torchvision's ResNets, `classifier.6` of its VGGs.
+        head: path of its last linear layer: `fc` of torchvision's ResNets, `classifier.6` of its VGGs; or of a 1x1
+            convolution on pooled features, as in timm's `resnetv2_50`.
         mean, std: per channel, of pixels in [0, 1]; None for a model that normalises by itself.
         fields: further ones of `Imported`: label, seed, parent, sparsity, ... Those named here may be replaced.
 
     Returns:
         A record whose callables hold the model itself. Masks are the nonzero entries of every `weight` of two axes or
-        more but embeddings' and norms', after the masks of `torch.nn.utils.prune` and parametrisations. What `prune`
-        masks is masked anew first, as a call of its layer does.
+        more but embeddings' and norms', and of what `torch.nn.utils.prune` masks, after its masks and parametrisations.
+        What `prune` masks is masked anew first, as a call of its layer does.
 
     Raises:
         ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; a
@@ -75,7 +76,7 @@ def from_torch(
         given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
         given["parameters"] = sum(weight.numel() for weight in weights.values())
     # Not of the weights by path: one that is another layer's too has the other's path alone.
-    kernel = _array(last.weight.detach()).T
+    kernel = _array(last.weight.detach().flatten(1)).T
     bias = np.zeros(kernel.shape[1], np.float32) if last.bias is None else _array(last.bias.detach())
     return Imported(name, classifier.features, (kernel, bias), **{**given, **fields})
 
@@ -91,7 +92,7 @@ class _Classifier:
 
     model: "torch.nn.Module"
     head: str
-    last: "torch.nn.Linear"
+    last: "torch.nn.Linear | torch.nn.Conv2d"
     mean: Sequence[float] | None
     std: Sequence[float] | None
 
@@ -108,7 +109,7 @@ class _Classifier:
         return x / 255 if images.dtype == np.uint8 else x
 
     def outputs(self, x: "torch.Tensor") -> "torch.Tensor":
-        """Logits [b, classes] of pixels in [0, 1], in the model's type."""
+        """Logits [b, classes] of pixels in [0, 1], in the model's type; ValueError where it gives something else."""
         import torch
 
         if self.mean is not None and self.std is not None:
@@ -116,8 +117,16 @@ class _Classifier:
                 torch.as_tensor(part, dtype=x.dtype, device=x.device)[:, None, None] for part in (self.mean, self.std)
             )
             x = (x - mean) / std
-        y = self.model(x.to(self.parameter.dtype))
-        return getattr(y, "logits", y)
+        # A copy, as a model may change what it is given.
+        y = self.model(x.to(self.parameter.dtype, copy=True))
+        y = getattr(y, "logits", y)
+        if not isinstance(y, torch.Tensor) or y.ndim != 2:
+            got = list(y.shape) if isinstance(y, torch.Tensor) else f"a {type(y).__name__}"
+            raise ValueError(
+                f"the model must give logits [b, classes], or an object with `logits`, got {got}; wrap it in a module "
+                "that does."
+            )
+        return y
 
     def logits(self, images: Images) -> np.ndarray:
         """float32[b, classes]."""
@@ -127,7 +136,11 @@ class _Classifier:
             return _array(self.outputs(self.inputs(images)))
 
     def features(self, images: Images) -> np.ndarray:
-        """The input of the last layer, float32[b, d]; ValueError where that is not called once per batch."""
+        """The input of the last layer, float32[b, d].
+
+        Raises:
+            ValueError: it is not called once per batch, or is a convolution on more than one position.
+        """
         import torch
 
         caught: list[torch.Tensor] = []
@@ -139,7 +152,16 @@ class _Classifier:
             hook.remove()
         if len(caught) != 1:
             raise ValueError(f"head {self.head!r} must be called once per batch, it was called {len(caught)} times.")
-        return _array(caught[0])
+        features = caught[0]
+        if isinstance(self.last, torch.nn.Conv2d):
+            if features.shape[2:] != (1, 1):
+                raise ValueError(
+                    f"head {self.head!r} is a convolution and must be called on pooled features [b, d, 1, 1], it was "
+                    f"called on {list(features.shape)}: what it gives is pooled later, which is no linear head. Give "
+                    "`predictions` alone."
+                )
+            features = features.flatten(1)
+        return _array(features)
 
     def gradient(self, images: Images, labels: np.ndarray) -> np.ndarray:
         """float32[b, h, w, c]: that of the summed cross entropy."""
@@ -159,12 +181,22 @@ class _Classifier:
         return torch.from_numpy(np.array(classes, np.int64)).to(self.parameter.device)
 
     def _derivative(self, images: Images, of: Callable[["torch.Tensor"], "torch.Tensor"]) -> np.ndarray:
-        """float32[b, h, w, c]: the gradient of a number made of float32 logits with respect to the images."""
+        """float32[b, h, w, c]: the gradient of a number made of float32 logits with respect to the images.
+
+        Raises:
+            ValueError: no gradient reaches them; a gradient of zeros would make every attack a failure.
+        """
         import torch
 
         with torch.enable_grad(), _evaluated(self.model):
             x = self.inputs(images).requires_grad_()
-            (slope,) = torch.autograd.grad(of(self.outputs(x).float()), x)
+            value = of(self.outputs(x).float())
+            (slope,) = torch.autograd.grad(value, x, allow_unused=True) if value.requires_grad else (None,)
+        if slope is None:
+            raise ValueError(
+                "no gradient of the logits reaches the pixels: the model rounds or detaches what it is given. Give "
+                "`gradient=None, logit_gradient=None`, and what needs gradients is left out."
+            )
         return _array(slope.permute(0, 2, 3, 1))
 
     def recalibrate(self, batches: Iterable[Images]) -> Features:
@@ -203,16 +235,28 @@ class _Classifier:
         return recalibrated
 
 
-def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Linear":
-    """The linear layer under a path; ValueError, which names those that there are, where it is none."""
+def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Linear | torch.nn.Conv2d":
+    """The linear layer or 1x1 convolution under a path; ValueError, which names those there are, where it is none."""
     import torch
 
     named = layers.get(head)
-    if isinstance(named, torch.nn.Linear):
+    if isinstance(named, torch.nn.Linear) or _is_pointwise(named):
         return named
-    linear = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear)]
+    last = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear) or _is_pointwise(module)]
     got = "is not there" if named is None else f"is a {type(named).__name__}"
-    raise ValueError(f"head {head!r} must be a linear layer of the model, but {got}; it has {linear[-5:]}.")
+    there = last[-5:] or "none"
+    raise ValueError(
+        f"head {head!r} must be a linear layer or 1x1 convolution of the model, but {got}; it has {there}."
+    )
+
+
+def _is_pointwise(module: Any) -> TypeGuard["torch.nn.Conv2d"]:
+    import torch
+
+    if not isinstance(module, torch.nn.Conv2d):
+        return False
+    plain = module.groups == 1 and module.kernel_size == (1, 1) and module.stride == (1, 1)
+    return plain and module.padding in ((0, 0), 0, "same", "valid")
 
 
 def _array(tensor: "torch.Tensor") -> np.ndarray:

@@ -26,7 +26,9 @@ def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
         owner, _, name = path.rpartition(".")
         module = model.get_submodule(owner)
         base = name.removesuffix("_orig")
-        if base != name and hasattr(module, base):
+        if name in ("weight_g", "weight_v") and (norm := _weight_norm(module)) is not None:
+            name, value = norm.name, norm.compute_weight(module)
+        elif base != name and hasattr(module, base):
             mask = getattr(module, f"{base}_mask", None)
             name, value = base, getattr(module, base) if mask is None else parameter * mask
         elif ".parametrizations." in f".{path}":
@@ -39,17 +41,32 @@ def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
     return weights
 
 
+def _weight_norm(module: "torch.nn.Module") -> Any:
+    """The hook of torch.nn.utils.weight_norm, by which PyTorch normalised weights before parametrisations; or None."""
+    from torch.nn.utils.weight_norm import WeightNorm
+
+    return next((hook for hook in module._forward_pre_hooks.values() if isinstance(hook, WeightNorm)), None)
+
+
 def kernels(
     weights: Mapping[str, "torch.Tensor"], layers: Mapping[str, "torch.nn.Module"]
 ) -> dict[str, "torch.Tensor"]:
-    """The weights of two axes or more by path, but those of embeddings and norms over layers."""
+    """The weights of two axes or more by path, but those of embeddings and norms over layers.
+
+    Those are called `weight`, `in_proj_weight` and the like, of recurrent layers `weight_ih_l0` and the like; of
+    another name what torch.nn.utils.prune masks.
+    """
     import torch
 
     no_kernels = (torch.nn.Embedding, torch.nn.EmbeddingBag, torch.nn.LayerNorm)
+    recurrent = (torch.nn.RNNBase, torch.nn.RNNCellBase)
     kernels = {}
     for path, weight in weights.items():
         owner, _, name = path.rpartition(".")
-        if weight.ndim > 1 and name.endswith("weight") and not isinstance(layers.get(owner), no_kernels):
+        layer = layers.get(owner)
+        is_named = name.endswith("weight") or (isinstance(layer, recurrent) and name.startswith("weight_"))
+        is_masked = hasattr(layer, f"{name}_mask")
+        if weight.ndim > 1 and (is_named or is_masked) and not isinstance(layer, no_kernels):
             kernels[path] = weight
     return kernels
 
@@ -59,4 +76,4 @@ def is_packed(kernel: "torch.Tensor") -> bool:
     # findings/bitsandbytes_zeros_are_pairs.sh
     import torch
 
-    return type(kernel) is not torch.Tensor or not kernel.is_floating_point()
+    return type(kernel) is not torch.Tensor or not (kernel.is_floating_point() or kernel.is_complex())

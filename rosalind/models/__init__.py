@@ -26,6 +26,7 @@ from rosalind.models.forward import (
     init,
     parameter_dtypes,
     unflatten,
+    without_gradient,
 )
 from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
@@ -86,4 +87,5 @@ __all__ = [
     "unflatten",
     "with_maps",
     "without_channels",
+    "without_gradient",
 ]

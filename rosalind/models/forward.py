@@ -160,12 +160,25 @@ def _traits(config: Model) -> _Traits:
         except errors.InvalidRngError:
             jax.eval_shape(both_modes, jax.random.key(0), variables)
             draws = True
-    low = {path: leaf.dtype for path, leaf in flatten(variables).items() if _is_low(leaf.dtype)}
+    flat = flatten(variables)
+    other = {p: str(x.dtype) for p, x in flat.items() if p.startswith("params/") and not _is_real(x.dtype)}
+    if other:
+        named = ", ".join(f"{path.removeprefix('params/backbone/')} ({dtype})" for path, dtype in other.items())
+        raise ValueError(
+            f"parameters of model {config.name!r} must be real floats, which are trained, got {named}. Keep whole "
+            'numbers and masks in a collection of their own (`self.variable("buffers", ...)`), and the real and the '
+            "imaginary part of complex numbers as two parameters."
+        )
+    low = {path: leaf.dtype for path, leaf in flat.items() if _is_low(leaf.dtype)}
     return _Traits(draws, low)
 
 
+def _is_real(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.floating)
+
+
 def _is_low(dtype: Any) -> bool:
-    return jnp.issubdtype(dtype, jnp.floating) and jnp.dtype(dtype).itemsize < 4
+    return _is_real(dtype) and jnp.dtype(dtype).itemsize < 4
 
 
 def parameter_dtypes(config: Model) -> list[str]:
@@ -187,7 +200,8 @@ def init(config: Model, key: Array) -> Variables:
 
     Raises:
         ValueError: unknown model, a config that does not know its data, or a module that cannot be called with
-            images and `train` or does not give features [n, d]; pretrained variables that do not fit.
+            images and `train`, does not give features [n, d] or has parameters that are no real floats; pretrained
+            variables that do not fit.
     """
     variables = _random(config, key)
     if config.variables is None:
@@ -212,6 +226,36 @@ def blank(config: Model) -> Variables:
     with _explained(config):
         shapes = jax.eval_shape(functools.partial(_random, config), jax.random.key(0))
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+@functools.cache
+def without_gradient(config: Model) -> tuple[str, ...]:
+    """Paths of the parameters that no gradient of the logits reaches: unused, or behind a `stop_gradient`.
+
+    From the program of the gradient: what depends on no variable and no image is a constant, and here a zero. A layer
+    inside a program of its own (nn.scan, jax.jit) counts as reached. Of built-in models none is looked for.
+
+    Raises:
+        ValueError: a module that cannot be differentiated, with its own error.
+    """
+    if config.name in MODELS:
+        return ()
+    variables = blank(config)
+    state = {name: tree for name, tree in variables.items() if name != "params"}
+
+    def squares(params: Any, images: Any) -> Any:
+        return jnp.square(apply(config, {"params": params, **state}, images, train=False)[0]).sum()
+
+    with _explained(config):
+        program = jax.make_jaxpr(jax.grad(squares))(variables["params"], jnp.zeros((1, *(config.image_shape or ()))))
+    depending = {*program.jaxpr.invars}
+    for step in program.jaxpr.eqns:
+        # Literals have a value and are no variables.
+        if any(not hasattr(given, "val") and given in depending for given in step.invars):
+            depending.update(step.outvars)
+    reached = [not hasattr(slope, "val") and slope in depending for slope in program.jaxpr.outvars]
+    by_path = flatten(jax.tree.unflatten(jax.tree.structure(variables["params"]), reached))
+    return tuple(path for path, is_reached in by_path.items() if not is_reached)
 
 
 def apply(

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Parent, Recipe
-from rosalind.training import Tree
+from rosalind.training import Tree, by_path
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "control": (None, "reinitialised", "shuffled", "signs"),
@@ -161,10 +162,12 @@ def check_network(
     groups: Sequence[ChannelGroup] = (),
     state: Tree | None = None,
     batch: Any = None,
+    without_gradient: Sequence[str] = (),
 ) -> None:
     """Find everything that a method cannot do with a network, before any work.
 
-    With `state` and a `batch`, or shapes of one, the layers are found too whose inputs the model does not give.
+    With `state` and a `batch`, or shapes of one, the layers are found too whose inputs the model does not give; with
+    paths `without_gradient`, those whose scores would all be zero.
 
     Raises:
         ValueError: no prunable weights; a name in `protected` that no path has; sparsities that protected layers or
@@ -199,6 +202,13 @@ def check_network(
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)
+    silent = [path for path in without_gradient if path in kernels and not masks.is_protected(path, protected)]
+    if silent and recipe.score in scores.CHECKED:
+        raise ValueError(
+            f"{method.name} ranks by gradients, and none reaches {silent}: the model does not use these layers, or "
+            "stops the gradient behind them. Take them out of the model, name them in `protected`, or choose another "
+            "method."
+        )
     if recipe.granularity == "channel":
         structured.check(groups, trainable)
         if recipe.score is channel_scores.bn_scale:
@@ -217,8 +227,17 @@ def check_parent(method: Method, parent: Parent) -> None:
     """Find everything that a method cannot do with a parent's trained weights.
 
     Raises:
-        ValueError: they contain NaN or inf; they are the initial ones, and the method learns masks over them, frozen.
+        ValueError: parameters that are no real floats; kernels that contain NaN or inf, or that are the initial ones
+            where the method learns masks over them, frozen.
     """
+    for weights in parent:
+        for path, leaf in by_path(weights.trainable).items():
+            kind = getattr(leaf, "dtype", None) or np.asarray(leaf).dtype
+            if not jnp.issubdtype(kind, jnp.floating):
+                raise ValueError(
+                    f"the parent's parameters must be real floats, which are trained, got {path!r} of {kind}. Keep "
+                    "what is not trained in the state, and the parts of complex numbers as two parameters."
+                )
     initial, trained = masks.prunable(parent.initial.trainable), masks.prunable(parent.trained.trainable)
     for path in initial:
         # float32, as NumPy does not know bfloat16.

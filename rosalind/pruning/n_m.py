@@ -10,10 +10,13 @@ import numpy as np
 
 from rosalind.pruning.masks import Masks, is_protected
 
+AXES = (2, 4)
+"""Numbers of axes of kernels whose last but one is that of the inputs: of three, attention has it first."""
+
 
 def fits(shape: Sequence[int], m: int) -> bool:
     """True where a kernel's input axis, the last but one, can be cut into groups of m."""
-    return len(shape) in (2, 4) and shape[-2] % m == 0
+    return len(shape) in AXES and shape[-2] % m == 0
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -59,12 +62,17 @@ def select(
     for path, kernel in kernels.items():
         dense = path in skipped or is_protected(path, protected)
         masks[path] = np.ones(np.shape(kernel), bool) if dense else np.asarray(largest(kernel, n, m))
-    return masks, note(n, m, skipped)
+    return masks, (_caption(n, m, {path: np.ndim(kernels[path]) for path in skipped}),)
 
 
-def note(n: int, m: int, skipped: tuple[str, ...]) -> tuple[str, ...]:
-    """The provenance note of an N:M pattern and of layers left dense."""
+def _caption(n: int, m: int, skipped: Mapping[str, int]) -> str:
+    """The provenance note of an N:M pattern and of layers left dense, by path with their number of axes."""
     caption = f"{n}:{m} along the inputs"
-    if skipped:
-        caption += f"; left dense, as {m} does not divide their inputs: {', '.join(skipped)}"
-    return (caption,)
+    reasons = {
+        f"as {m} does not divide their inputs": [path for path, axes in skipped.items() if axes in AXES],
+        "as they have neither 2 nor 4 axes": [path for path, axes in skipped.items() if axes not in AXES],
+    }
+    for reason, paths in reasons.items():
+        if paths:
+            caption += f"; left dense, {reason}: {', '.join(paths)}"
+    return caption

@@ -97,11 +97,12 @@ def snip(scoring: Scoring) -> Scores:
     """
     train = scoring.options["statistics"] == "batch"
     slopes = by_path(gradient(scoring.loss, train)(scoring.masked, scoring.state, scoring.batches(scoring.key, 0)))
-    return _checked(_products(scoring.kernels(scoring.trainable), slopes))
+    return _checked(_products(scoring.kernels(scoring.trainable), slopes), scoring.protected)
 
 
-def _checked(scores: Scores) -> Scores:
+def _checked(scores: Scores, protected: Sequence[str]) -> Scores:
     silent = [path for path, score in scores.items() if not np.asarray(score).any()]
+    silent = [path for path in silent if not is_protected(path, protected)]
     if silent:
         raise ValueError(
             f"every score of {silent} is exactly zero: no gradient reaches it. BatchNorm scales that "
@@ -128,7 +129,7 @@ def grasp(scoring: Scoring) -> Scores:
     if scoring.options["over"] == "weights":
         direction = map_by_path(lambda path, x: x if path in scoring.masks else jnp.zeros_like(x), direction)
     products = [curvature(tempered)(masked, scoring.state, batch, direction) for batch in halves]
-    return _checked(scoring.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)))
+    return _checked(scoring.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)), scoring.protected)
 
 
 def synflow(scoring: Scoring) -> Scores:
@@ -150,7 +151,11 @@ def synflow(scoring: Scoring) -> Scores:
         )
     slopes = by_path(tree)
     scores = _products(scoring.kernels(scoring.trainable), slopes)
-    return scores if any((~mask).any() for mask in scoring.masks.values()) else _checked(scores)
+    return scores if any((~mask).any() for mask in scoring.masks.values()) else _checked(scores, scoring.protected)
+
+
+CHECKED = (snip, grasp, synflow)
+"""Scores that refuse a layer that no gradient reaches, unless it is protected."""
 
 
 def wanda(scoring: Scoring) -> Scores:

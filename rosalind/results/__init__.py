@@ -7,6 +7,7 @@ from rosalind.results.arrays import (
     hash_arrays,
     load_array,
     load_arrays,
+    new_array,
     readable,
     save_array,
     save_arrays,
@@ -14,6 +15,7 @@ from rosalind.results.arrays import (
 from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Damaged,
+    check_makeable,
     check_writable,
     load_json,
     load_object,
@@ -58,6 +60,7 @@ __all__ = [
     "attribution_file",
     "brier",
     "check_derived",
+    "check_makeable",
     "check_name",
     "check_writable",
     "class_angle",
@@ -80,6 +83,7 @@ __all__ = [
     "loss",
     "move_aside",
     "network_file",
+    "new_array",
     "prediction_file",
     "read_diagnostic",
     "read_predictions",

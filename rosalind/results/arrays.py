@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rosalind.results.files import Damaged, move_aside, replacing
 
@@ -225,6 +226,24 @@ def load_arrays(
         if missing:
             raise Damaged(f"{path} lacks {missing}; it has {sorted(stored)[:20]}.")
         return {key: _read(path, read, key) for key in wanted}
+
+
+def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap:
+    """A new npy of zeros, memory-mapped, whose bytes are reserved on the disk.
+
+    Raises:
+        OSError: a full disk. Where pages of a mapped file find no room as they are written, the process is killed
+            (SIGBUS) without a word.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with open(path, "rb+") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        else:
+            file.seek(array.offset)
+            for start in range(0, array.nbytes, 2**20):
+                file.write(bytes(min(2**20, array.nbytes - start)))
+    return array
 
 
 def load_array(path: Path) -> np.ndarray:

@@ -85,7 +85,7 @@ def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
     """
     infos, problems = [], []
     place = {name: k for k, name in enumerate(results.networks)}
-    for path in sorted((results.folder / "diagnostics").glob("*/*.json")):
+    for path in sorted((results.folder / "diagnostics").glob("*/[!.]*.json")):
         try:
             info = read_diagnostic(path)
         except (Damaged, OSError) as error:

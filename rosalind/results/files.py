@@ -109,6 +109,22 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
             writer.writerow(["" if v is None or v != v else v for v in row])
 
 
+def _check_named(folder: str | Path) -> None:
+    if folder == "":
+        raise ValueError("a folder must have a name, got ''; write '.' for the current one.")
+
+
+def check_makeable(folder: str | Path) -> None:
+    """`check_writable` as far as it can be told without making or writing anything."""
+    _check_named(folder)
+    folder = Path(folder)
+    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    if not there.is_dir():
+        raise PermissionError(f"cannot write in {folder}: {there} is no folder. Choose another folder.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"cannot write in {folder}: {there} may not be written. Choose another folder.")
+
+
 def check_writable(folder: str | Path) -> None:
     """Raise a clear error unless files can be written in the folder, which is made if it is missing.
 
@@ -116,8 +132,7 @@ def check_writable(folder: str | Path) -> None:
         ValueError: empty text, which as a path would be the current folder.
         PermissionError: a folder that cannot be made or written.
     """
-    if folder == "":
-        raise ValueError("a folder must have a name, got ''; write '.' for the current one.")
+    _check_named(folder)
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

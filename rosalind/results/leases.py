@@ -21,7 +21,10 @@ STALE = 120.0
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
 
-_TEMPORARY = re.compile(r"\..+\.(?P<owner>[0-9a-f]{8}-\d+)-[0-9a-f]{16}\.tmp|\..+\.[0-9a-f]{32}\.tmp")
+_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})")
+"""What `owner` gives; a lease with other content, of a foreign or damaged file, has only its time."""
+
+_TEMPORARY = re.compile(r"\..+\.(?P<owner>[0-9a-f]{8}-[0-9]{1,9})-[0-9a-f]{16}\.tmp|\..+\.[0-9a-f]{32}\.tmp")
 """Names of temporary files; those of earlier versions have no owner."""
 
 
@@ -65,7 +68,8 @@ def remove_abandoned(folder: Path) -> list[Path]:
             continue
         name, _, pid = (match["owner"] or "").partition("-")
         with contextlib.suppress(FileNotFoundError):
-            old = time.time() - path.stat().st_mtime > ABANDONED
+            # A time that is to come is a clock's that was set back.
+            old = abs(time.time() - path.stat().st_mtime) > ABANDONED
             if not _is_running(int(pid)) if name == host() else old:
                 path.unlink()
                 removed.append(path)
@@ -75,13 +79,17 @@ def remove_abandoned(folder: Path) -> list[Path]:
 def _is_held(path: Path, now: float) -> bool:
     """True where a lease's process is alive, as far as can be seen from here."""
     try:
-        holder, renewed = path.read_text(), path.stat().st_mtime
+        holder, renewed = path.read_bytes().decode("ascii", "replace"), path.stat().st_mtime
     except FileNotFoundError:
         return False
-    name, _, pid = holder.partition("-")
-    if name == host() and pid.isdigit() and not _is_running(int(pid)):
+    if not holder:  # of a process that was killed before it wrote, on a file system without hard links
+        return abs(now - renewed) < HEARTBEAT
+    named = _OWNER.fullmatch(holder)
+    if named and named["host"] == host() and not _is_running(int(named["pid"])):
         return False
-    return now - renewed < STALE
+    # A holder that lives renews a time that is to come within a heartbeat of the clock that was set back; one that has
+    # gone would keep it until then.
+    return abs(now - renewed) < STALE
 
 
 def _renew(path: Path, done: threading.Event) -> None:
@@ -123,19 +131,29 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
 
 
 def _take(path: Path) -> bool:
-    for _ in range(2):
-        try:
-            with open(path, "x") as file:
-                file.write(owner())
-            return True
-        except FileExistsError:
-            # The time of a file that is written now: clocks of hosts differ, that of the shared disk does not.
-            probe = temporary(path)
+    # Linked when it is written, so that a process that is killed here leaves none without its owner. Its time is that
+    # of a file written now: clocks of hosts differ, that of the shared disk does not.
+    written = temporary(path)
+    try:
+        written.write_text(owner())
+        for _ in range(2):
             try:
-                probe.touch()
-                if _is_held(path, probe.stat().st_mtime):
+                _link(written, path)
+                return True
+            except FileExistsError:
+                if _is_held(path, written.stat().st_mtime):
                     return False
-            finally:
-                probe.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
-    return False
+                path.unlink(missing_ok=True)
+        return False
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _link(written: Path, path: Path) -> None:
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with open(path, "x") as file:
+            file.write(owner())

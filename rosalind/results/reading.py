@@ -264,12 +264,12 @@ def _instead(folder: Path) -> str:
 
 def _without_record(folder: Path, networks: Mapping[str, NetworkInfo]) -> Iterator[str]:
     """Sentences on cells whose network or condition has no record: it was lost, as cells come after it."""
-    for path in sorted((folder / "geometry").glob("*/")):
+    for path in sorted((folder / "geometry").glob("[!.]*/")):
         if not (folder / "networks" / f"{path.name}.json").exists():
             yield f"networks/{path.name}.json is gone, and its cells are left out."
     # Conditions are those of all networks.
     first = next(iter(networks), "")
-    for path in sorted((folder / "geometry" / first).glob("*.npz")) if first else ():
+    for path in sorted((folder / "geometry" / first).glob("[!.]*.npz")) if first else ():
         if not (folder / "conditions" / f"{path.stem}.json").exists():
             yield f"conditions/{path.stem}.json is gone, and its cells are left out."
 
@@ -293,7 +293,7 @@ def load(folder: str | Path) -> Results:
 
     def records(directory: str, cls: type[Record]) -> dict[str, Record]:
         table = {}
-        for path in sorted((folder / directory).glob("*.json")):
+        for path in sorted((folder / directory).glob("[!.]*.json")):
             try:
                 record = cls.from_json(path, load_json(path))
                 if isinstance(record, ConditionInfo) and record.id != path.stem:

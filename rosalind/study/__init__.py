@@ -11,7 +11,7 @@ from rosalind.study.imported import add_network, create, place
 from rosalind.study.maps import attribute, attribute_pair
 from rosalind.study.network_files import load_network
 from rosalind.study.planning import plan
-from rosalind.study.pool import default_jobs
+from rosalind.study.pool import check_jobs, default_jobs
 from rosalind.study.running import run
 from rosalind.study.units import Incomplete
 
@@ -23,6 +23,7 @@ __all__ = [
     "attribute",
     "attribute_pair",
     "check",
+    "check_jobs",
     "create",
     "default_jobs",
     "diagnose",

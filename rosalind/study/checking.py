@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from rosalind import conditions, data, diagnostics, fields, measures, models, pruning, results
+from rosalind import conditions, data, diagnostics, fields, measures, models, pruning, results, training
 from rosalind.analysis import robustness
 from rosalind.config import Method, Study, is_outside, short_name, unknown
 from rosalind.study import controls, ensembles, planning, regimes
@@ -135,6 +135,7 @@ def _check_model(study: Study) -> None:
     if model.variables is not None:
         models.init(model, jax.random.key(0))
     features, classes = models.blank(model)["params"]["head"]["kernel"].shape
+    models.without_gradient(model)
     if features == classes and is_outside(model.name):
         warnings.warn(
             f"{model.name!r} gives as many features as there are classes, {classes}: a head is put on what it gives, "
@@ -155,6 +156,7 @@ def _check_method(study: Study, method: Method, dataset: data.Dataset) -> None:
         groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
         state={name: tree for name, tree in variables.items() if name != "params"},
         batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
+        without_gradient=models.without_gradient(model),
     )
 
 
@@ -232,7 +234,21 @@ def _check_decks(study: Study, dataset: data.Dataset) -> None:
 
 
 def left_whole(study: Study) -> Iterator[str]:
-    """A line per method that cannot prune all layers of the study's model, which must be complete."""
+    """Lines on what stays dense in a complete study: what no method prunes or trains, then a line per method.
+
+    Arrays of the model that are no kernels by their name, and those that no gradient reaches, are said once.
+    """
+    if study.methods:
+        arrays = training.by_path(models.blank(study.model)["params"])
+        matrices = {path: x.size for path, x in arrays.items() if sum(length > 1 for length in x.shape) > 1}
+        if others := [path for path in matrices if not pruning.masks.is_prunable(path, arrays[path])]:
+            count, total = sum(matrices[path] for path in others), sum(x.size for x in arrays.values())
+            yield (
+                f"arrays that no method prunes, as their names are none of {', '.join(pruning.masks.KERNELS)}: "
+                f"{', '.join(others)} ({count:,} of {total:,} parameters)."
+            )
+    if silent := models.without_gradient(study.model):
+        yield f"parameters that no gradient reaches, and which stay as they begin: {', '.join(silent)}."
     for method in study.methods:
         model = planning.parent_model(study, method)
         params = models.blank(model)["params"]

@@ -1,9 +1,28 @@
 """Where jax keeps its compilations."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
+
+FOLDER = "jax_compilation_cache_dir"
+SETTINGS = (FOLDER, "jax_persistent_cache_min_compile_time_secs", "jax_persistent_cache_min_entry_size_bytes")
+"""Names of jax's settings of where compilations are kept and which."""
+
+
+def settings() -> dict[str, Any]:
+    """What this process keeps of its compilations, and where, for `adopt` in a worker; empty where it keeps none."""
+    values = {name: getattr(jax.config, name, None) for name in SETTINGS}
+    return values if values[FOLDER] else {}
+
+
+def adopt(given: Mapping[str, Any]) -> None:
+    """Keep in this process what the one that sent the work keeps; a folder of its own stays."""
+    for name, value in given.items():
+        if getattr(jax.config, name, None) != value and not (name == FOLDER and getattr(jax.config, name, None)):
+            jax.config.update(name, value)
 
 
 def use_compilation_cache(folder: str | None = None) -> None:

@@ -97,7 +97,7 @@ def _identity(method: Method) -> tuple[str, str]:
 
 def _pruned(folder: Path) -> Iterator[tuple[Path, str, str, Mapping[str, Any]]]:
     """File, label, method and options of every pruned network that a folder has and that can be read."""
-    for path in sorted((folder / "networks").glob("*.json")):
+    for path in sorted((folder / "networks").glob("[!.]*.json")):
         info = _record(path)
         made_by = info.get("made_by")
         if isinstance(made_by, dict) and isinstance(made_by.get("options"), dict):

@@ -57,8 +57,7 @@ def diagnose(
     """
     folder = Path(folder)
     study_results = results.load(folder)
-    if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
-        raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
+    pool.check_jobs(jobs, executor)
     chosen = [fields.checked(Diagnosis(d) if isinstance(d, str) else d) for d in diagnoses]
     if not chosen:
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")

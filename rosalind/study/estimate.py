@@ -55,7 +55,10 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
 
     Raises:
         ValueError: see `checking.check`.
+        PermissionError: a folder that cannot be made or written.
     """
+    if folder is not None:
+        results.check_makeable(folder)
     dataset = checking.check(study)
     study = planning.completed(study, dataset)
     study = study if folder is None else continuing.continued(study, Path(folder))[0]

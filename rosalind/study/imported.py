@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind import conditions, data, geometry, imported, measures, measuring, results
+from rosalind import conditions, data, imported, measures, measuring, results
 from rosalind.analysis import zoo
 from rosalind.conditions import Network
 from rosalind.config import CLEAN, Condition, Data, Study, unknown
@@ -175,7 +175,7 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
         kernel, bias = network.head
         check_head(network.name, kernel, bias, classes)
         ready = network_files.callable_network(network)
-        geometry.checked(np.zeros((0, len(ready.kernel))), ready.kernel, ready.bias, np.zeros(0, int))
+        measuring.checked_head(ready)
         batch = measuring.features_of(ready, few)
         if network.logits is not None:
             _compare_logits(network, batch @ ready.kernel + ready.bias, np.array(few.images[:]))
@@ -208,7 +208,7 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
 def _store_predictions(folder: Path, network: Imported, known: Collection[str]) -> None:
     """Write a network of which there are predictions alone."""
     assert network.predictions is not None
-    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("*.npz")}
+    measured = {path.stem for path in results.prediction_file(folder, network.name, "").parent.glob("[!.]*.npz")}
     missing = [id_ for id_ in known if id_ not in measured | network.predictions.keys()]
     info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "has no predictions")}
     if network.fingerprint is not None:

@@ -41,6 +41,19 @@ def default_jobs(study: Study) -> int:
     return min(cores, MOST)
 
 
+def most_jobs() -> int:
+    """The largest number of processes that may be asked for: eight per core, as each takes 0.6 GB."""
+    return 8 * (os.cpu_count() or 1)
+
+
+def check_jobs(jobs: object, executor: Executor | None = None) -> None:
+    """Raise ValueError for a number of processes that cannot be begun here, or for one beside an executor."""
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= most_jobs():
+        raise ValueError(f"jobs must be a whole number of 1 to {most_jobs()}, eight per core, got {jobs!r}.")
+    if executor is not None and jobs > 1:
+        raise ValueError(f"jobs must be 1 beside an executor, got {jobs!r}.")
+
+
 def _begin(cache: str | None) -> None:
     """Make a process ready: its memory, the cache of compilations, and interrupts left to the first process."""
     memory.keep_freed()

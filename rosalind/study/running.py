@@ -60,7 +60,8 @@ def run(
         study: the plan. Methods, seeds and conditions may be added to a folder later.
         folder: made if missing.
         executor: of the tasks: None for one after the other in this process; a process pool made with
-            the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder.
+            the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder. Its workers
+            keep compilations as this process does, see `use_compilation_cache`.
         jobs: number of processes on this machine, in place of an executor. A script that asks for more than one must be
             importable: `if __name__ == "__main__":` before the call.
         vmap_seeds: trainings that the seeds of a method have in common as one program under `vmap`: True always, False
@@ -95,15 +96,15 @@ def run(
         bit on one CPU set-up.
 
     Raises:
-        ValueError: see `checking.check`, or jobs that are not 1 or more, or given beside an executor; before any work.
+        ValueError: see `checking.check`, or jobs that are below 1, more than eight per core, or given beside an
+            executor; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
 
     Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
     """
-    if not isinstance(jobs, int) or jobs < 1 or (executor is not None and jobs > 1):
-        raise ValueError(f"jobs must be 1 or more, and 1 beside an executor, got {jobs!r}.")
+    pool.check_jobs(jobs, executor)
     dataset = checking.check(study, folder)
     try:
         with pool.processes(jobs) as own_executor:
@@ -143,7 +144,7 @@ def _carry_out(
     todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
     conditions = declare(study, dataset, folder)
 
-    log = reporting.LogRows(folder, "*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
+    log = reporting.LogRows(folder, "[!.]*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
     forward = None if report is None else lambda: reporting.forward(report, log.new())
     failures = _train(study, folder, todo, executor, forward, vmap_seeds)
     names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))

@@ -15,6 +15,7 @@ from typing import Any
 
 from rosalind.progress import Progress
 from rosalind.results import Results
+from rosalind.study import compilation_cache
 
 PAUSE = 0.5
 """Seconds between two looks at units that other processes have."""
@@ -59,11 +60,13 @@ def ends_all(error: Exception) -> bool:
     return isinstance(error, BrokenExecutor) or (isinstance(error, OSError) and error.errno in _FULL)
 
 
-def _sendable(function: Callable, *args: Any) -> Any:
+def _sendable(cache: Mapping[str, Any], function: Callable, *args: Any) -> Any:
     """Call a function in a worker; RuntimeError in place of an error that cannot be unpickled.
 
-    jax's errors of traced values are such: the whole pool broke on one, and its message was lost.
+    jax's errors of traced values are such: the whole pool broke on one, and its message was lost. Workers of an
+    executor of one's own have begun with jax's settings, which keep no compilation under a second.
     """
+    compilation_cache.adopt(cache)
     try:
         return function(*args)
     except Exception as error:
@@ -108,7 +111,7 @@ def each(
     needs = needs or {}
     failures: dict[str, Exception] = {}
     unfinished = {unit.name for unit in units}
-    waiting, busy, tried = list(units), list[Unit](), len(units)
+    waiting, busy, tried, told = list(units), list[Unit](), len(units), False
     running: dict[Future, Unit] = {}
 
     def next_ready() -> Unit | None:
@@ -144,7 +147,7 @@ def each(
                     with _named(unit):
                         end(unit, functools.partial(function, *unit.arguments, advance=progress.advance))
                 else:
-                    running[executor.submit(_sendable, function, *unit.arguments)] = unit
+                    running[executor.submit(_sendable, compilation_cache.settings(), function, *unit.arguments)] = unit
             if running:
                 oldest = next(iter(running.values()))
                 progress.begin(oldest.name)
@@ -154,6 +157,9 @@ def each(
                     end(running.pop(future), future.result)
             elif busy:
                 if len(unfinished) == tried:
+                    if not told:
+                        print(f"waiting for {busy[0].name}, which another process has in work", file=sys.stderr)
+                    told = True
                     time.sleep(PAUSE)
                 tried = len(unfinished)
                 waiting = [*busy, *waiting]

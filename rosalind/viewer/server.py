@@ -85,6 +85,17 @@ class Thumbnail(RequestHandler):
             self.set_status(204)
 
 
+class _Server(BaseServer):
+    """Bokeh's, which SIGTERM ends also where nobody reads any more what it prints.
+
+    Bokeh prints before it stops: behind `rosalind view FOLDER | head -1`, or for a script that has ended, that raised
+    BrokenPipeError in the signal's callback, and the server went on for ever.
+    """
+
+    def _sigterm(self) -> None:
+        self.io_loop.stop()
+
+
 def make_server(
     folders: str | Path | Sequence[str | Path],
     *,
@@ -175,7 +186,7 @@ def make_server(
         tornado.add_transform(access.FramedHeaders if framed else access.Headers)
         http = access.Server(tornado)
         http.add_sockets(sockets)
-        server = BaseServer(IOLoop.current(), tornado, http)
+        server = _Server(IOLoop.current(), tornado, http)
     except Exception:
         for bound in sockets:
             bound.close()

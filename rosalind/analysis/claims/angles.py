@@ -117,7 +117,7 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
             lacking.append(f"The study lacks {words}: {additions.command(*flags)}.")
             continue
         for name, values in _over_seeds(results, clean, candidates[0], other, seeds).items():
-            controls[f"{name}: {candidates[0].name} - {other.name}"] = float(np.nanmean(values))
+            controls[f"{name}: {candidates[0].name} - {other.name}"] = arms.mean_of_known(values)
     effects = {}
     for name, values in _over_seeds(results, clean, ticket, other, seeds).items():
         wide = name.startswith("mean")

@@ -55,6 +55,16 @@ def pruned_groups(results: Results) -> list[SeedGroup]:
     return [g for g in chosen if g.family not in ("control", "deck", "")]
 
 
+def mean_of_known(values: Iterable[float]) -> float:
+    """The mean of the values that are no NaN; NaN of none.
+
+    >>> mean_of_known([1.0, float("nan"), 3.0]), mean_of_known([float("nan")])
+    (2.0, nan)
+    """
+    known = [value for value in values if value == value]
+    return float(np.mean(known)) if known else float("nan")
+
+
 def over_seeds(seeds: Iterable[int], values: Mapping[int, float]) -> np.ndarray:
     """float64[seeds]: a value per seed; NaN where there is none."""
     return np.array([values.get(seed, np.nan) for seed in seeds], np.float64)

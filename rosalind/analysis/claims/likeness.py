@@ -81,7 +81,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         return Evidence({}, lacking=tuple(lacking))
     parents = [name for name, info in results.networks.items() if info.is_parent]
     accuracies = {name: arms.accuracy_under(results, name) for name in (clean, *infos)}
-    drop = lambda name: float(np.nanmean([accuracies[clean][p] - accuracies[name][p] for p in parents]))
+    drop = lambda name: arms.mean_of_known(accuracies[clean][p] - accuracies[name][p] for p in parents)
     drops: dict[str, dict[str, float]] = {}
     for name, info in infos.items():
         drops.setdefault(info.name, {})[name] = drop(name)

@@ -25,6 +25,7 @@ from rosalind.results import (
     load_arrays,
     log_softmax,
     loss,
+    new_array,
     replacing,
     save_arrays,
 )
@@ -246,7 +247,7 @@ def save(results: Results) -> None:
             path, shape = folder / f"{name}.npy", (len(current), *shape)
             if 0 < math.prod(shape) * np.dtype(dtype).itemsize <= STORED_BYTES:
                 temporary = stack.enter_context(replacing(path))
-                arrays[name] = np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+                arrays[name] = new_array(temporary, dtype, shape)
             else:
                 path.unlink(missing_ok=True)
         for place, cell in enumerate(current):

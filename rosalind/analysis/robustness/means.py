@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rosalind.config import SYNTHETIC
+from rosalind.config import SYNTHETIC, short_name
 from rosalind.results import ConditionInfo, Results
 
 SIZES = {"common15": 15, "common19": 19, "mnist-c": 15, "cifar-c-bar": 10, "imagenet-c-bar": 10}
@@ -78,7 +78,8 @@ def means(results: Results) -> list[Mean]:
             label = f"severity {severity:g}"
             averages.append(_mean(f"mean-severity{severity:g}{ending}", label, bn, inside_group, infos, 0))
         for name, members in named.items():
-            if inside := [id_ for id_, info in infos.items() if id_ in members or info.name in members]:
+            # As the check of a study takes them: of one's own `module:NAME` the NAME.
+            if inside := [id_ for id_, c in infos.items() if {id_, c.name, short_name(c.name)} & {*members}]:
                 averages.append(_mean(f"mean-{name}{ending}", name, bn, inside, infos, 0))
     return averages
 

@@ -247,6 +247,31 @@ def text(results: Results) -> str:
     return "\n".join(parts)
 
 
+MOST_LISTED = 5
+"""Networks with missing cells that a sentence names."""
+
+
+def missing_cells(results: Results) -> str:
+    """A sentence on cells that should be there, as their network and condition are, and are not; empty without any.
+
+    Those that an imported network cannot have are told by its `unmeasured`, those that cannot be read by `problems`.
+    """
+    there, lacking = {*results.cells(predictions=True)}, {}
+    for name, info in results.networks.items():
+        told = {*info.unmeasured, *results.barred.get(name, ())}
+        if ids := [id_ for id_ in results.conditions if (name, id_) not in there and id_ not in told]:
+            lacking[name] = ids
+    if not lacking:
+        return ""
+    count, more = sum(map(len, lacking.values())), len(lacking) - MOST_LISTED
+    listed = [f"{name} under {', '.join(ids)}" for name, ids in list(lacking.items())[:MOST_LISTED]]
+    others = f" and {more} more networks" if more > 0 else ""
+    return (
+        f"{count} cell{'s are' if count > 1 else ' is'} missing, and means over them are left out: "
+        f"{'; '.join(listed)}{others}. `rosalind run` makes them."
+    )
+
+
 def _aligned(header: list[str], lines: list[list[str]]) -> list[str]:
     columns = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     put = lambda cells: "  ".join(

@@ -62,12 +62,13 @@ def percentile(value: float, others: Float64[np.ndarray, " n"]) -> float:
 def distance(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray], scale: Mapping[str, float]) -> float:
     """Distance of two networks' geometry: the mean over `MEASURES` of root mean square differences over `scale`.
 
-    Over all samples and conditions; gaps are left out. 0 for equal arrays.
+    Over all samples and conditions; gaps are left out. 0 for equal arrays; NaN where a measure has no sample that both
+    have, as of a network whose features are all equal.
     """
     parts = []
     for name in MEASURES:
         gap = first[name].astype(np.float32) - second[name].astype(np.float32)
-        parts.append(math.sqrt(float(np.nanmean(gap**2))) / scale[name])
+        parts.append(math.nan if np.isnan(gap).all() else math.sqrt(float(np.nanmean(gap**2))) / scale[name])
     return float(np.mean(parts))
 
 
@@ -144,7 +145,9 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
         name: percentile(value, np.array([rows[peer][name] for peer in peers])) if enough else float("nan")
         for name, value in figures.items()
     }
-    scale = {name: float(np.nanstd(own[name].astype(np.float32))) or 1.0 for name in MEASURES}
+    measured = [name for name in MEASURES if not np.isnan(own[name]).all()]
+    scale = dict.fromkeys(MEASURES, 1.0)
+    scale |= {name: float(np.nanstd(own[name].astype(np.float32))) or 1.0 for name in measured}
     distances: dict[str, float] = {}
     apart, last = [], ("", {})
     for name, row in others.items():
@@ -156,7 +159,8 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
         last = (kind, arrays)
         if advance is not None:
             advance(1, name)
-    nearest = sorted(distances, key=lambda name: (distances[name], name))[:NEIGHBOURS]
+    near = [name for name, value in distances.items() if math.isfinite(value)]
+    nearest = sorted(near, key=lambda name: (distances[name], name))[:NEIGHBOURS]
     return Placement(
         network,
         tuple(peers),
