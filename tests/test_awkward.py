@@ -200,7 +200,7 @@ def test_what_can_be_removed_leaves_the_same_network(name):
         )
         # Sums of fewer terms round otherwise, in proportion to the logits.
         size = float(jnp.abs(whole).max())
-        np.testing.assert_allclose(whole, fewer, atol=0.05 if name in ("Halved", "Smaller") else 1e-6 * size)
+        np.testing.assert_allclose(whole, fewer, atol=0.05 if name in ("Halved", "Smaller") else min(1e-6 * size, 1e-5))
         assert sum(x.size for x in jax.tree.leaves(small)) < sum(x.size for x in jax.tree.leaves(params))
     assert len(groups) == GROUPS[name]
 
