@@ -233,6 +233,51 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
     opened.tab.close()
 
 
+PIXELS = """() => Object.fromEntries([...Bokeh.index.query((view) => view.model.type === "Figure")]
+  .filter((view) => view.el.checkVisibility()).map((view) => {
+    const {canvas} = view.canvas_view.primary, {width, height} = canvas;
+    // BokehJS clears but half of the outermost pixels.
+    if (width < 5 || height < 5) return [view.model.name, 0];
+    const copy = new OffscreenCanvas(width - 4, height - 4).getContext("2d", {willReadFrequently: true});
+    copy.drawImage(canvas, -2, -2);
+    const pixels = copy.getImageData(0, 0, width - 4, height - 4).data;
+    let sum = 0;
+    for (const value of pixels) sum = (31 * sum + value) % 4294967291;
+    return [view.model.name, sum];
+  }))"""
+"""A number that follows from the pixels of every figure."""
+
+
+@pytest.mark.skipif(not bokeh_patches.enabled(), reason="patches are off")
+def test_a_brush_paints_what_changes_and_the_figures_are_as_if_painted_whole(browser, address):
+    opened = Page(browser, f"{address}?layout=geometry")
+    before = opened.tab.evaluate(PIXELS)
+    opened.tab.evaluate("""() => {
+      window.written = []
+      const write = CanvasRenderingContext2D.prototype.fillText
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        written.push(text)
+        return write.call(this, text, ...place)
+      }
+    }""")
+    opened.drag("local-a", 0.2, 0.2, 0.7, 0.7)
+    opened.tab.evaluate(PAINTED)
+    written = opened.tab.evaluate("written")
+    after = opened.tab.evaluate(PIXELS)
+    assert {"local-a", "local-b", "local-difference"} <= {name for name in before if before[name] != after[name]}
+    # The counts beside the classes are in a frame; numbers and names of axes are not.
+    label = opened.tab.evaluate("Bokeh.documents[0].get_model_by_name('local-b').below[0].axis_label")
+    assert label not in written
+    opened.tab.evaluate(
+        "() => { for (const view of Bokeh.index.query((one) => one.model.type === 'Figure')) view.request_repaint() }"
+    )
+    opened.tab.evaluate(PAINTED)
+    assert label in opened.tab.evaluate("written")
+    assert opened.tab.evaluate(PIXELS) == after
+    assert opened.errors() == []
+    opened.tab.close()
+
+
 def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
     folder = tmp_path / "study"
     conditions = config.conditions(("fog",), (5,))
