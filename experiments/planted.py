@@ -270,20 +270,20 @@ variance, or four fifths."""
 
 def parts(draws: int) -> list[tuple[str, str, int, float, float, float, float]]:
     """Rows of one part of `angles_explain` of 20 groups without an effect: above 0, below it, or neither."""
-    rows = []
+    rows: list[tuple[str, str, int, float, float, float, float]] = []
     for words, slope in SHARED.items():
         generator = np.random.default_rng(0)
         counts, values = Counter(), []
         for _ in range(draws):
-            clean, *own = generator.normal(size=(3, angles.FEWEST_GROUPS))
-            effect = claims.Effect(angles.pseudo_values(*(slope * clean + noise for noise in own), clean))
+            clean, angle, robust = generator.normal(size=(3, angles.FEWEST_GROUPS))
+            effect = claims.Effect(angles.pseudo_values(slope * clean + angle, slope * clean + robust, clean))
             part = claims.part_of("", "", effect)
             below = claims.part_of("", "", claims.Effect(-effect.values))
             counts["above" if part.p < 0.05 else "below" if below.p < 0.05 else "neither"] += 1
             values.append(part.value)
-        shares = [counts[word] / draws for word in ("above", "below", "neither")]
-        rows.append((f"angles_explain, one part of {angles.FEWEST_GROUPS} groups", f"{words} shared", draws, *shares))
-        rows[-1] += (float(np.mean(values)),)
+        above, below, neither = (counts[word] / draws for word in ("above", "below", "neither"))
+        name = f"angles_explain, one part of {angles.FEWEST_GROUPS} groups"
+        rows.append((name, f"{words} shared", draws, above, below, neither, float(np.mean(values))))
     return rows
 
 
