@@ -53,17 +53,18 @@ for accuracies from 0.5 to 0.999:
   candidates, in the same families: the rule of three as a floor of the t-interval has 91.3 or more; Sheppard's rounding
   error of 1 / 12 90.4 or more; Wilson's interval at Kish's effective number with t's quantile, and Korn and Graubard's,
   98 or more wherever seeds are equally good. None lifts the three cells to 93 without putting others above 97 (8,000
-  studies, the same draws; 3 below 93 and 125 above 97 as it is): 1.1 times the rule of three 1 below and 143 above, half
-  a step of the mean more 1 and 159, a deviation larger by sqrt((S - 1) / (S - 1.05)) 2 and 127, Johnson's shift of the
-  mean by skewness / (6 s^2 S) 3 and 125.
+  studies, the same draws; 3 below 93 and 125 above 97 as it is): 1.1 times the rule of three 1 below and 143 above,
+  half a step of the mean more 1 and 159, a deviation larger by sqrt((S - 1) / (S - 1.05)) 2 and 127, Johnson's shift
+  of the mean by skewness / (6 s^2 S) 3 and 125.
 - share over seeds: Shapley values of five planted parts, of hybrids that differ by chance or in as few images as they
   can, over one condition or 15: 93.05 or more (standard error 0.4) in all 2,025 cells; 1,220 have 93 to 97. With a
   whole image for what an unseen one adds, 1,230 were above instead of 805: an image adds a fifth to a thirtieth of that
   where it changes in one pair of hybrids, and a fifteenth under one of 15 conditions (`explanation.sizes`). Of the 805,
   513 are among the 525 cells that expect fewer than 15 errors over all seeds and 174 among the 350 of up to 60. 81 are
   of a part that changes nothing: all seeds say 0, which is true. Half an unseen image that changes throughout stays in
-  the size: without it, hybrids under conditions that agree are covered in down to 87 with 100 and 600 images. Where no
-  such image is among few errors it is too wide, which no seed can tell; that no interval does better is not shown.
+  the size: without it, nested hybrids of 100 images and eight seeds that differ are covered in down to 82 (at .99, 300
+  studies). Where no such image is among few errors it is too wide, which no seed can tell; that no interval does better
+  is not shown.
 """
 
 import itertools

@@ -56,7 +56,7 @@ def sizes(
     changes in some of them less. Of an image, the changes that are seen make at least |sum of changes| / (fewest images
     that can make them): over pairs, the weighted mean of absolute changes over coalitions and conditions, by their
     maximum. `UNSEEN` of an image that changes throughout is added to both, as those that no seed has shown may be such:
-    without it shares of 100 images are covered in down to 87 % (`experiments/coverage.py`).
+    without it shares of 100 images are covered in down to 82 % (`experiments/coverage.py`).
 
     Args:
         accuracy: of every hybrid under every condition; NaN of those that do not exist.
