@@ -1,6 +1,7 @@
 """Claims: exact tests and their corrections, evidence against closed forms, planted truth, what a study lacks."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -8,6 +9,8 @@ import planted
 import pytest
 from bokeh.document import Document
 from bokeh.events import ButtonClick
+from chromium import Page as Tab
+from chromium import ended, started
 from conftest import MLP, small_study
 from pages import Page, says
 from pruned import run
@@ -18,6 +21,7 @@ from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
 from rosalind.analysis.robustness.power import detectable_with_pairs
 from rosalind.analysis.store import Store
+from rosalind.figures import markdown
 from rosalind.results import class_angle
 from rosalind.viewer.views.networks.claims import Claims
 
@@ -215,6 +219,27 @@ class TestEvidence:
         )
         assert np.isnan(measured[2]).all()
 
+    def test_controls_have_the_interval_over_their_replicates(self):
+        given = {"an angle": Effect(np.array([1.0, 2.0, np.nan, 3.0])), "a count": 7.0, "one": Effect(np.ones(1))}
+        told = claims.judge({"it": PLAIN}, {"it": Evidence({}, given)})[0].controls
+        # t of 2 degrees of freedom times 1 / sqrt(3).
+        assert told["an angle"] == pytest.approx((2, 2 - 4.302652730 / np.sqrt(3), 2 + 4.302652730 / np.sqrt(3), 3))
+        assert told["a count"][0] == 7
+        assert np.isnan([*told["a count"][1:3], *told["one"][1:3]]).all()
+
+    def test_every_control_of_angles_and_margins_has_one(self, small_folder):
+        found = {v.name: v.controls for v in claims.evaluate(results.load(small_folder))}
+        for name in ("ticket_angles", "large_angles", "margins_survive", "pruned_beats_dense"):
+            assert found[name]
+            assert all(control.low <= control.value <= control.high for control in found[name].values())
+
+    def test_controls_of_files_without_intervals_read_as_they_did(self):
+        verdict = claims.as_json(judged(np.arange(1.0, 9)))
+        old, new = (
+            claims.sentences(verdict | {"controls": [given]}) for given in (["x", 0.5], ["x", 0.5, 0.4, 0.6, 3])
+        )
+        assert ("Beside it: x 0.5." in old, "Beside it: x 0.5 (0.4 to 0.6)." in new) == (True, True)
+
     def test_permuted_margins_stay_in_their_tenth(self):
         own, other = np.random.default_rng(0).normal(size=(2, 200))
         permuted = samples.within_deciles(own, other, np.random.default_rng(1))
@@ -381,7 +406,46 @@ class TestArms:
         assert described == {"label": "dense_short", "epochs": 1}
 
 
+SHOWN = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
+  .map((view) => view.el.shadowRoot?.querySelector(".bk-clearfix"))
+  .filter((shown) => shown?.querySelector("details")?.textContent.includes("Null:"))
+  .map((shown) => [...shown.querySelectorAll("p")].map((line) => line.textContent).join("\\n"))"""
+"""The paragraphs of all cards of claims, as they are on the page."""
+
+
+def digits(text):
+    """The numbers of what is said of a verdict, as they are written."""
+    return re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?(?!\w)", text.partition("A claim holds where")[0])
+
+
 class TestView:
+    def test_digits_are_the_same_in_the_file_on_the_command_line_in_the_report_and_on_the_page(
+        self, folder, browser, capsys
+    ):
+        cli.claims(folder, ("ticket_angles", "pruned_beats_dense"))
+        printed = capsys.readouterr().out.split("CANNOT TELL  ")[1:]
+        reported = markdown.markdown(results.load(folder)).partition("## Claims")[2].partition("\n## ")[0]
+        reported = reported.split("**cannot tell**: ")[1:]
+        process, address = started(folder)
+        try:
+            page = Tab(browser, f"{address}?layout=networks")
+            cards = page.tab.evaluate(SHOWN)
+        finally:
+            ended(process)
+        stored = json.loads((folder / "comparison" / "claims.json").read_text())["claims"]
+        assert len(stored) == len(printed) == len(reported) == len(cards) == 2
+        for verdict, *places in zip(stored, printed, reported, cards, strict=True):
+            part = verdict["parts"][verdict["decided_by"]]
+            numbers = [f"{part['value']:+.3g}", *(f"{part[end]:.3g}" for end in ("low", "high")), f"{verdict['p']:.3g}"]
+            for _, value, low, high, count in verdict["controls"]:
+                numbers += [f"{number:.3g}" for number in (value, low, high)[: 3 if count > 1 else 1]]
+            assert len(numbers) > 9
+            for text in places:
+                assert digits(text) == digits(places[0])
+                rest = iter(digits(text))
+                # In this order, with names and sentences between them.
+                assert all(number in rest for number in numbers)
+
     def test_a_card_says_what_is_stored_and_opens_the_page_behind_it(self, small_folder, tmp_path):
         folder = tmp_path / "study"
         shutil.copytree(small_folder, folder)

@@ -131,6 +131,10 @@ class TestExplain:
         assert "mlp-lth-0.5-seed1" in found.notes[0]
         np.testing.assert_allclose(found.shares.mean[:, 0], found.total.mean)
         assert len(found.shown)
+        assert "rosalind run" in found.notes[0]
+        # `rosalind run` makes no further seed of them.
+        one = study.explain(copied, "mlp-dense-seed1", "mlp-lth-0.5-seed1")
+        assert "rosalind.study.add_network" in explanation.sentence(one)
 
     def test_one_network_beside_a_group_of_its_own_kind(self, copied):
         found = study.explain(copied, DENSE, "mlp-dense-seed1")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, strata
+from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, sizes, strata
+from rosalind.analysis.robustness.power import seed_interval
 
 
 class TestShapley:
@@ -44,6 +45,42 @@ class TestShapley:
     def test_what_cannot_be_shared(self, values):
         with pytest.raises(ValueError, match="values must"):
             shapley(np.array(values))
+
+
+class TestSizes:
+    def test_an_image_that_changes_throughout_is_a_whole_step(self):
+        accuracy = np.zeros((3, 8, 15))
+        accuracy[1, coalitions(3)[:, 0]] = 0.01
+        # Of parts that change nothing, one that no seed has shown may be such an image.
+        np.testing.assert_allclose(sizes(accuracy, 0.01), 0.01)
+
+    def test_it_is_the_weighted_mean_of_changes_over_the_fewest_images_that_make_them(self):
+        accuracy = np.zeros((2, 4, 10))
+        # Of the first part, ten images join to B's second part alone, under one condition: a weight of a half.
+        accuracy[0, 3, 4] = 0.1
+        expected = 0.01 * (10 * 0.5 / 10 + 0.5) / (10 + 0.5)
+        np.testing.assert_allclose(sizes(accuracy, 0.01), expected)
+
+    def test_coalitions_that_do_not_exist_change_nothing(self):
+        accuracy = np.random.default_rng(0).binomial(100, 0.9, (3, 4, 5)) / 100
+        accuracy[:, 2] = np.nan
+        changes = np.abs(np.diff(accuracy[:, [0, 1, 3]], axis=1))
+        expected = 0.01 * (changes.mean(-1).sum(0) + 0.005) / (changes.max(-1).sum(0) + 0.005)
+        np.testing.assert_allclose(sizes(accuracy, 0.01), expected)
+
+    @pytest.mark.parametrize("conditions", [1, 15])
+    def test_shares_of_hybrids_that_change_a_little_are_covered(self, conditions):
+        generator, members = np.random.default_rng(0), coalitions(5)
+        chances, truth = 0.95 + 0.015 * members[:, 0], np.array([0.015, 0, 0, 0, 0])
+        right = generator.binomial(600, chances[:, None], (1500, 5, 32, conditions)) / 600
+        values = np.moveaxis(shapley(right.mean(-1)), 1, -1)
+        covered = []
+        for step in (sizes(right, 1 / 600), 1 / 600):
+            mean, half, _ = seed_interval(values, step=step)
+            covered.append((np.abs(mean - truth) <= half).mean())
+        # With a whole image each 96.1 and, under 15 conditions, 99.7 %.
+        assert 0.94 < covered[0] < 0.97
+        assert covered[0] < covered[1]
 
 
 class TestMatched:

@@ -34,7 +34,7 @@ def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
     first = mine[0]
     facets = ("method", "family", "parent", "seed", "corruption", "category", "bn", "severity")
     assert [first[name] for name in facets] == [
-        *("lth", "iterative", "mlp-dense-seed1", "1", "contrast", "digital", "train", "5")
+        *("lth", "iterative", "mlp-dense-seed1", "1", "contrast", "digital", "train", "5.0")
     ]
     cell = study_results.geometry("mlp-lth-0.9-seed1", "contrast-5")
     number = lambda name: np.array([float(row[name] or "nan") for row in mine])

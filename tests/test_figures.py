@@ -307,3 +307,5 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     np.testing.assert_allclose([float(re.search(r"[\d.]+", row[3]).group()) for row in rows], clean, atol=0.051)
     # A name is no command.
     assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"
+    # A row that begins with a bracket or star would be an argument of the end of the row before.
+    assert figures.latex.escape("[l2] ---x*") == "{[}l2] -{}-{}-x{*}"

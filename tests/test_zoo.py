@@ -131,6 +131,13 @@ class TestRefusals:
                 "mlp-dense-seed0",
                 dataclasses.replace(packed, about={**packed.about, "conditions": more}),
             )
+        # `rosalind run` measures no network made elsewhere.
+        info = dataclasses.replace(study_results.networks["mlp-dense-seed0"], config={})
+        foreign = results.Results(
+            study_results.folder, study_results.study, {info.name: info}, dict(study_results.conditions)
+        )
+        with pytest.raises(ValueError, match=r"fog-9.*rosalind\.study\.place"):
+            zoo.check(foreign, info.name, dataclasses.replace(packed, about={**packed.about, "conditions": more}))
         changed = [{**one, "table": "imagenet"} for one in packed.about["conditions"]]
         about = {**packed.about, "conditions": changed}
         with pytest.raises(ValueError, match="imagenet"):

@@ -12,15 +12,17 @@ _SPECIAL = {character: f"\\{character}" for character in "&%$#_{}"}
 _SPECIAL |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 # In text mode of the default encoding these give other characters.
 _SPECIAL |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
+# Behind the end of a row these are its arguments, and two hyphens are a dash.
+_SPECIAL |= {"[": "{[}", "*": "{*}"}
 
 
 def escape(text: str) -> str:
-    """A text in which LaTeX sees no command.
+    """A text in which LaTeX sees no command, argument or dash.
 
-    >>> print(escape("r_1 & 50 %"))
-    r\\_1 \\& 50 \\%
+    >>> print(escape("r_1 & 50 %"), escape("[lr-2]--x"))
+    r\\_1 \\& 50 \\% {[}lr-2]-{}-x
     """
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    return "".join(_SPECIAL.get(character, character) for character in text).replace("--", "-{}-").replace("--", "-{}-")
 
 
 def latex(results: Results) -> str:

@@ -80,7 +80,10 @@ def plan(study_results: Results, pairs: Sequence[Pair]) -> Swaps:
     notes = _alone(pairs)
     names = dict.fromkeys(name for pair in pairs for name in pair)
     if foreign := [name for name in names if infos[name].is_imported]:
-        note = f"The weights of {', '.join(foreign)} are not in the study: there are no hybrids, and one part is all."
+        note = (
+            f"The weights of {', '.join(foreign)} are not in the study: there are no hybrids, and one part is all. "
+            "Networks that `rosalind run` makes have them."
+        )
         return Swaps(pairs, ("whole",), (*notes, note), np.ones(2, bool))
     redrawn = _redrawn(study_results, pairs, notes)
     extended = _extended(study_results, pairs, redrawn, notes)

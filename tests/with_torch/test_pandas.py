@@ -1,6 +1,7 @@
 """Tables in pandas and DuckDB, on which rosalind does not depend."""
 
 import duckdb
+import generated
 import numpy as np
 import pandas
 import pytest
@@ -32,3 +33,18 @@ def test_the_samples_open_in_pandas_and_duckdb(small_folder, tmp_path):
     gaps = duckdb.sql(f"select count(*) from '{path}' where parent is null").fetchall()[0][0]
     assert gaps == frame["parent"].isna().sum() == frame["network"].isin(orphans).sum() > 0
     assert not frame["angle"].isna().any()
+
+
+def test_columns_of_numbers_stay_so_where_they_begin_with_whole_ones(tmp_path):
+    # DuckDB looks at 20,480 rows: a dense network's, of sparsity 0, before those of pruned ones.
+    generated.make(tmp_path / "study", networks=3, seeds=1, samples=9_000, image_size=8, thumbnails=0)
+    study_results, path = results.load(tmp_path / "study"), tmp_path / "samples.csv"
+    exports.write_samples(study_results, path)
+    expected = {name: info.sparsity for name, info in study_results.networks.items()}
+    assert len(set(expected.values())) > 1
+    asked = f"select network, any_value(sparsity) from '{path}' group by network"
+    assert dict(duckdb.sql(asked).fetchall()) == pytest.approx(expected, abs=1e-6)
+    frame = pandas.read_csv(path, low_memory=False)
+    assert dict(frame.groupby("network")["sparsity"].first()) == pytest.approx(expected, abs=1e-6)
+    kinds = dict(duckdb.sql(f"select column_name, column_type from (describe select * from '{path}')").fetchall())
+    assert {kinds[name] for name in ("sparsity", "severity", "loss", "angle", "norm", "margin")} == {"DOUBLE"}

@@ -14,7 +14,7 @@ from rosalind.analysis.claims.likeness import BLUR_PAIR
 from rosalind.analysis.claims.methods import BENCHMARK_SUBSET, PRUNED_BEATS_DENSE
 from rosalind.analysis.claims.samples import LARGE_ANGLES, MARGINS_SURVIVE
 from rosalind.analysis.claims.stored import EXPLAINED, as_json, current, markdown, save, sentences, text
-from rosalind.analysis.claims.types import Claim, Effect, Evidence, Part, Verdict
+from rosalind.analysis.claims.types import Claim, Control, Effect, Evidence, Part, Verdict
 from rosalind.config import resolve, short_name, unknown
 from rosalind.results import Results
 
@@ -22,6 +22,7 @@ __all__ = [
     "CLAIMS",
     "EXPLAINED",
     "Claim",
+    "Control",
     "Effect",
     "Evidence",
     "Part",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rosalind.analysis import additions
-from rosalind.analysis.claims.types import Claim, Effect, Evidence, Part, Verdict, Word
+from rosalind.analysis.claims.types import Claim, Control, Effect, Evidence, Part, Verdict, Word
 from rosalind.analysis.robustness.metrics import LEVEL
 from rosalind.analysis.robustness.power import detectable_with_pairs, holm, seed_interval, sign_flip_test
 
@@ -28,18 +28,26 @@ def fewest(tests: int = 1, level: float = LEVEL) -> int:
 def part_of(alternative: str, name: str, effect: Effect) -> Part:
     """The summary of one effect; without a value everything is NaN, and p is 1."""
     values = effect.values[np.isfinite(effect.values)]
-    mean, half, count = (float(number) for number in seed_interval(values, step=effect.step))
+    mean, low, high, count = control_of(effect)
     return Part(
         alternative,
         name,
-        int(count),
+        count,
         mean,
-        mean - half,
-        mean + half,
+        low,
+        high,
         float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
         sign_flip_test(values) if len(values) and mean > 0 else 1.0,
         effect.least,
     )
+
+
+def control_of(given: float | Effect) -> Control:
+    """A number as it is, or the mean over replicates with its interval; NaN without a value."""
+    if not isinstance(given, Effect):
+        return Control(float(given))
+    mean, half, count = (float(number) for number in seed_interval(given.values, step=given.step))
+    return Control(mean, mean - half, mean + half, int(count))
 
 
 def replicates_needed(deviation: float, least: float, tests: int = 1, alternatives: int = 1) -> int:
@@ -116,7 +124,7 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
                 detectable=float("nan") if part is None else detectable_with_pairs(part.n, part.deviation),
                 needed=needed,
                 advice=_advice(claim, word, part, needed, p, tests, max(alternatives, 1)),
-                controls=evidence[name].controls,
+                controls={words: control_of(given) for words, given in evidence[name].controls.items()},
                 lacking=evidence[name].lacking,
                 notes=evidence[name].notes,
             )

@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from rosalind.analysis import additions
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results
 
@@ -81,7 +82,8 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         return Evidence({}, lacking=tuple(lacking))
     parents = [name for name, info in results.networks.items() if info.is_parent]
     accuracies = {name: arms.accuracy_under(results, name) for name in (clean, *infos)}
-    drop = lambda name: arms.mean_of_known(accuracies[clean][p] - accuracies[name][p] for p in parents)
+    lost = lambda name: np.array([accuracies[clean][p] - accuracies[name][p] for p in parents])
+    drop = lambda name: arms.mean_of_known(lost(name))
     drops: dict[str, dict[str, float]] = {}
     for name, info in infos.items():
         drops.setdefault(info.name, {})[name] = drop(name)
@@ -98,11 +100,15 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     own = mean[places[0], places[1]]
     i, j = max(rivals, key=lambda rival: np.nan_to_num(mean[rival], nan=-2))
     reached = {name: 100 * drops[name][chosen[name]] for name in pair}
-    controls = {
-        "correlation of the pair": float(own),
-        f"correlation of {known[i]} and {known[j]}, the nearest pair with one of them": float(mean[i, j]),
+    of_pair = lambda i, j: Effect(np.array([matrix[i, j] for matrix in matrices.values()]))
+    controls: dict[str, float | Effect] = {
+        "correlation of the pair": of_pair(*places),
+        f"correlation of {known[i]} and {known[j]}, the nearest pair with one of them": of_pair(i, j),
         f"rank among {len(listed)} pairs": float(1 + (values > own).sum()),
-        **{f"points lost under {chosen[name]}": value for name, value in reached.items()},
+        **{
+            f"points lost under {chosen[name]}": Effect(100 * lost(chosen[name]), step=100 * step_of(results))
+            for name in pair
+        },
         "correlation of their changes of pixels": _pixel_correlation(results, clean, [chosen[name] for name in pair]),
     }
     if abs(reached[pair[0]] - reached[pair[1]]) > options["points"]:

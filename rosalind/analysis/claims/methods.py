@@ -34,7 +34,7 @@ def subset_predicts(results: Results, options: Mapping[str, Any]) -> Evidence:
     }
     lacking = () if np.isfinite(gain("clean")).all() else ("Clean images have not been measured on every network.",)
     controls = {
-        f"error of {words}, points": float(np.mean([of_family[name] for of_family in errors.values()]))
+        f"error of {words}, points": Effect(np.array([of_family[name] for of_family in errors.values()]))
         for name, words in (("chosen", "the chosen subset"), ("random", "random subsets"), ("clean", "clean accuracy"))
     }
     return Evidence({"": parts}, controls, lacking, (f"Families: {', '.join(errors)}.",))
@@ -80,7 +80,7 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     if not effects:
         lacking.append("The study has no pruned network with a seed beside a dense one.")
     controls = {
-        f"{words} {name}": float(np.mean(list(points(group, accuracies).values())))
+        f"{words} {name}": Effect(np.array(list(points(group, accuracies).values())), step=step)
         for words, accuracies in (("corrupted accuracy of", reached), ("clean accuracy of", unharmed))
         for name, group in fixed.items()
     }

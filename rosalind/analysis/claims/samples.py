@@ -83,7 +83,7 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         "labelled": "angle to the labelled class, which knows the answer",
     }
     controls = {
-        f"{words}, {of}": _mean(arms.over_seeds(seeds, area(scores, name)))
+        f"{words}, {of}": Effect(arms.over_seeds(seeds, area(scores, name)))
         for name, words in names.items()
         for of, scores in (("trained", trained), ("untrained", before))
         if scores
@@ -163,12 +163,13 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
         areas.append(of_conditions)
         for place, of_seeds in enumerate(against.values(), 1):
             of_seeds[seed] = _mean(of_conditions[:, 0] - of_conditions[:, place])
-    controls: dict[str, float] = {}
+    controls: dict[str, Effect] = {}
     table = np.array(areas).reshape(len(areas), len(groups), 3)
     for group in dict.fromkeys(groups):
         inside = [k for k, other in enumerate(groups) if other == group]
         for place, words in enumerate(("own margin", "another seed's margin", "own margin within deciles of that")):
-            controls[f"{words}, {group}"] = _mean(table[:, inside, place].ravel())
+            of_seeds = np.array([_mean(of_conditions) for of_conditions in table[:, inside, place]])
+            controls[f"{words}, {group}"] = Effect(of_seeds)
     parts = {
         f"above {words}": Effect(arms.over_seeds(seeds, of_seeds), options["least"])
         for words, of_seeds in against.items()

@@ -13,7 +13,7 @@ FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
 FORMAT = 2
-"""Raised with every change to what is stored of a verdict: files of an earlier one are made again."""
+"""Raised where files of an earlier format can no longer be read: they are made again."""
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
             **{name: getattr(verdict, name) for name in numbers},
             "decided_by": None if verdict.part is None else verdict.parts.index(verdict.part),
             "parts": [vars(part) for part in verdict.parts],
-            # Pairs: an object of the file has its keys sorted.
-            "controls": [list(control) for control in verdict.controls.items()],
+            # Lists: an object of the file has its keys sorted. Those written earlier are of a name and a value.
+            "controls": [[words, *control] for words, control in verdict.controls.items()],
             "lacking": list(verdict.lacking),
             "notes": list(verdict.notes),
         }
@@ -71,6 +71,11 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
+def _ends(low: float | None = None, high: float | None = None) -> str:
+    """The ends of an interval in brackets; "" where there is none."""
+    return "" if low is None or high is None else f" ({_number(low)} to {_number(high)})"
+
+
 def _numbers(verdict: Mapping[str, Any]) -> str:
     """The statistic with its interval, n and both p values, in words."""
     if verdict["decided_by"] is None:
@@ -79,7 +84,7 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     if part["value"] is None:
         return "No replicate has a value."
     name = f"{part['alternative']}: {part['name']}" if part["alternative"] else part["name"]
-    ends = f" ({_number(part['low'])} to {_number(part['high'])})" if part["n"] > 1 else ""
+    ends = _ends(part["low"], part["high"])
     alternatives = [other["alternative"] for other in verdict["parts"]]
     beside, several = alternatives.count(part["alternative"]), len(set(alternatives))
     place = f", the weakest of {beside} parts" if beside > 1 else ""
@@ -104,7 +109,9 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
     """What is said of a verdict below its statement: numbers, null, controls, what it lacks, what it would take."""
     lines = [_numbers(verdict), f"Null: {verdict['null']}."]
     if verdict["controls"]:
-        listed = "; ".join(f"{name} {_number(value)}" for name, value in verdict["controls"])
+        listed = "; ".join(
+            f"{name} {_number(value)}{_ends(*interval[:2])}" for name, value, *interval in verdict["controls"]
+        )
         lines.append(f"Beside it: {listed}.")
     return [*lines, *verdict["notes"], *verdict["lacking"], *filter(None, [verdict["advice"]])]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -18,13 +18,26 @@ class Effect:
 
     Attributes:
         values: One per replicate; NaN where a replicate lacks it.
-        least: The smallest mean that would matter: below it with confidence, the claim does not hold.
+        least: The smallest mean that would matter: below it with confidence, the claim does not hold. NaN of a control,
+            which no claim hangs on.
         step: What one image adds to a value that is counted in images, see `power.seed_interval`; 0 where it is not.
     """
 
     values: Float64[np.ndarray, " n"]
-    least: float
+    least: float = float("nan")
     step: float = 0.0
+
+
+class Control(NamedTuple):
+    """What is told beside a verdict: a number, or the mean over replicates with the ends of its 95 % t-interval.
+
+    The ends are NaN with one replicate, and of a number that is no mean over replicates: its n is 0.
+    """
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+    n: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,14 +47,14 @@ class Evidence:
     Attributes:
         effects: By alternative, then by part. The claim holds where in one alternative, such as one of several methods,
             all parts are above 0. Empty where nothing can be measured.
-        controls: Numbers to read it beside, by what they are.
+        controls: What to read it beside, by what it is: a number, or one per replicate, told as a mean with interval.
         lacking: A sentence for every control that the study must hold and does not, which says what to add; with one
             there is no verdict but `cannot tell`.
         notes: Further sentences.
     """
 
     effects: Mapping[str, Mapping[str, Effect]]
-    controls: Mapping[str, float] = field(default_factory=dict)
+    controls: Mapping[str, float | Effect] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -134,6 +147,6 @@ class Verdict:
     detectable: float
     needed: int
     advice: str
-    controls: Mapping[str, float]
+    controls: Mapping[str, Control]
     lacking: tuple[str, ...]
     notes: tuple[str, ...]

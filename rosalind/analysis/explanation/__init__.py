@@ -15,7 +15,17 @@ from rosalind.analysis.explanation.cells import (
 )
 from rosalind.analysis.explanation.pairs import members, name_of, pairs_of
 from rosalind.analysis.explanation.record import OVERALL, PARTS, SHOWN, Carried, Explanation, Interval
-from rosalind.analysis.explanation.shares import CARRIED, STRATA, carrying, coalitions, held, matched, shapley, strata
+from rosalind.analysis.explanation.shares import (
+    CARRIED,
+    STRATA,
+    carrying,
+    coalitions,
+    held,
+    matched,
+    shapley,
+    sizes,
+    strata,
+)
 from rosalind.analysis.explanation.stored import Stored, all_stored, arrays_of, file_of, json_of, read
 from rosalind.analysis.explanation.words import (
     cost_lines,
@@ -63,6 +73,7 @@ __all__ = [
     "sentence",
     "severities",
     "shapley",
+    "sizes",
     "smallest_class",
     "strata",
     "text",

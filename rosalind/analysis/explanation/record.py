@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from rosalind.analysis import fragility
-from rosalind.analysis.explanation.shares import carrying, held, shapley
+from rosalind.analysis.explanation.shares import carrying, held, shapley, sizes
 from rosalind.analysis.robustness.power import seed_interval
 
 PARTS = {
@@ -38,7 +38,7 @@ class Interval(NamedTuple):
     high: np.ndarray
 
 
-def interval(values: np.ndarray, step: float = 0.0) -> Interval:
+def interval(values: np.ndarray, step: np.ndarray | float = 0.0) -> Interval:
     """`seed_interval` over the first axis; `step` as there."""
     mean, half, _ = seed_interval(np.moveaxis(np.asarray(values, float), 0, -1), step=step)
     return Interval(mean, mean - half, mean + half)
@@ -130,14 +130,19 @@ class Explanation:
     @cached_property
     def values(self) -> Float64[np.ndarray, "pairs columns coalitions"]:
         """Accuracy of every hybrid, overall and per group; NaN where it does not exist."""
+        return np.stack([accuracy.mean(-1) for accuracy in self._of_columns], 1)
+
+    @property
+    def _of_columns(self) -> list[np.ndarray]:
+        """`accuracy` under the conditions of every column."""
         place = {name: k for k, name in enumerate(self.conditions)}
         chosen = [[place[name] for name in self.groups.get(column, self.conditions)] for column in self.columns]
-        return np.stack([self.accuracy[..., k].mean(-1) for k in chosen], 1)
+        return [self.accuracy[..., k] for k in chosen]
 
     @property
     def shares(self) -> Interval:
         """float64[columns, parts]: Shapley values of the parts, in accuracy; they sum to `total`."""
-        return interval(shapley(self.values), self.step)
+        return interval(shapley(self.values), np.stack([sizes(part, self.step) for part in self._of_columns]))
 
     @property
     def total(self) -> Interval:

@@ -1,10 +1,15 @@
 """Shares of a gain in accuracy: of a network's parts, of where its samples lie, and of single samples."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 STRATA = 10
 """Strata of equal mass that samples are matched in."""
+
+UNSEEN = 0.5
+"""Of an image that changes throughout, added to those seen; half, as Jeffreys'."""
 
 CARRIED = 0.8
 """Share of a gain that the carrying samples hold."""
@@ -36,6 +41,45 @@ def shapley(values: Float[np.ndarray, "*rest coalitions"]) -> Float64[np.ndarray
     ([1.5, 2.5], [1.0, 3.0])
     """
     values = np.asarray(values, float)
+    shares = np.zeros((*values.shape[:-1], values.shape[-1].bit_length() - 1))
+    for start, end, part, weight in _joins(values):
+        shares[..., part] += weight * (values[..., end] - values[..., start])
+    return shares
+
+
+def sizes(
+    accuracy: Float[np.ndarray, "*rest pairs coalitions conditions"], step: float
+) -> Float64[np.ndarray, "*rest parts"]:
+    """What one more image would add to the share of every part, in the unit of `accuracy`: at most `step`.
+
+    An image that a part changes in every coalition and under every condition adds `step` to its share, one that it
+    changes in some of them less. Of an image, the changes that are seen make at least |sum of changes| / (fewest images
+    that can make them): over pairs, the weighted mean of absolute changes over coalitions and conditions, by their
+    maximum. `UNSEEN` of an image that changes throughout is added to both, as those that no seed has shown may be such:
+    without it shares of 100 images are covered in down to 82 % (`experiments/coverage.py`).
+
+    Args:
+        accuracy: of every hybrid under every condition; NaN of those that do not exist.
+        step: what one image adds to an accuracy.
+
+    >>> float(sizes(np.zeros((3, 2, 15)), 0.01)[0])
+    0.01
+    >>> changed = np.stack([np.zeros((3, 15)), np.eye(3, 15)], 1)  # one image, under one of 15 conditions
+    >>> round(float(sizes(changed, 1)[0]), 3)
+    0.2
+    """
+    accuracy = np.asarray(accuracy)
+    made = np.zeros((*accuracy.shape[:-3], accuracy.shape[-2].bit_length() - 1))
+    largest = np.zeros((*accuracy.shape[:-2], made.shape[-1]))
+    for start, end, part, weight in _joins(np.moveaxis(accuracy, -2, -1)):
+        changes = np.abs(accuracy[..., end, :] - accuracy[..., start, :])
+        made[..., part] += weight * changes.mean(-1).sum(-1)
+        largest[..., part] = np.maximum(largest[..., part], changes.max(-1))
+    return step * (made + UNSEEN * step) / (largest.sum(-2) + UNSEEN * step)
+
+
+def _joins(values: np.ndarray) -> Iterator[tuple[int, int, int, float]]:
+    """The joins of a part that exist: coalition before and after, the part, and the weight in its Shapley value."""
     count = values.shape[-1]
     parts = count.bit_length() - 1
     if count != 2**parts:
@@ -52,12 +96,10 @@ def shapley(values: Float[np.ndarray, "*rest coalitions"]) -> Float64[np.ndarray
         after[start] += after[end]
     if not before[-1]:
         raise ValueError("values must exist for the coalitions of one order of the parts at least; join some parts.")
-    shares = np.zeros((*values.shape[:-1], parts))
     for start, end, part in joins:
         weight = before[start] * after[end] / before[-1]
         if weight:
-            shares[..., part] += weight * (values[..., end] - values[..., start])
-    return shares
+            yield start, end, part, weight
 
 
 def strata(

@@ -19,6 +19,9 @@ LIMITS = (
 ONE = f"no interval: it takes two seeds or more of both, {additions.command(additions.seeds(3))}"
 """What a single pair lacks."""
 
+ELSEWHERE = "; networks made elsewhere join by `rosalind.study.add_network`, each with its `seed`"
+"""What that command cannot make."""
+
 
 def ends(low: Any, high: Any) -> str:
     """The ends of an interval in points; a dash where there is none.
@@ -55,6 +58,8 @@ def sentence(explained: Explanation) -> str:
     mean, low, high = _at(explained.total, 0)
     count = len(explained.pairs)
     within = f"95 % interval {ends(low, high)}, {count} seeds" if count > 1 else ONE
+    # Without hybrids the networks may be made elsewhere.
+    within += ELSEWHERE * bool(count == 1 and explained.parts == ("whole",))
     # An end at 0 tells nothing either.
     within += ", which cannot tell it from none" * bool(count > 1 and not low > 0 and not high < 0)
     words = f"{explained.b} is {_compared(mean)} {explained.a} ({within})"

@@ -68,7 +68,7 @@ def _shift(pairs: int, power: float, level: float) -> float:
 
 
 def seed_interval(
-    values: np.ndarray, level: float = LEVEL, step: float = 0.0
+    values: np.ndarray, level: float = LEVEL, step: np.ndarray | float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the last axis and the half width of its t-interval, which covers 1 - level.
 
@@ -88,8 +88,8 @@ def seed_interval(
         values: over seeds.
         level: probability of a miss, in (0, 1).
         step: what one image adds to a value, in the unit of `values`: 1 / n of accuracies of n images in [0, 1], their
-            differences and means over conditions. 0 for what is not counted; there equal values leave a half width of
-            0.
+            differences and means over conditions, of all or of each mean. 0 for what is not counted; there equal values
+            leave a half width of 0.
 
     >>> mean, half, count = seed_interval(np.array([1.0, 2.0, 3.0]))
     >>> round(float(mean), 3), round(float(half), 3), int(count)

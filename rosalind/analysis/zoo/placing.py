@@ -110,6 +110,8 @@ def check(results: Results, network: str, zoo: Zoo) -> None:
     missing = [name for name in zoo.conditions if not results.has(network, name)]
     if missing:
         more = additions.command(*_flags(zoo.about["conditions"]))
+        if results.networks[network].is_imported:
+            more = "`rosalind.study.place` makes them and measures its `imported.Imported` in one call"
         listed = ", ".join(missing[:8]) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
         raise ValueError(
             f"{network!r} must be measured under all {len(zoo.conditions)} conditions of {zoo.folder}; it lacks "
