@@ -3,14 +3,14 @@
 #
 # Versions:  Python 3.11; timm 1.0.31, torchvision 0.28.0, torch 2.13.0, numpy 2.4.6, Pillow 13.0.0, CPU.
 # Behaviour: both read a folder of pictures with one folder for each class, and number the classes in the order of the folders'
-#            names. torchvision's `ImageFolder` sorts names as texts: 0, 1, 10, 11, ..., 19, 2. timm's `create_dataset` (and
-#            with it `train.py` and `validate.py`), sorts them as a person would, 0, 1, 2, ..., 10, in lower case. Names of
+#            names. torchvision's `ImageFolder` sorts names as texts: 0, 1, 10, 11, ..., 19, 2. timm's `create_dataset`, and
+#            with it `train.py` and `validate.py`, sorts as a person would, 0, 1, 2, ..., 10, without regard to case. Names of
 #            equal length and case, such as ImageNet's n01440764, come out the same, and so do ten classes named by a digit.
 # A guess:   a folder has one order of classes: timm's reader takes the same layout, and its models those of torchvision.
-# For users: CIFAR-100 or any set whose folders are numbers, or that mixes Cat with ant: a network that was trained by one of them
-#            and is measured by the other guesses, with the right loss on neither, and every confusion has its classes
-#            mixed up; the accuracy is the share of labels that agree. Give timm `class_map`, or name folders 00 to 99. rosalind
-#            sorts as torchvision does.
+# For users: CIFAR-100, or any set whose folders are numbers or mix Cat with ant: a network that was trained by one of them is
+#            right by the other only where labels agree, at most 12 % of the time here, and every confusion is between other
+#            classes than it says. Give timm `class_map` (huggingface/pytorch-image-models#222), or name folders 00 to 99.
+#            rosalind's `folder` sorts as torchvision does.
 #
 # Output seen (the label of each picture by timm and by torchvision):
 #   classes 0 to 9               equal  10 of  10; of the third class 2 and 2
