@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# In dabest a network's accuracies against their own copy have p = 0, and so have three seeds against three that all differ.
+# In dabest a network's accuracies against their own copy have p = 0, and so have three seeds that all beat three others.
 #
 # Versions:  Python 3.11; dabest 2025.10.20, numpy 2.1.3, scipy 1.15.3, pandas 2.2.3, Numba 0.61.2.
 # Behaviour: the p value of `mean_diff` and of Cliff's delta is the share of 5,000 drawn permutations whose difference is
