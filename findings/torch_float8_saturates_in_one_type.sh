@@ -4,8 +4,8 @@
 # Versions:  Python 3.11; torch 2.13.0, jax and jaxlib 0.10.2, ml_dtypes 0.6.0, numpy 2.4.6, CPU.
 # Behaviour: the type has no infinity; its largest number is 448. `x.to(torch.float8_e4m3fn)` gives 448 for all that is larger,
 #            and for infinity, of either sign; NaN stays NaN. `x.astype(jnp.float8_e4m3fn)`, compiled or not, and ml_dtypes in
-#            NumPy give NaN from 464 on. PyTorch does not saturate in its other types: in float8_e5m2 both give infinity, in
-#            e4m3fnuz and e5m2fnuz both give NaN. What is below agrees bit for bit in all of them.
+#            NumPy give NaN above 464. PyTorch does not saturate in its other types: in float8_e5m2 both give infinity, in
+#            e4m3fnuz and e5m2fnuz both give NaN. Numbers up to 240 agree in all of them.
 # A guess:   one name is one type: the same numbers go to the same bytes, and a framework saturates in all types or in none.
 # For users: the same unscaled cast makes a network that works in one and NaN in the other, so that an accuracy ported between
 #            them is chance. A layer that has diverged to infinity is hidden in PyTorch: sums are finite, and tests for NaN
