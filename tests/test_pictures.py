@@ -42,6 +42,18 @@ def test_a_folder_of_pictures(tmp_path, channels, large, monkeypatch):
     assert data.load("folder", folder=tmp_path, size=8).image_shape == (8, 8, channels)
 
 
+def test_classes_of_a_folder_are_in_the_order_of_torchvision(tmp_path):
+    for split in ("train", "test"):
+        for value, name in ((10, "ant"), (20, "10"), (30, "2"), (40, "Bee")):
+            (tmp_path / split / name).mkdir(parents=True)
+            for row in range(10):
+                Image.fromarray(np.full((8, 8), value, np.uint8)).save(tmp_path / split / name / f"{row}.png")
+    loaded = data.load("folder", folder=tmp_path)
+    assert loaded.class_names == ("10", "2", "Bee", "ant")
+    values = np.array([20, 30, 40, 10])
+    np.testing.assert_array_equal(loaded.test.images[:, 0, 0, 0], values[loaded.test.labels])
+
+
 def test_pictures_of_several_sizes_and_colours(tmp_path):
     write_pictures(tmp_path, ending="JPG")
     odd = tmp_path / "train" / "dog" / "odd.png"

@@ -123,7 +123,8 @@ def image_folder(folder: Path | None, size: int | None) -> Arrays:
     """Pictures in `train/CLASS` and `test/CLASS` (or `val/CLASS`): .png, .jpg or .jpeg, at any depth, by path.
 
     They are used as they are stored: a camera's note on orientation is not followed. Colour is kept as RGB, without
-    transparency; where the first picture is grey, all must be.
+    transparency; where the first picture is grey, all must be. Classes are numbered by name as text, "10" before "2",
+    as by torchvision, not as by timm (findings/timm_numbers_classes_naturally.sh).
 
     Raises:
         FileNotFoundError: no such folders, or a class without pictures.
