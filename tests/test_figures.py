@@ -235,9 +235,13 @@ def test_curves_are_means_over_seeds_of_the_table(store):
     assert [drawn[name].lines[0].get_color() for name in ("A: dense", "B: biprop 0.5")] == list(palette.SIDES)
 
 
-def test_the_map_has_every_network_and_the_curve_its_families(store):
-    points = [c for c in figures.lineage_figure(store).axes[0].collections if isinstance(c, PathCollection)]
-    assert sum(len(one.get_offsets()) for one in points) == len(store.results.networks)
+def test_the_tree_has_every_group_and_the_curve_its_families(store):
+    axes = figures.lineage_figure(store).axes[0]
+    points = [c for c in axes.collections if isinstance(c, PathCollection)]
+    places = np.concatenate([one.get_offsets() for one in points])
+    assert len(places) == len(store.groups)
+    # Up to the right edge there is no more room than a layer and its number take.
+    assert axes.get_xlim()[1] - places[:, 0].max() < 0.75
     left, right = figures.redundancy_figure(store).axes[:2]
     names = [label.get_text() for label in left.get_xticklabels()]
     assert sorted(names) == ["contrast", "gaussian_noise"]

@@ -145,7 +145,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
         "accuracy-and-bytes": pareto_figure(store, groups, summary, subset),
     }
     yield from ((name, figure) for name, figure in pictures.items() if figure is not None)
-    yield "lineage", lineage_figure(store, groups)
+    yield "lineage", lineage_figure(store, groups, summary, subset)
     a, b, primary = shown.a, shown.b, shown.sample
     placed: dict[str, Any] = {"raw": shown.raw, "mask": mask}
     yield "densities", density_figure(store, a, b, shown.x, shown.y, **placed)

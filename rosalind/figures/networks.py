@@ -91,33 +91,48 @@ def severity_figure(
     return figure
 
 
-def lineage_figure(store: Store, groups: Collection[str] = ()) -> Figure:
-    """The lineage graph, from dense parents on the left to the sparsest on the right.
+def lineage_figure(
+    store: Store, groups: Collection[str] = (), summary: Summary | None = None, subset: str = ""
+) -> Figure:
+    """The lineage graph, from dense parents on the left to the sparsest on the right; a line per method.
 
-    Other groups of seeds than the named ones are faint; where none is named, none is.
+    Numbers are the mean corruption accuracy, or the clean one without corruptions, over seeds. Other groups of seeds
+    than the named ones are faint; where none is named, none is. `summary` and `subset` are those of `severity_figure`.
     """
     graph = lineage.lineage_graph(store.results.networks, store.groups)
     families = looks.of_families(store.results.networks.values())
-    figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(graph.lines), 11)), layout="constrained")
+    rows, layers = len(graph.lines), len(graph.layers)
+    figure = Figure(figsize=(max(3.2, 2.2 + 0.9 * layers), min(1.4 + 0.2 * rows, 11)), layout="constrained")
     axes = figure.subplots()
     axes.plot(*lineage.paths(graph), color=GREY, linewidth=0.7, zorder=1)
+    strong = np.array([not groups or group.name in groups for group in store.groups])
     for family, of_family in families.items():
-        members = [k for k, group in enumerate(graph.groups) if store.groups[group].family == family]
-        named = [not groups or store.groups[graph.groups[k]].name in groups for k in members]
-        look: dict[str, Any] = {"s": 26, "alpha": np.where(named, 1.0, 0.2), "label": family}
+        members = [k for k, group in enumerate(store.groups) if group.family == family]
+        look: dict[str, Any] = {"s": 26, "alpha": np.where(strong[members], 1.0, 0.2), "label": family}
         axes.scatter(graph.x[members], graph.y[members], zorder=2, **look, **of_family)
-    if len(graph.lines) <= NAMED:
-        for line, name in enumerate(graph.lines):
-            axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
-    axes.set_xlim(-0.4, len(graph.layers) + 0.2 * len(graph.layers))
-    axes.set_ylim(max(len(graph.lines), 1) - 0.3, -0.8)
-    axes.set_xticks(range(len(graph.layers)), graph.layer_names)
-    axes.set_yticks([])
+    main = robustness.main_mean(store.results)
+    condition = CLEAN if main is None else main.name
+    accuracy_of = store.summary if summary is None else summary
+    if rows <= NAMED:
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        for k, group in enumerate(store.groups):
+            each = [accuracy_of.get((name, condition), {}).get("accuracy", np.nan) for name in group.networks]
+            if known := [value for value in each if np.isfinite(value)]:
+                where = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "zorder": 3}
+                alpha = 1.0 if strong[k] else 0.3
+                number = f"{100 * np.mean(known):.1f}"
+                axes.annotate(number, (graph.x[k], graph.y[k]), fontsize=6.5, alpha=alpha, bbox=white, **where)
+    axes.set_xlim(-0.35, max(layers, 1) - 0.4)
+    axes.set_ylim(max(rows, 1) - 0.4, -0.6)
+    axes.set_xticks(range(layers), graph.layer_names)
+    axes.set_yticks(range(rows) if rows <= NAMED else (), graph.lines if rows <= NAMED else ())
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("removed, %", fontsize=8)
     axes.tick_params(labelsize=7)
-    figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
-    nodes = "groups of seeds" if graph.grouped else "networks"
-    axes.set_title(f"Which came from which: {len(graph.nodes)} {nodes}", fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=6.5, frameon=False)
+    words = "clean accuracy" if main is None else "mean corruption accuracy"
+    figure.suptitle(f"Which came from which, and {words} in %{subset}", fontsize=8)
     return figure
 
 
