@@ -15,7 +15,15 @@ from matplotlib.image import imread
 from pages import Page
 
 from rosalind import cli, figures, results
-from rosalind.analysis import distributions, occlusion_maps, palette, rasters, robustness, similarity
+from rosalind.analysis import (
+    distributions,
+    occlusion_maps,
+    palette,
+    rasters,
+    robustness,
+    selection_steps,
+    similarity,
+)
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
 
@@ -311,3 +319,28 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     np.testing.assert_allclose([float(re.search(r"[\d.]+", row[3]).group()) for row in rows], clean, atol=0.051)
     # A name is no command.
     assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"
+
+
+def test_percentages_end_at_a_hundred(store):
+    shown = [
+        figures.severity_figure(store).axes[0].get_ylim(),
+        *(axes.get_ylim() for axes in figures.comparison_figure(store.results).axes),
+        *(axes.get_ylim() for axes in figures.pareto_figure(store).axes),
+        figures.trade_figure(store.results).axes[0].get_ylim(),
+        figures.ranking_figure(store.results).axes[0].get_xlim(),
+    ]
+    assert all(-2 <= low < high <= 102 for low, high in shown)
+
+
+def test_few_samples_are_marks_in_the_colours_of_what_b_does(store):
+    drawn = figures.density_figure(store, A, B).axes[2].collections
+    flips = selection_steps.flips(store, A, B)
+    for colour, count in zip(palette.FLIPS, np.bincount(flips, minlength=4), strict=True):
+        assert sum(len(dots.get_offsets()) for dots in drawn if to_hex(dots.get_facecolor()[0]) == colour) == count
+
+
+def test_methods_of_one_family_are_told_apart_by_names_at_their_curves(store):
+    axes = figures.severity_figure(store).axes[0]
+    assert axes.get_legend() is None
+    _, named = axes.get_legend_handles_labels()
+    assert sorted(text.get_text() for text in axes.texts) == sorted(named)

@@ -78,11 +78,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"png": {"pil_kwargs": {"compress_level": 1
 """Options of saving by format: of the same pixels a file a tenth larger, encoded in two thirds of the time."""
 
 WHOLE = ("methods", "ranking", "held-out", "prune-potential", "predictors", "layers", "paths", "curves", "frequencies")
-WHOLE += (
-    "lineage",
-    "similarity-methods",
-    *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES),
-)
+WHOLE += ("similarity-methods", *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES))
 """Figures that are of all samples whatever is selected: of fits, tests and distances that were made once."""
 
 EXPLAINED = "explain-"

@@ -1,10 +1,11 @@
 """Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rosalind.analysis import accuracy_table, lineage, pareto, redundancy, robustness, severity_curves
@@ -53,7 +54,7 @@ def severity_figure(
         accuracy_table.values(store, "accuracy", summary), accuracy_table.step(store, "accuracy", summary)
     )
     drawn_as, points = looks.of_families(store.results.networks.values()), np.arange(mean.shape[1])
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
     named = [k for k, name in enumerate(names) if name in groups]
@@ -79,8 +80,8 @@ def severity_figure(
     axes.set_xlabel("severity", fontsize=8)
     axes.set_ylabel("accuracy, %", fontsize=8)
     axes.tick_params(labelsize=7)
-    # Beside the lines, best on top, as they end.
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6.5, frameon=False)
+    looks.percents(axes.yaxis)
+    _name_ends(axes, mean, chosen, curves.names, letters)
     info, main = store.results.conditions[condition], robustness.main_mean(store.results)
     corruptions = robustness.described(main, store.results) if main else "corruptions"
     subject = info.name if info.severity else f"means over {corruptions}"
@@ -89,6 +90,32 @@ def severity_figure(
     title = f"{subject}{subset}; 95 % intervals over seeds, of which there are {seeds}"
     axes.set_title(textwrap.fill(title, 80), fontsize=8)
     return figure
+
+
+def _name_ends(
+    axes: Axes, mean: np.ndarray, chosen: Collection[int], names: Sequence[str], letters: Mapping[int, str]
+) -> None:
+    """Names of curves beside their right ends, each led to: methods of one family share colour and marker.
+
+    Args:
+        axes: of the curves.
+        mean: float[lines, severities], NaN for gaps.
+        chosen: the lines that are named.
+        names: of all lines.
+        letters: of A and B, by line.
+    """
+    named = [k for k in chosen if np.isfinite(mean[k]).any()]
+    last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
+    (low, high), edge = axes.get_ylim(), 1.02 * (mean.shape[1] - 1) + 0.1
+    heights = np.array([mean[k, last[k]] for k in named])
+    room = high - low
+    places = severity_curves.dodge(heights, 0.042 * room, low + 0.02 * room, high - 0.02 * room)
+    for k, height, place in zip(named, heights, places, strict=True):
+        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "relpos": (0, 0.5), "shrinkB": 3}
+        text = f"{', '.join(letters[k])}: {names[k]}" if k in letters else names[k]
+        weight = "bold" if k in letters else "normal"
+        look: dict[str, Any] = {"fontsize": 6.5, "va": "center", "fontweight": weight, "arrowprops": leader}
+        axes.annotate(text, (last[k], height), (edge, place), annotation_clip=False, **look)
 
 
 def lineage_figure(
@@ -166,6 +193,7 @@ def pareto_figure(
             marks: dict[str, Any] = {"facecolors": faces[of], "edgecolors": edges[of]}
             axes.scatter(x[of], y[of], s=26, marker=drawn_as[name]["marker"], zorder=2, **marks)
         looks.plain_log(axes)
+        looks.percents(axes.yaxis)
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
