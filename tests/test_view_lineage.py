@@ -1,14 +1,19 @@
 """Which network came from which: the map, its layers, and accuracy against size."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.models import HoverTool
 from pages import Page, says
 
 from rosalind.analysis import accuracy_table, lineage
 from rosalind.analysis.store import Store
+from rosalind.viewer.views import VIEWS
 from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.pareto import Pareto
+from rosalind.viewer.views.networks.severities import Severities
 
 
 class TestLineageGraph:
@@ -33,7 +38,7 @@ class TestLineageGraph:
             ends = {(round(float(x[k]), 4), round(float(y[k]), 4)) for k in (a, b)}
             assert {tuple(np.round(way[k], 4).tolist()) for k in (0, 5)} == ends
             # A path only ever meets the nodes at its ends.
-            for (x0, y0), (x1, y1) in zip(way[:5], way[1:6], strict=True):
+            for (x0, y0), (x1, y1) in itertools.pairwise(way[:6]):
                 (left, right), (top, bottom) = sorted((x0, x1)), sorted((y0, y1))
                 met = {n for n in nodes if left - 1e-3 < n[0] < right + 1e-3 and top - 1e-3 < n[1] < bottom + 1e-3}
                 assert met <= ends
@@ -99,3 +104,19 @@ class TestDocument:
         else:
             (_, below), (_, above) = sorted(named)
             assert above == -below < 0
+
+
+@pytest.mark.parametrize("kind", [Lineage, Pareto, Severities])
+def test_percentages_end_at_a_hundred(store, kind):
+    view = Page(store, kind).view
+    figure = view.sizes if kind is Lineage else view.figure
+    assert -2 <= figure.y_range.start < figure.y_range.end <= 102
+
+
+def test_labels_beside_the_pointer_follow_the_theme(store):
+    # Bokeh's own labels are light blue on white, with a contrast of 2.6.
+    views = Page(store, *VIEWS.values()).views
+    tools = [tool for view in views for tool in view.root.references() if isinstance(tool, HoverTool)]
+    assert len(tools) > 10
+    assert all(isinstance(tool.tooltips, str) for tool in tools)
+    assert any("color: var(--soft)" in tool.tooltips for tool in tools)

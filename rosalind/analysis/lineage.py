@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int32
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.results import NetworkInfo
 
+
 @dataclass(frozen=True)
 class LineageGraph:
     """Groups of seeds, and which came from which; node k is group k.

@@ -102,7 +102,7 @@ class Lineage:
             behind = {"background_fill_color": draw.LIGHT["panel"], "padding": 1, "x_offset": 10}
             figure.text("x", "y", source=self.nodes, text_font_size="11px", text_alpha="alpha", **NAME, **behind)
         figure.text("x", "y", source=self.sides, x_offset=-11, **TAG)
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name"), ("right", "@text %")]))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card([("", "@name"), ("right", "@text %")])))
         figure.add_tools(TapTool(renderers=[dots]))
         return figure
 
@@ -134,7 +134,7 @@ class Lineage:
             offset = {"x_offset": 13 if align == "left" else -13, "y_offset": "down"}
             figure.text("x", "y", source=source, text_align=align, **offset, **LETTER)
         tips = [("", "@name"), ("left", "@x{0.0} %"), ("right", "@y{0.0} %")]
-        figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
+        figure.add_tools(HoverTool(renderers=dots, tooltips=draw.card(tips)), TapTool(renderers=dots))
         return figure
 
     def _accuracies(self, which: str, summary: Summary) -> tuple[np.ndarray, str]:
@@ -183,7 +183,8 @@ class Lineage:
             ends = np.concatenate([accuracy[finite], everything[finite] if shown else accuracy[finite]])
             low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
             room = max(high - low, 1.0)
-            self.sizes.y_range.update(start=low - 0.08 * room, end=high + 0.1 * room)
+            start, end = draw.percents(low - 0.08 * room, high + 0.1 * room)
+            self.sizes.y_range.update(start=start, end=end)
             least, most = float(left[finite].min()), float(left[finite].max())
             self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)
         self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
