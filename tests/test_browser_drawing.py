@@ -364,3 +364,35 @@ def test_an_enlarged_card_fills_its_window_and_pictures_keep_their_sides(page):
         page.push(button)
         page.tab.evaluate(PAINTED)
         assert shown(name)[0] == pytest.approx(before[name][0], abs=2)
+
+
+@NETWORKS
+def test_what_is_printed_is_as_wide_as_on_the_screen(page, tmp_path):
+    # Figures are drawn for one width, so that on a narrower sheet they would be cut off.
+    WIDTHS = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
+      .map(({el, canvas_view}) => [el.clientWidth, canvas_view.el.clientWidth])"""
+    page.tab.pdf(path=tmp_path / "page.pdf")
+    assert page.tab.evaluate("getComputedStyle(document.body).getPropertyValue('--printed')") == (
+        page.tab.evaluate("`${document.getElementById('views').offsetWidth}px`")
+    )
+    page.tab.emulate_media(media="print")
+    assert not page.tab.locator("#rail").is_visible()
+    assert not page.tab.locator("header nav").is_visible()
+    widths = page.tab.evaluate(WIDTHS)
+    assert len(widths) > 5
+    assert all(canvas <= box for box, canvas in widths)
+    page.tab.emulate_media(media="screen")
+
+
+@SAMPLES
+def test_a_card_of_words_alone_is_not_stretched(page):
+    height = "() => document.getElementById('attribution').offsetHeight"
+    beside = "() => ['samples', 'sample'].reduce((sum, id) => sum + document.getElementById(id).offsetHeight, 0)"
+    at = "layout=samples&a=mlp-dense-seed0%2F{0}&b=mlp-magnitude-0.9-seed0%2F{0}"
+    # Under which there are no maps.
+    page.go(at.format("contrast-1"))
+    page.wait("document.querySelector('#attribution[data-bare]')")
+    assert page.tab.evaluate(height) < 0.6 * page.tab.evaluate(beside)
+    page.go(at.format("clean"))
+    page.wait("document.querySelector('#attribution:not([data-bare])')")
+    assert page.tab.evaluate(height) >= page.tab.evaluate(beside)

@@ -15,7 +15,15 @@ from matplotlib.image import imread
 from pages import Page
 
 from rosalind import cli, figures, results
-from rosalind.analysis import distributions, occlusion_maps, palette, rasters, robustness, similarity
+from rosalind.analysis import (
+    distributions,
+    occlusion_maps,
+    palette,
+    rasters,
+    robustness,
+    selection_steps,
+    similarity,
+)
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
 
@@ -235,9 +243,13 @@ def test_curves_are_means_over_seeds_of_the_table(store):
     assert [drawn[name].lines[0].get_color() for name in ("A: dense", "B: biprop 0.5")] == list(palette.SIDES)
 
 
-def test_the_map_has_every_network_and_the_curve_its_families(store):
-    points = [c for c in figures.lineage_figure(store).axes[0].collections if isinstance(c, PathCollection)]
-    assert sum(len(one.get_offsets()) for one in points) == len(store.results.networks)
+def test_the_tree_has_every_group_and_the_curve_its_families(store):
+    axes = figures.lineage_figure(store).axes[0]
+    points = [c for c in axes.collections if isinstance(c, PathCollection)]
+    places = np.concatenate([one.get_offsets() for one in points])
+    assert len(places) == len(store.groups)
+    # Up to the right edge there is no more room than a layer and its number take.
+    assert axes.get_xlim()[1] - places[:, 0].max() < 0.75
     left, right = figures.redundancy_figure(store).axes[:2]
     names = [label.get_text() for label in left.get_xticklabels()]
     assert sorted(names) == ["contrast", "gaussian_noise"]
@@ -309,3 +321,28 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"
     # A row that begins with a bracket or star would be an argument of the end of the row before.
     assert figures.latex.escape("[l2] ---x*") == "{[}l2] -{}-{}-x{*}"
+
+
+def test_percentages_end_at_a_hundred(store):
+    shown = [
+        figures.severity_figure(store).axes[0].get_ylim(),
+        *(axes.get_ylim() for axes in figures.comparison_figure(store.results).axes),
+        *(axes.get_ylim() for axes in figures.pareto_figure(store).axes),
+        figures.trade_figure(store.results).axes[0].get_ylim(),
+        figures.ranking_figure(store.results).axes[0].get_xlim(),
+    ]
+    assert all(-2 <= low < high <= 102 for low, high in shown)
+
+
+def test_few_samples_are_marks_in_the_colours_of_what_b_does(store):
+    drawn = figures.density_figure(store, A, B).axes[2].collections
+    flips = selection_steps.flips(store, A, B)
+    for colour, count in zip(palette.FLIPS, np.bincount(flips, minlength=4), strict=True):
+        assert sum(len(dots.get_offsets()) for dots in drawn if to_hex(dots.get_facecolor()[0]) == colour) == count
+
+
+def test_methods_of_one_family_are_told_apart_by_names_at_their_curves(store):
+    axes = figures.severity_figure(store).axes[0]
+    assert axes.get_legend() is None
+    _, named = axes.get_legend_handles_labels()
+    assert sorted(text.get_text() for text in axes.texts) == sorted(named)

@@ -1,6 +1,7 @@
 """Accuracy, corruption accuracy and bytes together: the front, the null, the figure, the report and the view."""
 
 import itertools
+import re
 import shutil
 from dataclasses import replace
 
@@ -146,4 +147,7 @@ class TestDocument:
         view = Page(Store(folder), Pareto).view
         assert not view.figure.visible
         assert "bytes" in view.finding
+        # In the space of two lines, with a command that gives what it lacks.
+        assert "<code>rosalind run" in view.finding
+        assert len(re.sub("<[^>]*>", "", view.finding).split()) <= 30
         assert figures.pareto_figure(Store(folder)) is None

@@ -11,6 +11,7 @@ from scipy import stats
 from rosalind.analysis import accuracy_table, heat_map, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS
 from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples
+from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.views import choices
 from rosalind.viewer.views.draw import GREY, SEQUENTIAL
@@ -246,3 +247,16 @@ class TestScope:
         odd, problems = address.from_query(store, {"networks": '["no such"]', "conditions": "[3"}, session.choices)
         assert odd.networks == odd.conditions == ()
         assert len(problems) == 1
+
+
+def test_curves_that_are_all_alike_have_room_for_their_names(folder):
+    store = Store(folder)
+    alike = {cell: row | {"accuracy": 1.0} for cell, row in store.summary.items() if "accuracy" in row}
+    store.summary.update(alike)
+    figure = Page(store, Severities).view.figure
+    assert 1 <= figure.y_range.end - figure.y_range.start <= 3
+
+
+def test_the_frame_of_few_columns_ends_with_them(store):
+    view = Page(store, Evaluation).view
+    assert view.places.end < view.figure.x_range.end <= 1.05 * view.places.end

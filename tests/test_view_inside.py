@@ -86,6 +86,26 @@ class TestLayers:
         # Pale where a seed alone does as much.
         np.testing.assert_allclose(view.texts.data["alpha"][6:], [1, 0.4, 1, 0.4, 1, 1])
 
+    def test_colours_go_by_logarithm_over_two_decades(self, copied):
+        # As of coherence, whose layers differ by a factor of 5,000: by value all but one are dark.
+        values = {DENSE[0]: [0.001, 0.02, 0.5], PRUNED[0]: [0.002, 0.03, 0.7]}
+        for network, numbers in values.items():
+            arrays = {"share": np.array(numbers, np.float32), "axis/layers": np.array(LAYERS)}
+            write(copied, "coherence", network, {"share": {"axes": ["layers"], "unit": "share"}}, arrays)
+        found = page(Store(copied), Layers)
+        found.change(choices={"layers-show": "coherence / share / clean"})
+        view = found.view
+        np.testing.assert_allclose(view.cells.data["image"][0], np.log10(list(values.values())), rtol=1e-5)
+        np.testing.assert_allclose(view.cells.data["value"][0], list(values.values()), rtol=1e-5)
+        assert view.texts.data["text"] == ["0.001", "0.02", "0.5", "0.002", "0.03", "0.7"]
+        assert view.bar.title.endswith("log scale")
+        named = view.bar.major_label_overrides
+        assert {k: named[k] for k in sorted(named)} == pytest.approx({-3.0: "0.001", -2.0: "0.01", -1.0: "0.1"})
+        found.change(choices={"layers-as": CHANGE})
+        assert not view.bar.title.endswith("log scale")
+        bars = [axes for axes in figures.layers_figure(Store(copied).results).axes if axes.get_xscale() == "log"]
+        assert len(bars) == 1
+
     def test_a_click_makes_b_and_with_shift_a(self, store):
         found = page(store, Layers)
         found.view.tap(3.2)

@@ -1,14 +1,19 @@
 """Which network came from which: the map, its layers, and accuracy against size."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from bokeh.models import HoverTool
 from pages import Page, says
 
 from rosalind.analysis import accuracy_table, lineage
 from rosalind.analysis.store import Store
+from rosalind.viewer.views import VIEWS
 from rosalind.viewer.views.networks.lineage import Lineage
+from rosalind.viewer.views.networks.pareto import Pareto
+from rosalind.viewer.views.networks.severities import Severities
 
 
 class TestLineageGraph:
@@ -19,39 +24,53 @@ class TestLineageGraph:
         assert origins["mlp-magnitude-0.9-seed0"] == "mlp-dense-seed0"
         assert not [name for name in origins if "biprop" in name or "dense" in name]
 
-    def test_networks_stand_in_layers_and_no_two_in_one_place(self, store):
+    def test_groups_stand_in_layers_and_no_two_in_one_place(self, store):
         graph = lineage.lineage_graph(store.results.networks, store.groups)
         assert graph.layers == (0.0, 0.5, 0.9)
-        assert not graph.grouped
-        assert len(graph.nodes) == len(store.results.networks)
-        assert len(set(zip(graph.x.tolist(), graph.y.tolist(), strict=True))) == len(graph.nodes)
+        assert len(graph.x) == len(graph.y) == len(store.groups)
+        assert len(set(zip(graph.x.tolist(), graph.y.tolist(), strict=True))) == len(graph.x)
         x, y = graph.x, graph.y
         assert (x[graph.edges[:, 1]] > x[graph.edges[:, 0]]).all()
         across, down = lineage.paths(graph)
         nodes = {(round(a, 4), round(b, 4)) for a, b in zip(x.tolist(), y.tolist(), strict=True)}
-        ways = np.stack([across, down], 1).reshape(-1, 5, 2)
+        ways = np.stack([across, down], 1).reshape(-1, 7, 2)
         for (a, b), way in zip(graph.edges, ways, strict=True):
+            ends = {(round(float(x[k]), 4), round(float(y[k]), 4)) for k in (a, b)}
+            assert {tuple(np.round(way[k], 4).tolist()) for k in (0, 5)} == ends
             # A path only ever meets the nodes at its ends.
-            level = way[1, 1]
-            between = [n for n in nodes if x[a] < n[0] < x[b] and abs(n[1] - level) < 1e-3]
-            assert not between
+            for (x0, y0), (x1, y1) in itertools.pairwise(way[:6]):
+                (left, right), (top, bottom) = sorted((x0, x1)), sorted((y0, y1))
+                met = {n for n in nodes if left - 1e-3 < n[0] < right + 1e-3 and top - 1e-3 < n[1] < bottom + 1e-3}
+                assert met <= ends
 
-    def test_many_networks_are_drawn_as_groups(self, store):
-        graph = lineage.lineage_graph(store.results.networks, store.groups, most=5)
-        assert graph.grouped
-        assert len(graph.nodes) == len(store.groups)
-        by_name = {store.groups[k].name: n for n, k in enumerate(graph.groups)}
+    def test_a_line_per_method_below_what_it_was_made_from(self, store):
+        graph = lineage.lineage_graph(store.results.networks, store.groups)
+        by_name = {group.name: k for k, group in enumerate(store.groups)}
         edges = graph.edges.tolist()
         assert [by_name["lth 0.5"], by_name["lth 0.9"]] in edges
         assert [by_name["dense"], by_name["lth 0.5"]] in edges
         assert len(edges) == 4
+        assert set(graph.lines) == {group.label for group in store.groups}
+        line = graph.lines.index
+        assert line("dense") == 0
+        assert {line("lth"), line("magnitude")} == {1, 2}
+        # What was made from no network of the study is not among those that were.
+        assert line("biprop") > 2
+
+    def test_seeds_make_no_lines_of_their_own(self, store):
+        view = Page(store, Lineage).view
+        assert len(view.nodes.data["x"]) == len(store.groups) < len(store.results.networks)
+        numbers = dict(zip(view.nodes.data["name"], view.nodes.data["text"], strict=True))
+        for k, group in enumerate(store.groups):
+            assert float(numbers[group.name]) == pytest.approx(view.group_means[k][1], abs=0.051)
 
 
 class TestDocument:
     def test_a_click_in_the_map_of_lineage_makes_b(self, store):
         session = Page(store, Lineage)
         view = session.view
-        view.nodes.selected.indices = [view.map.nodes.index("mlp-lth-0.9-seed1")]
+        session.change(b=("mlp-biprop-0.5-seed1", "clean"))
+        view.nodes.selected.indices = [[group.name for group in store.groups].index("lth 0.9")]
         assert session.state.b == ("mlp-lth-0.9-seed1", "clean")
         assert view.nodes.selected.indices == []
         view.means.selected.indices = [view.means.data["name"].index("magnitude 0.5, mean over 2 seeds")]
@@ -85,3 +104,19 @@ class TestDocument:
         else:
             (_, below), (_, above) = sorted(named)
             assert above == -below < 0
+
+
+@pytest.mark.parametrize("kind", [Lineage, Pareto, Severities])
+def test_percentages_end_at_a_hundred(store, kind):
+    view = Page(store, kind).view
+    figure = view.sizes if kind is Lineage else view.figure
+    assert -2 <= figure.y_range.start < figure.y_range.end <= 102
+
+
+def test_labels_beside_the_pointer_follow_the_theme(store):
+    # Bokeh's own labels are light blue on white, with a contrast of 2.6.
+    views = Page(store, *VIEWS.values()).views
+    tools = [tool for view in views for tool in view.root.references() if isinstance(tool, HoverTool)]
+    assert len(tools) > 10
+    assert all(isinstance(tool.tooltips, str) for tool in tools)
+    assert any("color: var(--soft)" in tool.tooltips for tool in tools)

@@ -1,5 +1,6 @@
 """The samples view: presets, orders, pages and pictures of a reader's page."""
 
+import itertools
 import shutil
 from dataclasses import replace
 from typing import Any
@@ -75,6 +76,37 @@ def test_a_preset_that_picks_nobody_or_cannot_be_read_selects_nothing(folder):
     view.choose_preset("hard")
     assert not changes
     assert "comparison/fragility.npz" in view.message.text
+
+
+def test_a_preset_that_picks_nobody_leads_to_where_it_does(store, monkeypatch):
+    here, pick = "clean", sample_presets.pick
+
+    def pick_nobody_here(store, name, cell, other):
+        picked = pick(store, name, cell, other)
+        return replace(picked, positions=picked.positions[:0]) if cell[1] == here else picked
+
+    monkeypatch.setattr(sample_presets, "pick", pick_nobody_here)
+    gain = lambda a, b, c: store.correct((b, c)).mean() - store.correct((a, c)).mean()
+    others = [condition for condition in store.conditions if condition != here]
+    a, b = max(itertools.permutations(store.networks, 2), key=lambda pair: max(gain(*pair, c) for c in others))
+    best = max(store.conditions, key=lambda c: gain(a, b, c))
+    assert best != here
+    view, changes = viewed(store, State((a, here), (b, here)))
+    assert not view.elsewhere.visible
+    view.choose_preset("rescued by B")
+    assert view.elsewhere.visible
+    assert view.elsewhere.label == f"rescued by B under {best}"
+    view.go_elsewhere()
+    there = changes[-1]
+    assert (there["a"], there["b"]) == ((a, best), (b, best))
+    assert there["step"] == {"op": "replace", "preset": "rescued by B", "cell": [a, best], "other": [b, best]}
+    mask = selection.select(store, selection.check_rule(store, [there["step"]]))
+    assert mask.sum() > 0
+    assert not store.correct((a, best))[mask].any()
+    assert store.correct((b, best))[mask].all()
+    # What one does next takes the offer away.
+    view.update(shown(store, State((a, best), (b, best))))
+    assert not view.elsewhere.visible
 
 
 def test_orders_and_pages_are_choices(store):

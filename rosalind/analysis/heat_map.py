@@ -1,5 +1,6 @@
 """A table as a heat map: the order of its rows and columns, shades, marks, numbers, small histograms."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,42 @@ def limits_of(means: np.ndarray, signed: bool) -> tuple[float, float]:
         reach = max(abs(low), abs(high), 1e-9)
         return -reach, reach
     return low if high > low else high - max(1.0, abs(high)), high
+
+
+DECADES = 2.0
+"""Powers of ten between the ends of positive numbers from which their colours go by logarithm."""
+
+
+def is_logarithmic(values: Float[np.ndarray, "*shape"]) -> bool:
+    """True where colours by logarithm tell apart what others would not: all positive, over `DECADES` or more.
+
+    >>> is_logarithmic(np.array([0.01, 5.0])), is_logarithmic(np.array([0.0, 5.0])), is_logarithmic(np.array([1, 50.0]))
+    (True, False, False)
+    """
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() > 0 and np.log10(finite.max() / finite.min()) >= DECADES)
+
+
+def ticks_of(low: float, high: float, *, logarithmic: bool = False) -> list[float]:
+    """Round numbers from `low` to `high`, four to nine; of a logarithmic scale powers of ten, with 2 and 5 if few.
+
+    >>> ticks_of(0.0, 0.62)
+    [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    >>> ticks_of(0.004, 3.0, logarithmic=True), ticks_of(1.0, 260.0, logarithmic=True)
+    ([0.01, 0.1, 1.0], [1.0, 10.0, 100.0])
+    """
+    if not high > low:
+        return [float(low)]
+    if logarithmic:
+        powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        inside = lambda factors: [
+            f * 10.0**p for p in powers for f in factors if low * (1 - 1e-6) <= f * 10.0**p <= high * (1 + 1e-6)
+        ]
+        return inside((1,)) if len(inside((1,))) > 2 else inside((1, 2, 5))
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(f * power for f in (5, 2, 1) if (high - low) / (f * power) >= 4)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
 
 
 def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8[np.ndarray, "*shape"]:

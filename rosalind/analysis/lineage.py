@@ -9,32 +9,24 @@ from jaxtyping import Float32, Int32
 from rosalind.analysis.robustness import SeedGroup
 from rosalind.results import NetworkInfo
 
-MOST = 60
-"""Most networks that are drawn one by one; beyond that a node is a group of seeds."""
-
 
 @dataclass(frozen=True)
 class LineageGraph:
-    """Nodes of a map and who came from whom.
+    """Groups of seeds, and which came from which; node k is group k.
 
     Attributes:
-        nodes: Ids of networks, or of groups' first networks where `grouped`.
-        groups: The index of each node's group.
         x: The layer, 0 for the least sparsity.
-        y: The place downwards, one unit per line of methods.
-        edges: From a node to one that was made from it.
+        y: The line, from 0 on top.
+        edges: From a group to one whose networks were made from its networks.
         layers: The sparsity of each layer, [0, 1); the last is NaN where that of some networks is not known.
-        lines: Labels of lines: a method, and the seed where nodes are networks.
+        lines: Names of lines: methods.
     """
 
-    nodes: tuple[str, ...]
-    groups: tuple[int, ...]
     x: Float32[np.ndarray, " k"]
     y: Float32[np.ndarray, " k"]
     edges: Int32[np.ndarray, "e 2"]
     layers: tuple[float, ...]
     lines: tuple[str, ...]
-    grouped: bool
 
     @property
     def layer_names(self) -> list[str]:
@@ -64,64 +56,61 @@ def origins(infos: Infos) -> dict[str, str]:
     return origin
 
 
-def lineage_graph(infos: Infos, groups: Sequence[SeedGroup], most: int = MOST) -> LineageGraph:
-    """The graph of a study's networks, seed by seed; of its groups where there are more than `most` networks.
+def lineage_graph(infos: Infos, groups: Sequence[SeedGroup]) -> LineageGraph:
+    """The graph of a study's groups of seeds.
 
-    A line holds the networks of one method and seed, from little to much removed, so that a chain is a straight
-    line; a parent stands in the middle of the lines that came from it.
+    A line holds the groups of one method, from little to much removed, so that a chain is a straight line. Lines stand
+    below that of what they were made from; those that nothing leads to or from come last.
     """
-    grouped = sum(len(group.networks) for group in groups) > most
-    members = [(k, group.networks[:1] if grouped else group.networks) for k, group in enumerate(groups)]
-    nodes = [(name, k) for k, names in members for name in names]
-    place = {name: k for k, (name, _) in enumerate(nodes)}
-    first = {name: group.networks[0] for group in groups for name in group.networks} if grouped else {}
-    edges, made_from = [], origins(infos)
-    for name, k in place.items():
-        origin = made_from.get(name, "")
-        origin = first.get(origin, origin)
-        if origin in place and origin != name:
-            edges.append((place[origin], k))
-    links = np.array(edges, np.int32).reshape(-1, 2)
+    group_of = {name: k for k, group in enumerate(groups) for name in group.networks}
+    ways = ((group_of[a], group_of[b]) for b, a in origins(infos).items() if a in group_of and b in group_of)
+    edges = sorted({(a, b) for a, b in ways if a != b})
     # np.unique counts all NaN as one value, the largest.
-    layers, x = np.unique([groups[k].sparsity for _, k in nodes], return_inverse=True)
-    x = x.astype(np.float32)
-    # Seeds one after the other; in each, roots of others first, which then move to the middle of what came from them.
-    seeds = {name: None if grouped else infos[name].seed for name in place}
-    order = {seed: k for k, seed in enumerate(dict.fromkeys(seeds.values()))}
-    keys = [(order[seeds[name]], groups[k].model, groups[k].label) for name, k in nodes]
-    first_node = {key: k for k, key in reversed(list(enumerate(keys)))}
-    roots = {keys[a] for a, b in links if keys[a] != keys[b]}
-    lines = sorted(
-        {key for key in keys if key not in roots or sum(k == key for k in keys) > 1},
-        key=lambda key: (key[0], first_node[key]),
+    layers, x = np.unique([group.sparsity for group in groups], return_inverse=True)
+    keys = [(group.model, group.label) for group in groups]
+    above: dict[tuple[str, str], tuple[str, str]] = {}
+    for a, b in edges:
+        if keys[a] != keys[b]:
+            above.setdefault(keys[b], keys[a])
+    lines: dict[tuple[str, str], int] = {}
+
+    def place(key: tuple[str, str]) -> None:
+        if key not in lines:
+            lines[key] = len(lines)
+            for below in dict.fromkeys(k for k in keys if above.get(k) == key):
+                place(below)
+
+    roots = [key for key in dict.fromkeys(keys) if key not in above]
+    # Lines of which each came from another of them are left for the end, in any order.
+    for key in (*sorted(roots, key=lambda key: key not in above.values()), *keys):
+        place(key)
+    return LineageGraph(
+        x.astype(np.float32),
+        np.array([lines[key] for key in keys], np.float32),
+        np.array(edges, np.int32).reshape(-1, 2),
+        tuple(layers.tolist()),
+        tuple(" ".join(filter(None, key)) for key in lines),
     )
-    height = {key: number for number, key in enumerate(lines)}
-    labels = []
-    for key in lines:
-        seed = seeds[nodes[first_node[key]][0]]
-        parts = (*key[1:], f"seed {seed}" if len(order) > 1 and seed is not None else "")
-        labels.append(" ".join(filter(None, parts)))
-    y = np.array([height.get(key, np.nan) for key in keys], np.float32)
-    for k in np.flatnonzero(np.isnan(y)):
-        below = y[links[links[:, 0] == k, 1]]
-        middle = below[np.isfinite(below)]
-        y[k] = np.median(middle) if middle.size else len(lines)
-    names, numbers = tuple(name for name, _ in nodes), tuple(k for _, k in nodes)
-    return LineageGraph(names, numbers, x, y, links, tuple(layers.tolist()), tuple(labels), grouped)
+
+
+TRUNK = 0.14
+"""How far beside a node the way to lower lines runs, in layers."""
 
 
 def paths(graph: LineageGraph) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
-    """The edges as one line, x and y, with a NaN after each.
+    """The edges as one line, x and y, with a NaN after each six points.
 
-    An edge leaves its parent towards the line of what was made, and runs along it. Where it would run through a node
+    An edge goes down beside its parent and runs along the line of what was made. Where it would run through a node
     that it does not end in, it passes below, so that a straight line through nodes is a chain.
     """
     at = list(zip(graph.x.tolist(), graph.y.tolist(), strict=True))
     x, y = [], []
     for a, b in graph.edges.tolist():
         (x0, y0), (x1, y1) = at[a], at[b]
-        between = any(y == y1 and x0 < x < x1 for x, y in at)
+        side = 1.0 if x1 > x0 else -1.0
+        beside, before = x0 + TRUNK * side, x1 - TRUNK * (1.0 if x1 > x0 or x1 == x0 else -1.0)
+        between = any(y == y1 and min(beside, before) < x < max(beside, before) for x, y in at)
         lane = y1 + 0.33 * between
-        x += [x0, x0 + 0.35 * np.sign(x1 - x0), x1 - 0.2 * between * np.sign(x1 - x0), x1, np.nan]
-        y += [y0, lane, lane, y1, np.nan]
+        x += [x0, beside, beside, before, before, x1, np.nan]
+        y += [y0, y0, lane, lane, y1, y1, np.nan]
     return np.array(x, np.float32), np.array(y, np.float32)

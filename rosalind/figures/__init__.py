@@ -78,11 +78,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"png": {"pil_kwargs": {"compress_level": 1
 """Options of saving by format: of the same pixels a file a tenth larger, encoded in two thirds of the time."""
 
 WHOLE = ("methods", "ranking", "held-out", "prune-potential", "predictors", "layers", "paths", "curves", "frequencies")
-WHOLE += (
-    "lineage",
-    "similarity-methods",
-    *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES),
-)
+WHOLE += ("similarity-methods", *(f"similarity-{mode.replace('_', '-')}" for mode in similarity.DISTANCE_MODES))
 """Figures that are of all samples whatever is selected: of fits, tests and distances that were made once."""
 
 EXPLAINED = "explain-"
@@ -145,7 +141,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
         "accuracy-and-bytes": pareto_figure(store, groups, summary, subset),
     }
     yield from ((name, figure) for name, figure in pictures.items() if figure is not None)
-    yield "lineage", lineage_figure(store, groups)
+    yield "lineage", lineage_figure(store, groups, summary, subset)
     a, b, primary = shown.a, shown.b, shown.sample
     placed: dict[str, Any] = {"raw": shown.raw, "mask": mask}
     yield "densities", density_figure(store, a, b, shown.x, shown.y, **placed)

@@ -48,8 +48,14 @@ def accuracy_figure(
             dark = "white" if table[i, j] < 0.55 else "black"
             look = {"ha": "center", "va": "center", "fontsize": 6, "color": dark, "in_layout": False}
             axes.text(j, i, f"{100 * table[i, j]:.0f}", **look)
+    # A gap between two corruptions.
+    of = [results.conditions[name].name for name in listed]
+    for edge in (k - 0.5 for k in range(1, columns) if of[k] != of[k - 1]):
+        axes.axvline(edge, color="white", linewidth=2)
     axes.set_title(f"Accuracy in percent, mean over seeds{subset}", fontsize=9)
-    figure.colorbar(drawn, ax=axes, shrink=0.8, label="percent right")
+    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    bar.set_label("percent right", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
     return figure
 
 
@@ -63,7 +69,7 @@ def trade_figure(
 
     Arguments are those of `accuracy_figure`.
     """
-    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.2, 4.2), layout="constrained")
     axes = figure.subplots()
     drawn = looks.of_families(results.networks.values())
     rows = robustness.table(results, accuracies=accuracies)
@@ -81,8 +87,9 @@ def trade_figure(
     for family, look in drawn.items():
         axes.scatter([], [], label=family, **look)
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
-    axes.set_xlabel("clean accuracy, percent")
-    axes.set_ylabel("mean corruption accuracy, percent")
+    axes.set_xlabel("clean accuracy, percent", fontsize=8)
+    axes.set_ylabel("mean corruption accuracy, percent", fontsize=8)
+    axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
     return figure
 
@@ -92,6 +99,8 @@ def _name(axes: Axes, names: list[str], places: list[tuple[float, float]]) -> No
     if not names:
         return
     x, y = np.array(places).T
+    for axis in (axes.xaxis, axes.yaxis):
+        looks.percents(axis)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     heights = severity_curves.dodge(y, 0.042 * (high - low), low + 0.02 * (high - low), high - 0.02 * (high - low))
     axes.set_xlim(left, right + 0.3 * (right - left))

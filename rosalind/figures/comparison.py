@@ -62,6 +62,7 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
                 )
             axes.grid(alpha=0.3)
             looks.plain_log(axes)
+            looks.percents(axes.yaxis)
             axes.set_ylabel(f"{measure} accuracy, percent", fontsize=8)
             axes.tick_params(labelsize=7)
     grid[1][0].set_xlabel("parameters left, percent of the dense parent's", fontsize=8)
@@ -86,7 +87,15 @@ def ranking_figure(results: Results, groups: Collection[str] = ()) -> Figure | N
     places = np.arange(len(listed))
     # Of a single seed 0, as error bars need a number.
     mean, half = 100 * ranking.mean[listed], np.nan_to_num(100 * ranking.half[listed])
-    axes.errorbar(mean, places, xerr=half, fmt="o", color="0.2", markersize=4, linewidth=1, capsize=2)
+    drawn_as = looks.of_families(results.networks.values())
+    family_of = {group.name: group.family for group in robustness.groups(results)}
+    families_of_rows = [family_of[ranking.names[k]] for k in listed]
+    for family in dict.fromkeys(families_of_rows):
+        own = np.array([name == family for name in families_of_rows])
+        look: dict[str, Any] = {"markersize": 4.5, "linewidth": 0, "elinewidth": 1, "capsize": 2, **drawn_as[family]}
+        axes.errorbar(mean[own], places[own], xerr=half[own], label=family, **look)
+    looks.percents(axes.xaxis)
+    figure.legend(loc="outside lower center", ncols=6, fontsize=6.5, frameon=False)
     axes.set_yticks(places, [f"{ranking.names[k]} ({ranking.seeds[k]})" for k in listed])
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from rosalind.analysis import diagnostics, robustness
+from rosalind.analysis import diagnostics, heat_map, robustness
 from rosalind.analysis.palette import families
 from rosalind.analysis.scope import chosen as chosen_groups
 from rosalind.config import CLEAN
@@ -55,9 +57,14 @@ def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | No
             totals = np.where(present, of_seeds, 0).sum(0)
             means[k] = np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
         axes.set_facecolor("0.8")
-        image = axes.imshow(means, aspect="auto", cmap="cividis", interpolation="nearest")
+        norm = LogNorm() if heat_map.is_logarithmic(means) else None
+        image = axes.imshow(means, aspect="auto", cmap="cividis", interpolation="nearest", norm=norm)
         bar = figure.colorbar(image, ax=axes, location="bottom", pad=0.02)
         bar.ax.tick_params(labelsize=6)
+        if norm is not None:
+            # A report sets no formulas.
+            bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            bar.ax.xaxis.set_minor_formatter(NullFormatter())
         bar.set_label(f"{table.unit}, {table.better} is better" if table.better else table.unit, fontsize=6)
         axes.set_title(": ".join(key) + (f"\n{condition}" if condition else ""), fontsize=8)
         names = [layer.removeprefix("backbone/") for layer in table.layers]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rosalind.analysis import palette
@@ -25,3 +26,9 @@ def plain_log(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def percents(axis: Axis) -> None:
+    """End an axis of percentages at 0 and 100, with as much beyond as half a mark needs; it may end before."""
+    low, high = axis.get_view_interval()
+    axis.set_view_interval(max(low, -2.0), min(high, 102.0), ignore=True)

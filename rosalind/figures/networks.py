@@ -1,10 +1,11 @@
 """Networks beside each other: how fast they break, which came from which, which benchmarks say the same."""
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rosalind.analysis import accuracy_table, lineage, pareto, redundancy, robustness, severity_curves
@@ -53,7 +54,7 @@ def severity_figure(
         accuracy_table.values(store, "accuracy", summary), accuracy_table.step(store, "accuracy", summary)
     )
     drawn_as, points = looks.of_families(store.results.networks.values()), np.arange(mean.shape[1])
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.6, 4.2), layout="constrained")
     axes = figure.subplots()
     dense = [k for k, group in enumerate(store.groups) if group.family == "dense"][:1]
     named = [k for k, name in enumerate(names) if name in groups]
@@ -79,8 +80,8 @@ def severity_figure(
     axes.set_xlabel("severity", fontsize=8)
     axes.set_ylabel("accuracy, %", fontsize=8)
     axes.tick_params(labelsize=7)
-    # Beside the lines, best on top, as they end.
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=6.5, frameon=False)
+    looks.percents(axes.yaxis)
+    _name_ends(axes, mean, chosen, curves.names, letters)
     info, main = store.results.conditions[condition], robustness.main_mean(store.results)
     corruptions = robustness.described(main, store.results) if main else "corruptions"
     subject = info.name if info.severity else f"means over {corruptions}"
@@ -91,33 +92,74 @@ def severity_figure(
     return figure
 
 
-def lineage_figure(store: Store, groups: Collection[str] = ()) -> Figure:
-    """The lineage graph, from dense parents on the left to the sparsest on the right.
+def _name_ends(
+    axes: Axes, mean: np.ndarray, chosen: Collection[int], names: Sequence[str], letters: Mapping[int, str]
+) -> None:
+    """Names of curves beside their right ends, each led to: methods of one family share colour and marker.
 
-    Other groups of seeds than the named ones are faint; where none is named, none is.
+    Args:
+        axes: of the curves.
+        mean: float[lines, severities], NaN for gaps.
+        chosen: the lines that are named.
+        names: of all lines.
+        letters: of A and B, by line.
+    """
+    named = [k for k in chosen if np.isfinite(mean[k]).any()]
+    last = {k: int(np.flatnonzero(np.isfinite(mean[k]))[-1]) for k in named}
+    (low, high), edge = axes.get_ylim(), 1.02 * (mean.shape[1] - 1) + 0.1
+    heights = np.array([mean[k, last[k]] for k in named])
+    room = high - low
+    places = severity_curves.dodge(heights, 0.042 * room, low + 0.02 * room, high - 0.02 * room)
+    for k, height, place in zip(named, heights, places, strict=True):
+        leader = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "relpos": (0, 0.5), "shrinkB": 3}
+        text = f"{', '.join(letters[k])}: {names[k]}" if k in letters else names[k]
+        weight = "bold" if k in letters else "normal"
+        look: dict[str, Any] = {"fontsize": 6.5, "va": "center", "fontweight": weight, "arrowprops": leader}
+        axes.annotate(text, (last[k], height), (edge, place), annotation_clip=False, **look)
+
+
+def lineage_figure(
+    store: Store, groups: Collection[str] = (), summary: Summary | None = None, subset: str = ""
+) -> Figure:
+    """The lineage graph, from dense parents on the left to the sparsest on the right; a line per method.
+
+    Numbers are the mean corruption accuracy, or the clean one without corruptions, over seeds. Other groups of seeds
+    than the named ones are faint; where none is named, none is. `summary` and `subset` are those of `severity_figure`.
     """
     graph = lineage.lineage_graph(store.results.networks, store.groups)
     families = looks.of_families(store.results.networks.values())
-    figure = Figure(figsize=(7.2, min(1.2 + 0.2 * len(graph.lines), 11)), layout="constrained")
+    rows, layers = len(graph.lines), len(graph.layers)
+    figure = Figure(figsize=(max(3.2, 2.2 + 0.9 * layers), min(1.4 + 0.2 * rows, 11)), layout="constrained")
     axes = figure.subplots()
     axes.plot(*lineage.paths(graph), color=GREY, linewidth=0.7, zorder=1)
+    strong = np.array([not groups or group.name in groups for group in store.groups])
     for family, of_family in families.items():
-        members = [k for k, group in enumerate(graph.groups) if store.groups[group].family == family]
-        named = [not groups or store.groups[graph.groups[k]].name in groups for k in members]
-        look: dict[str, Any] = {"s": 26, "alpha": np.where(named, 1.0, 0.2), "label": family}
+        members = [k for k, group in enumerate(store.groups) if group.family == family]
+        look: dict[str, Any] = {"s": 26, "alpha": np.where(strong[members], 1.0, 0.2), "label": family}
         axes.scatter(graph.x[members], graph.y[members], zorder=2, **look, **of_family)
-    if len(graph.lines) <= NAMED:
-        for line, name in enumerate(graph.lines):
-            axes.text(len(graph.layers) - 0.8, line, name, fontsize=6.5, va="center")
-    axes.set_xlim(-0.4, len(graph.layers) + 0.2 * len(graph.layers))
-    axes.set_ylim(max(len(graph.lines), 1) - 0.3, -0.8)
-    axes.set_xticks(range(len(graph.layers)), graph.layer_names)
-    axes.set_yticks([])
+    main = robustness.main_mean(store.results)
+    condition = CLEAN if main is None else main.name
+    accuracy_of = store.summary if summary is None else summary
+    if rows <= NAMED:
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+        for k, group in enumerate(store.groups):
+            each = [accuracy_of.get((name, condition), {}).get("accuracy", np.nan) for name in group.networks]
+            if known := [value for value in each if np.isfinite(value)]:
+                where = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "zorder": 3}
+                alpha = 1.0 if strong[k] else 0.3
+                number = f"{100 * np.mean(known):.1f}"
+                axes.annotate(number, (graph.x[k], graph.y[k]), fontsize=6.5, alpha=alpha, bbox=white, **where)
+    axes.set_xlim(-0.35, max(layers, 1) - 0.4)
+    axes.set_ylim(max(rows, 1) - 0.4, -0.6)
+    axes.set_xticks(range(layers), graph.layer_names)
+    axes.set_yticks(range(rows) if rows <= NAMED else (), graph.lines if rows <= NAMED else ())
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("removed, %", fontsize=8)
     axes.tick_params(labelsize=7)
-    figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
-    nodes = "groups of seeds" if graph.grouped else "networks"
-    axes.set_title(f"Which came from which: {len(graph.nodes)} {nodes}", fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=6.5, frameon=False)
+    words = "clean accuracy" if main is None else "mean corruption accuracy"
+    figure.suptitle(f"Which came from which, and {words} in %{subset}", fontsize=8)
     return figure
 
 
@@ -151,6 +193,7 @@ def pareto_figure(
             marks: dict[str, Any] = {"facecolors": faces[of], "edgecolors": edges[of]}
             axes.scatter(x[of], y[of], s=26, marker=drawn_as[name]["marker"], zorder=2, **marks)
         looks.plain_log(axes)
+        looks.percents(axes.yaxis)
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))

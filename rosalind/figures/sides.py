@@ -17,6 +17,7 @@ from rosalind.analysis import (
     sample_margins,
     selection_steps,
 )
+from rosalind.analysis.palette import FLIPS as FLIP_COLOURS
 from rosalind.analysis.palette import QUIET
 from rosalind.analysis.scope import counted
 from rosalind.analysis.selection_steps import FLIPS
@@ -30,6 +31,12 @@ EXAMPLES, ACROSS = 24, 12
 
 BINS = 64
 """Bins per axis of a density; half the viewer's, as paper is not zoomed into."""
+
+POINTS = 2000
+"""Most samples that are drawn one by one, in the colours of what B does to them; of more there are densities."""
+
+FLIP_MARKERS = ("o", "^", "v", "x")
+"""Of both right, B fixes, B breaks, both wrong, as the viewer has them."""
 
 GREYS: dict[str, Any] = {"origin": "lower", "cmap": "Greys", "vmin": -60, "vmax": 255, "aspect": "auto"}
 """The look of densities."""
@@ -49,7 +56,9 @@ def density_figure(
     raw: bool = False,
     mask: Bool[np.ndarray, " n"] | None = None,
 ) -> Figure:
-    """Densities of samples by two of `store.measures` under A, under B, and of their change; medians are dashed.
+    """Samples by two of `store.measures` under A, under B, and their change; medians are dashed.
+
+    Up to `POINTS` samples are points in the colours of what B does to them, more are densities.
 
     Args:
         store: of the study.
@@ -67,11 +76,16 @@ def density_figure(
     figure = Figure(figsize=(10.2, 3.6), layout="constrained")
     grid = figure.subplots(1, 3)
     titles = (_title("A", a), _title("B", b), "B minus A, sample by sample")
+    flips = selection_steps.flips(store, a, b)
+    one_by_one = len(flips) <= POINTS
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
         ranges = [rasters.limits(part) for part in change] if moved else shared
         layers = [(values, 1.0)] if mask is None else [(values, 0.3), ([part[kept] for part in values], 1.0)]
-        for (across, up), alpha in layers:
+        if one_by_one:
+            _scatter(axes, values, flips, mask)
+            axes.set(xlim=ranges[0], ylim=ranges[1])
+        for (across, up), alpha in () if one_by_one else layers:
             counts = rasters.density(across, up, ranges[0], ranges[1])
             step = len(counts) // BINS
             counts = rasters.shade(counts.reshape(BINS, step, BINS, step).sum((1, 3)))
@@ -91,8 +105,42 @@ def density_figure(
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
     words = "" if mask is None else f"; strong: {counted(mask).removeprefix(', ')}, faint: all"
-    figure.suptitle(f"Darker: more samples{words}; dashed: medians", fontsize=8)
+    if one_by_one:
+        figure.legend(
+            *grid[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=4,
+            fontsize=7,
+            frameon=False,
+            markerscale=2,
+        )
+    figure.suptitle(
+        f"{'A mark is a sample' if one_by_one else 'Darker: more samples'}{words}; dashed: medians", fontsize=8
+    )
     return figure
+
+
+def _scatter(axes: Axes, values: Sequence[np.ndarray], flips: np.ndarray, mask: np.ndarray | None) -> None:
+    """Marks of samples, those that B breaks or fixes over the others.
+
+    Args:
+        axes: to draw in.
+        values: of all samples, across and upwards.
+        flips: int[n] index into `FLIPS`.
+        mask: bool[n], those that are strong; all without.
+    """
+    strong = np.ones(len(flips), bool) if mask is None else mask
+    for kind in (0, 3, 1, 2):
+        look: dict[str, Any] = {"color": FLIP_COLOURS[kind], "marker": FLIP_MARKERS[kind], "rasterized": True}
+        look |= {
+            "linewidths": 0.7 if kind == 3 else 0,
+            "s": 7 if kind in (0, 3) else 13,
+            "zorder": 1.2 if kind in (1, 2) else 1.1,
+        }
+        for drawn, alpha in (((flips == kind) & strong, 0.85), ((flips == kind) & ~strong, 0.12)):
+            label = f"{FLIPS[kind]}, {int(drawn.sum()):,}" if alpha > 0.5 else None
+            if drawn.any() or label:
+                axes.scatter(values[0][drawn], values[1][drawn], alpha=alpha, label=label, **look)
 
 
 def matrix_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Figure:
@@ -155,8 +203,10 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
         chosen = of_kind[np.argsort(sign * moved[rows[of_kind]], kind="stable")][:EXAMPLES]
         total = int((flips[kept] == FLIPS.index(kind)).sum())
         note = f", {len(chosen)} of them here" if len(chosen) < total else ""
+        who = "B" if sign > 0 else "A"
+        note += f"; below: the true class, and what {who} takes it for" * bool(len(chosen))
         parts.append((f"{kind} {total:,} of {int(kept.sum()):,} samples{note}", chosen, wrong))
-    heights = [0.4 + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
+    heights = [(0.4 if len(chosen) else 0.25) + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
     figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
     grid = figure.subplots(2, 1, height_ratios=heights)
     for axes, (title, chosen, wrong) in zip(grid, parts, strict=True):

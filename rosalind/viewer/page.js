@@ -71,6 +71,15 @@
   const bar = document.getElementById("top");
   new ResizeObserver(() => document.body.style.setProperty("--top", `${bar.offsetHeight}px`)).observe(bar);
 
+  // On paper everything has its width on the screen, which the browser fits to the sheet: figures that are drawn for
+  // one width are cut off in another.
+  const sheet = document.head.appendChild(document.createElement("style"));
+  window.addEventListener("beforeprint", () => {
+    const {offsetWidth} = document.getElementById("views");
+    document.body.style.setProperty("--printed", `${offsetWidth}px`);
+    sheet.textContent = `@page { size: ${innerWidth}px ${Math.round(innerWidth * Math.SQRT2)}px; margin: 0; }`;
+  });
+
   const fold = document.getElementById("fold");
   const folded = (on) => {
     document.body.dataset.rail = on ? "folded" : "";
@@ -211,6 +220,16 @@
     }
   };
 
+  // Cards of words alone are as high as these.
+  const lookForFigures = () => {
+    const drawn = [...Bokeh.index?.query?.((view) => ["Figure", "DataTable"].includes(view.model.type)
+      && view.el.checkVisibility()) ?? []];
+    for (const section of document.querySelectorAll("section")) {
+      const inside = (view) => { while (view && view.model.name !== `view-${section.id}`) view = view.parent; return view; };
+      section.toggleAttribute("data-bare", section.checkVisibility() && !drawn.some(inside));
+    }
+  };
+
   // Views that are made anew, as the study has grown, take the focus with them; what replaces them gets it.
   let kept = null;
   const within = (view) => [...(view.shadow_el ?? view.el).querySelectorAll("*")];
@@ -243,6 +262,7 @@
     waiting = setTimeout(() => {
       name();
       fit();
+      lookForFigures();
       // Also where the server could not show what the browser went to.
       if (travels) {
         queue.push(latest());
@@ -255,7 +275,7 @@
     // A timer may come before the frames in which figures take their new sizes.
     resized = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fit)), 250);
   });
-  setTimeout(() => { name(); fit(); }, 1500);
+  setTimeout(() => { name(); fit(); lookForFigures(); }, 1500);
 
   const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>
     button.dataset.layout === document.body.dataset.layout

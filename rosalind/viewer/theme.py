@@ -84,7 +84,7 @@ SHADES = 64
 
 FIGURE = """
 :host(:focus-visible) { outline: 2px solid var(--focus); outline-offset: 1px; }
-.bk-Tooltip { --tooltip-color: var(--panel); --tooltip-text: var(--ink); --tooltip-border: var(--line);
+.bk-Tooltip { opacity: 1; --tooltip-color: var(--panel); --tooltip-text: var(--ink); --tooltip-border: var(--line);
   --tooltip-arrow-color: var(--panel); --tooltip-arrow-border: var(--line); }
 """
 

@@ -259,6 +259,34 @@ def commands(*lines: str) -> str:
     return "<br>".join(f"<code>{' '.join(map(whole, line.split(' ')))}</code>" for line in lines)
 
 
+def percents(start: float, end: float) -> tuple[float, float]:
+    """The ends of an axis of percentages: of what lies beyond 0 and 100 there is as much as half a mark needs.
+
+    >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0)
+    ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0))
+    """
+    return max(start, -2.0), min(end, 102.0)
+
+
+def card(rows: Sequence[tuple[str, str]]) -> str:
+    """The card beside the pointer, for `HoverTool.tooltips`: labels and values as Bokeh's lists of them have.
+
+    Bokeh's own labels have a contrast of 2.6 to white, and cannot be given another colour. A value without a label is
+    bold; Bokeh escapes what it puts into the places.
+
+    >>> card([("", "@name"), ("right", "@y %")]).count("<span")
+    2
+    """
+    lines = (
+        f'<span style="color: var(--soft)">{escape(label)}</span><span>{value}</span>'
+        if label
+        else f'<b style="grid-column: 1 / -1; font-weight: 600">{value}</b>'
+        for label, value in rows
+    )
+    grid = "display: grid; grid-template-columns: max-content 1fr; gap: 1px 8px; max-width: 420px"
+    return f'<div style="{grid}; overflow-wrap: anywhere">{"".join(lines)}</div>'
+
+
 def caption(name: str) -> Div:
     """The text under a view, filled at every update."""
     return Div(text="", name=name, sizing_mode="stretch_width")

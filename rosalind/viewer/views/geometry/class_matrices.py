@@ -180,7 +180,7 @@ class ClassMatrices:
         value = CustomJSHover(args={"source": source}, code=VALUE_HOVER)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("", "@image{custom}")]
         formatters: dict[str, Any] = {"$x": name, "$y": name, "@image": value}
-        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters, visible=False))
+        figure.add_tools(HoverTool(renderers=[image], tooltips=draw.card(tips), formatters=formatters, visible=False))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, side=side))
         figure.on_event(RangesUpdate, lambda event: self._paint())
         figure.on_event(Reset, lambda event: self.reset())

@@ -66,7 +66,7 @@ class ClassRows:
         figure.add_glyph(self.filter_marks, mark)
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
-        figure.add_tools(HoverTool(renderers=drawn, tooltips=tips, formatters={"$x": hover, "$y": hover}))
+        figure.add_tools(HoverTool(renderers=drawn, tooltips=draw.card(tips), formatters={"$x": hover, "$y": hover}))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
 

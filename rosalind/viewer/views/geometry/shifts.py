@@ -79,8 +79,8 @@ class ClassShifts:
         self.figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
         self.order = np.empty(0, int)
         """int[classes]: classes, those that moved most first."""
-        self.text = ""
-        """The sentence on the list, not escaped."""
+        self.text = self.label = ""
+        """The sentence on the list, not escaped, and the name of the measure."""
 
     def tap(self, x: float | None, y: float | None) -> None:
         """Keep only the class of the line at a place, or all classes again."""
@@ -114,7 +114,7 @@ class ClassShifts:
         figure.height = 60 + 20 * count
         self.ticker.ticks = list(range(count))
         figure.yaxis.major_label_overrides = dict(enumerate(map(draw.plain, names)))
-        figure.xaxis.axis_label = f"median {draw.axis_label(store, measure, state.raw)}, A circle, B diamond"
+        self.label = draw.axis_label(store, measure, state.raw)
         most = [
             f"{names[k]}: {shifts.distance[self.listed[k]]:.2f}"
             + (f" (null {max(null.distance[self.listed[k]] for null in nulls):.2f})" if nulls else "")
@@ -136,6 +136,8 @@ class ClassShifts:
     def count(self, frame: Frame) -> None:
         """Write beside every class how many samples it has, and how many of them are selected."""
         texts = [f"{count:,}" for count in self.totals]
+        of_all = " of all samples" * frame.has_selection
+        self.figure.xaxis.axis_label = f"median {self.label}{of_all}, A circle, B diamond"
         if frame.selected.any():
             selected = frame.per_class(frame.selected)[self.listed]
             texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]

@@ -17,6 +17,7 @@ from rosalind.viewer.views.draw import (
     GREY,
     SEQUENTIAL,
     caption,
+    card,
     cell_name,
     colour_bar,
     commands,
@@ -96,7 +97,7 @@ class LayerLikeness:
         kinds = ("value", "null", "excess")
         tips = [("layer of A", "$y{a}"), ("layer of B", "$x{b}"), *((kind, f"@{kind}{{{kind}}}") for kind in kinds)]
         formatters: dict[str, Any] = {"$x": name, "$y": name, **{f"@{kind}": value for kind in kinds}}
-        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        figure.add_tools(HoverTool(renderers=[image], tooltips=card(tips), formatters=formatters))
         return figure
 
     def update(self, frame: Frame) -> None:

@@ -1,5 +1,6 @@
 """Networks x layers: one number of a diagnostic as colours, or its change from the parent."""
 
+import math
 from html import escape
 from typing import Any
 
@@ -7,7 +8,6 @@ import numpy as np
 from bokeh.events import AxisClick, Tap
 from bokeh.layouts import row
 from bokeh.models import (
-    BasicTicker,
     CustomJSHover,
     FixedTicker,
     HoverTool,
@@ -66,6 +66,8 @@ class Layers:
         self.store, self.change, self.changed = frame.store, change, Changed()
         self.rows: list[str] = []
         """Ids of the rows' sides."""
+        self.logarithmic = False
+        """True while the colours go by logarithm."""
         self.cells = draw.empty("image", "value", "change", "dw", "dh")
         self.names = draw.empty("network", "layer", "apart")
         self.texts = draw.empty("x", "y", "text", "ink", "alpha")
@@ -99,7 +101,7 @@ class Layers:
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
         tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
         figure.text("left", "y", text="text", source=self.marks, **tag)
-        self.bar = draw.colour_bar(self.mapper, "", ticker=BasicTicker())
+        self.bar = draw.colour_bar(self.mapper, "", ticker=FixedTicker())
         figure.add_layout(self.bar, "right")
         hover = CustomJSHover(code=HOVER, args={"source": self.cells, "names": self.names})
         tips = [
@@ -110,7 +112,7 @@ class Layers:
             ("two dense seeds differ by up to", "@dw{null}"),
         ]
         formatters: dict[str, Any] = {"$x": hover, "$y": hover, "@value": hover, "@change": hover, "@dw": hover}
-        figure.add_tools(HoverTool(renderers=[image], tooltips=tips, formatters=formatters))
+        figure.add_tools(HoverTool(renderers=[image], tooltips=draw.card(tips), formatters=formatters))
         figure.on_event(Tap, lambda event: self.tap(event.y, shift=draw.shifted(event)))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.choose(draw.line_of(event.value)))
         return figure
@@ -159,7 +161,8 @@ class Layers:
             unit = f" ({table.unit})" if table.unit else ""
             # The list above names the diagnostic and the condition, for which the bar is too short.
             array = inside.kinds(self.store)[kind][1].replace("_", " ")
-            self.bar.title = f"{'change of ' * (way == CHANGE)}{array}{unit}"
+            scale = ", log scale" * self.logarithmic
+            self.bar.title = f"{'change of ' * (way == CHANGE)}{array}{unit}{scale}"
         self._mark(table)
         self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
@@ -169,7 +172,14 @@ class Layers:
         self.rows = table.names
         shown = table.change if way == CHANGE else table.values
         lines, columns = shown.shape
-        low, high = heat_map.limits_of(shown, way == CHANGE)
+        self.logarithmic = way == VALUE and heat_map.is_logarithmic(shown)
+        coloured = np.log10(shown) if self.logarithmic else shown
+        low, high = heat_map.limits_of(coloured, way == CHANGE)
+        ends = (10.0**low, 10.0**high) if self.logarithmic else (low, high)
+        ticks = heat_map.ticks_of(*ends, logarithmic=self.logarithmic)
+        at = [math.log10(tick) if self.logarithmic else tick for tick in ticks]
+        self.bar.ticker.ticks = at
+        self.bar.major_label_overrides = {k: number(tick, table.unit) for k, tick in zip(at, ticks, strict=True)}
         self.mapper.update(palette=draw.DIVERGING if way == CHANGE else draw.SEQUENTIAL, low=low, high=high)
         # The name of the bar takes 150 pixels.
         self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12), 150), 1000)
@@ -188,7 +198,7 @@ class Layers:
         down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
         fits = columns * max(map(len, layers), default=0) <= LETTERS
         across.major_label_orientation = "horizontal" if fits else np.pi / 2
-        arrays = {"image": shown, "value": table.values, "change": table.change}
+        arrays = {"image": coloured, "value": table.values, "change": table.change}
         images = {name: [values.astype(np.float32)] for name, values in arrays.items()}
         self.cells.data = {**images, "dw": [columns], "dh": [lines]}
         self.names.data = {
@@ -197,7 +207,7 @@ class Layers:
             "apart": [table.null.astype(np.float32)],
         }
         written = shown if columns <= NUMBERS and lines <= NAMED else shown[:0]
-        share = (written - low) / (high - low)
+        share = (coloured[: len(written)] - low) / (high - low)
         # Light ink at the dark ends of the colours: one end of values, both of changes.
         light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < draw.DARK_HALF
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))

@@ -11,7 +11,7 @@ from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, commands, empty, fill, paragraphs, plot, stacked
+from rosalind.viewer.views.draw import GREY, caption, card, commands, empty, fill, paragraphs, plot, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -81,7 +81,7 @@ class Path:
         tag |= {"text_font_style": "bold", "text_font_size": "10px", "text_baseline": "middle", "source": self.ends}
         figure.text("x", "y", text="text", text_align="align", x_offset="offset", **tag)
         tips = [("way", "@x{0.00}"), ("value", "@y{0.0000}")]
-        figure.add_tools(HoverTool(renderers=[dots, curved, hardened, thin], tooltips=tips, mode="mouse"))
+        figure.add_tools(HoverTool(renderers=[dots, curved, hardened, thin], tooltips=card(tips), mode="mouse"))
         figure.legend.label_text_font_size = "11px"
         figure.legend.padding, figure.legend.spacing, figure.legend.ncols = 4, 8, 2
         # Inside, it would cover the hill of two dense networks.

@@ -16,7 +16,7 @@ from bokeh.models import (
 )
 
 from rosalind.analysis.similarity import Similarity, picture_rows
-from rosalind.viewer.views.draw import SEQUENTIAL, colour_bar, empty, fill, plot, shifted, square
+from rosalind.viewer.views.draw import SEQUENTIAL, card, colour_bar, empty, fill, plot, shifted, square
 
 LABELS = 30
 """Largest number of rows with a name beside the matrix."""
@@ -81,7 +81,7 @@ class DistanceMatrix:
         value = CustomJSHover(args={"source": self.image}, code=DISTANCE)
         tips = [("row", "$y{custom}"), ("column", "$x{custom}"), ("distance", "@image{custom}")]
         formatters: dict[str, Any] = {"$x": name, "$y": name, "@image": value}
-        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=card(tips), formatters=formatters))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=shifted(event)))
 
     def tap(self, x: float, y: float, *, shift: bool = False) -> None:

@@ -100,7 +100,7 @@ class Evaluation:
             "evaluation",
             "Heat map of networks by conditions; numbers repeat in summary.csv.",
             height=HIGH + height + 16,
-            x_range=(0, max(self.places.end, 1) + 1),
+            x_range=(0, self._end()),
             y_range=(rows - 0.5, -0.5 - self.head),
         )
         figure.grid.grid_line_color = None
@@ -152,6 +152,11 @@ class Evaluation:
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap_row(event.value))
         return figure
 
+    def _end(self) -> float:
+        """The right end of the frame, where names that lean over the last columns have room."""
+        end = max(self.places.end, 1)
+        return end + min(0.04 * end, 1)
+
     def _arrange(self, frame: Frame, means: np.ndarray) -> None:
         """Put rows and columns in order and name them."""
         condition, way = frame.state.b[1], frame.choice("evaluation-columns")
@@ -168,8 +173,7 @@ class Evaluation:
         self.names[0].data = {"name": names}
         listed = [self.conditions[k] for k in places.order]
         self.names[1].data = {"name": listed, "left": places.left.tolist(), "width": places.width.tolist()}
-        # Names that lean over the last columns have room.
-        self.figure.x_range.end = max(places.end, 1) + 1
+        self.figure.x_range.end = self._end()
         self.header.fill(self.store, places, listed, self.head, blocked=is_blocked)
 
     def _fill(self, frame: Frame) -> None:

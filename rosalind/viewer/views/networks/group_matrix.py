@@ -9,7 +9,7 @@ from bokeh.models import FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis.similarity import Groups
 from rosalind.viewer.views.cursor import CellCursor
-from rosalind.viewer.views.draw import SEQUENTIAL, colour_bar, cut, empty, fill, plain, plot, square
+from rosalind.viewer.views.draw import SEQUENTIAL, card, colour_bar, cut, empty, fill, plain, plot, square
 
 NAMED = 45
 """Largest number of rows with names."""
@@ -59,7 +59,7 @@ class GroupMatrix:
         square(figure, "x", "y", self.marks, 15, 1.5)
         figure.add_layout(colour_bar(self.mapper, "apart"), "right")
         tips = [("", "@row"), ("", "@column"), ("apart", "@distance{0.00}"), ("seeds alone", "@chance")]
-        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips))
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=card(tips)))
         size = lambda: (len(self.order), len(self.order))
         enter = lambda column, row, shift: self.tap(column, row)
         self.cursor = CellCursor(figure, size, enter, self._words, middle=0.5)

@@ -95,7 +95,7 @@ class GroupPlane:
         # A font that is a column fails where a source gets fewer rows (Bokeh 3.9.2).
         figure.text("x", "y", source=self.names, text_font_style="bold", **{**text, "text": "bold"}, **middle, **placed)
         tips = [("", "@name"), ("", "@about")]
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         figure.on_event(SelectionGeometry, self._brush)
 

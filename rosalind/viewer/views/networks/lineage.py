@@ -16,8 +16,11 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-LABELLED = 60
-"""Largest number of lines of the map with room for a name each."""
+LABELLED = 40
+"""Largest number of lines of the map with room for a name each, and for numbers beside the nodes."""
+
+NAME_LETTERS = 24
+"""Most letters of a method's name beside its line."""
 
 TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 """Ticks of the axis of parameters left, in percent."""
@@ -25,12 +28,14 @@ TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 RING: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
 NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle"}
 LETTER: draw.Look = {**NAME, "text_font_size": "12px", "text_font_style": "bold"}
+TAG: draw.Look = {"text": "text", "text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
+TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
 
 class Lineage:
-    """A map of networks from the dense parents on, and accuracy against size; a click makes a network B."""
+    """A tree of methods from the dense parents on, and accuracy against size; a click makes a network B."""
 
     page, title = "networks", "Which came from which?"
     finding = key = ""
@@ -48,7 +53,9 @@ class Lineage:
         infos = self.store.results.networks
         self.looks = palette.looks(info.family for info in infos.values())
         self.map = self.store.cached(("lineage", "map"), lambda: (lineage.lineage_graph(infos, self.store.groups),))[0]
-        self.lines, self.nodes, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(5))
+        self.derived = set(lineage.origins(infos))
+        self.lines, self.sides, self.seeds, self.means = (ColumnDataSource() for _ in range(4))
+        self.nodes = draw.empty("x", "y", "colour", "marker", "alpha", "name", "text")
         self.ghosts = draw.empty("x0", "y0", "x1", "y1")
         self.labels = {align: ColumnDataSource() for align in ("left", "right")}
         self.tree, self.sizes = self._tree(), self._sizes()
@@ -57,7 +64,7 @@ class Lineage:
             source.selected.on_change("indices", chosen)
         self.caption, self.key = draw.caption("lineage-caption"), self._legend()
         self.root = draw.stacked(
-            frame.chooser(change, "lineage-accuracy", "accuracy on the right", ACCURACIES, width=220),
+            frame.chooser(change, "lineage-accuracy", "accuracy", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
         )
 
@@ -71,32 +78,32 @@ class Lineage:
         layers, rows = len(graph.layers), len(graph.lines)
         figure = draw.plot(
             "lineage",
-            "Map of networks: dense parents on the left, what was made from them on the right.",
+            "Tree of methods: dense parents on the left, what was made from them on the right, with accuracies.",
             height=self._height(),
-            x_range=(-0.3, layers - 0.6 + (0.2 + 0.75 * max(layers - 1, 1)) * (rows <= LABELLED)),
-            y_range=(max(rows, 1) - 0.2, -0.8),
+            x_range=(-0.3, max(layers, 1) - 0.5),
+            y_range=(max(rows, 1) - 0.4, -0.6),
         )
         figure.grid.grid_line_color = None
-        figure.yaxis.visible = False
         figure.xaxis.ticker = FixedTicker(ticks=list(range(layers)))
         figure.xaxis.major_label_overrides = dict(enumerate(graph.layer_names))
         figure.xaxis.axis_label = "removed, %"
+        # A name needs about 12 pixels; where there is less room, only some are there.
+        step = -(-rows * 12 // (self._height() - 60)) if rows else 1
+        figure.yaxis.ticker = FixedTicker(ticks=list(range(0, rows, step)))
+        names = [draw.plain(draw.cut(name, NAME_LETTERS)) for name in graph.lines]
+        figure.yaxis.major_label_overrides = dict(enumerate(names))
+        figure.yaxis.major_label_text_font_size = "11px"
         draw.fill(self.lines, dict(zip("xy", lineage.paths(graph), strict=True)))
-        names = [self.store.groups[k].name for k in graph.groups] if graph.grouped else list(graph.nodes)
-        draw.fill(self.nodes, {name: [] for name in ("x", "y", "colour", "marker", "alpha", "name")})
-        self.node_names = names
         figure.line("x", "y", source=self.lines, line_color=draw.GREY, line_alpha=0.6)
         figure.scatter("x", "y", source=self.sides, size=17, **RING)
         dots = self._dots(figure, self.nodes, 9)
         if rows <= LABELLED:
-            places = {"x": np.full(rows, layers - 1, np.float32), "y": np.arange(rows, dtype=np.float32)}
-            ends, size = (
-                ColumnDataSource({**places, "text": list(graph.lines)}),
-                "10px" if rows <= 40 else "9px",
-            )
-            figure.text("x", "y", source=ends, text_font_size=size, x_offset=34, **NAME)
-        figure.text("x", "y", source=self.sides, x_offset=12, **LETTER)
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name")]), TapTool(renderers=[dots]))
+            # Over the lines, which are hidden behind a number.
+            behind = {"background_fill_color": draw.LIGHT["panel"], "padding": 1, "x_offset": 10}
+            figure.text("x", "y", source=self.nodes, text_font_size="11px", text_alpha="alpha", **NAME, **behind)
+        figure.text("x", "y", source=self.sides, x_offset=-11, **TAG)
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card([("", "@name"), ("right", "@text %")])))
+        figure.add_tools(TapTool(renderers=[dots]))
         return figure
 
     def _dots(self, figure: Any, source: ColumnDataSource, size: int) -> Any:
@@ -104,7 +111,7 @@ class Lineage:
         return figure.scatter("x", "y", source=source, size=size, alpha="alpha", **look)
 
     def _height(self) -> int:
-        return int(np.clip(60 + 15 * len(self.map.lines), 300, 700))
+        return int(np.clip(64 + 22 * len(self.map.lines), 300, 700))
 
     def _sizes(self) -> Any:
         figure = draw.plot(
@@ -127,7 +134,7 @@ class Lineage:
             offset = {"x_offset": 13 if align == "left" else -13, "y_offset": "down"}
             figure.text("x", "y", source=source, text_align=align, **offset, **LETTER)
         tips = [("", "@name"), ("left", "@x{0.0} %"), ("right", "@y{0.0} %")]
-        figure.add_tools(HoverTool(renderers=dots, tooltips=tips), TapTool(renderers=dots))
+        figure.add_tools(HoverTool(renderers=dots, tooltips=draw.card(tips)), TapTool(renderers=dots))
         return figure
 
     def _accuracies(self, which: str, summary: Summary) -> tuple[np.ndarray, str]:
@@ -176,7 +183,8 @@ class Lineage:
             ends = np.concatenate([accuracy[finite], everything[finite] if shown else accuracy[finite]])
             low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
             room = max(high - low, 1.0)
-            self.sizes.y_range.update(start=low - 0.08 * room, end=high + 0.1 * room)
+            start, end = draw.percents(low - 0.08 * room, high + 0.1 * room)
+            self.sizes.y_range.update(start=start, end=end)
             least, most = float(left[finite].min()), float(left[finite].max())
             self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)
         self.sizes.yaxis.axis_label = f"{ACCURACIES[which]}, %"
@@ -189,18 +197,20 @@ class Lineage:
         return {"x": x.astype(np.float32), "y": y.astype(np.float32), **looks, "name": names}
 
     def choose(self, source: ColumnDataSource, indices: list[int]) -> None:
-        """Make a clicked point B: a network, or of a mean over seeds the seeds together."""
+        """Make a clicked point B: a network, of a method that of B's seed, of a mean over seeds the seeds together."""
         if not indices:
             return
         source.selected.indices = []
         k, store = indices[0], self.store
         if source is self.seeds:
             name = source.data["name"][k]
-        elif source is self.nodes and not self.map.grouped:
-            name = self.map.nodes[k]
+        elif source is self.nodes and self.frame.state.b[0] not in store.sides.groups_by_id:
+            # As in the heat map: beside a network stands that of its seed.
+            infos, names = store.results.networks, store.groups[k].networks
+            seed = infos[self.frame.state.b[0]].seed
+            name = next((name for name in names if infos[name].seed == seed), names[0])
         else:
-            group = store.groups[self.map.groups[k] if source is self.nodes else list(self.group_means)[k]]
-            name = store.sides.id_of(group)
+            name = store.sides.id_of(store.groups[k if source is self.nodes else list(self.group_means)[k]])
         for condition in (self.frame.state.b[1], *store.conditions):
             if store.sides.has((name, condition)):
                 self.change(b=(name, condition))
@@ -210,11 +220,12 @@ class Lineage:
         """Draw a frame."""
         self.frame = frame
         which, sides = frame.choice("lineage-accuracy"), {"A": frame.state.a[0], "B": frame.state.b[0]}
-        if self.changed("nodes", frame.state.networks):
-            graph = self.map
-            draw.fill(self.nodes, self._columns(graph.x, graph.y, graph.groups, self.node_names))
         if self.changed("sizes", (which, frame.slice_key, frame.state.networks)):
             self._scatter(which, frame.slice_summary)
+            groups = range(len(self.store.groups))
+            names = [group.name for group in self.store.groups]
+            numbers = [f"{self.group_means[k][1]:.1f}" if k in self.group_means else "-" for k in groups]
+            draw.fill(self.nodes, self._columns(self.map.x, self.map.y, groups, names) | {"text": numbers})
         if self.changed("sides", (which, sides, frame.slice_key)):
             self._mark(sides)
             number = lambda name: self.store.groups.index(self.store.sides.group(name))
@@ -225,13 +236,11 @@ class Lineage:
             self.caption.text = self._caption(ACCURACIES[which], groups, frame)
 
     def _mark(self, sides: dict[str, str]) -> None:
-        """Rings around the networks of A and B in the map."""
+        """Rings around the groups of A and B in the tree."""
         letters: dict[int, str] = {}
         for letter, side in sides.items():
             group = self.store.groups.index(self.store.sides.group(side))
-            for k, (name, number) in enumerate(zip(self.map.nodes, self.map.groups, strict=True)):
-                if number == group if self.map.grouped else name in self.store.sides.members(side):
-                    letters[k] = letters.get(k, "") + letter
+            letters[group] = letters.get(group, "") + letter
         at = list(letters)
         draw.fill(
             self.sides,
@@ -280,7 +289,7 @@ class Lineage:
         return f"{'; '.join(parts)}."
 
     def _caption(self, accuracy: str, groups: dict[str, int], frame: Frame) -> str:
-        store, graph = self.store, self.map
+        store = self.store
         values = []
         for letter, k in groups.items():
             if k in self.group_means:
@@ -297,17 +306,15 @@ class Lineage:
         if self.gaps:
             every = len(store.results.networks)
             text += f"Not there, for want of this accuracy or of a size: {self.gaps} of {every} networks. "
-        derived = set(graph.edges[:, 1].tolist())
-        labels = [store.groups[group].label for group in graph.groups]
-        alone = sum(k not in derived and label != "dense" for k, label in enumerate(labels))
-        nodes = len(graph.nodes)
-        text += f"On the left: {f'{nodes} groups of seeds' if graph.grouped else counted(nodes, 'network')}"
+        every = store.results.networks
+        alone = sum(name not in self.derived and info.label != "dense" for name, info in every.items())
+        text += f"On the left: {counted(len(every), 'network')} in {counted(len(store.groups), 'group')} of seeds"
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
         return f"{text}. Click a point to make it B."
 
     def _legend(self) -> str:
         """The looks of the families as HTML."""
         return (
-            f"{draw.family_legend(self.looks)}; lines lead from a network to those made from it; on the right "
+            f"{draw.family_legend(self.looks)}; lines lead to what was made from a network; numbers: percent right; "
             "small: seeds, large: their means."
         )

@@ -85,7 +85,7 @@ class Pareto:
             "x", "y", text="text", x_offset=-13, y_offset="down", text_baseline="middle", source=self.sides, **tag
         )
         tips = [("", "@name"), ("bytes", "@x{0.00} kB"), ("right", "@y{0.0} %"), ("", "@about")]
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips), TapTool(renderers=[dots]))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
 
     def choose(self, indices: list[int]) -> None:
@@ -109,7 +109,7 @@ class Pareto:
         if self.changed("sides", (which, sides, frame.slice_key)):
             groups = {letter: self.store.groups.index(self.store.sides.group(name)) for letter, name in sides.items()}
             self._mark(groups, which)
-            self.finding = self._finding(groups)
+            self.finding = self._finding(groups, frame)
             self.caption.text = self._caption(groups, frame)
 
     def _places(self, which: str) -> np.ndarray:
@@ -147,7 +147,7 @@ class Pareto:
         if at:
             low, high = float((y - spread).min()), float((y + spread).max())
             room = max(high - low, 1.0)
-            low, high = low - 0.06 * room, high + 0.08 * room
+            low, high = draw.percents(low - 0.06 * room, high + 0.08 * room)
             self.figure.y_range.update(start=low, end=high)
             # Names stand on the right of their points.
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
@@ -191,10 +191,10 @@ class Pareto:
             },
         )
 
-    def _finding(self, groups: dict[str, int]) -> str:
+    def _finding(self, groups: dict[str, int], frame: Frame) -> str:
         """Whether A and B are on the front."""
         if not self.shown:
-            return "Nothing to show: bytes need stored weights, and means over corruptions come at the end of a run."
+            return self._missing(frame)
         front = self.picture.front
         parts = [f"{letter} is{'' if front[k] else ' not'}" for letter, k in groups.items()]
         verb = "is" if len(front) == 1 else "are"
@@ -203,6 +203,14 @@ class Pareto:
             f"{int(front.sum())} of {counted(len(front), 'group')} {verb} Pareto-optimal in {self._objectives()}"
             f"{': ' * bool(parts)}{', '.join(parts)}."
         )
+
+    def _missing(self, frame: Frame) -> str:
+        """What there is no picture for want of, and what would give it, as HTML."""
+        name = ACCURACIES[frame.choice("pareto-accuracy")]
+        lacks = f"no {name} yet, which comes at the end of a run"
+        if not np.isfinite(self.picture.mean[:, 2]).any():
+            lacks = "no bytes, as the study has no weights of its networks; those that a run makes are stored"
+        return f"Nothing to compare: {lacks}. Make it with {draw.commands('rosalind run ...')}"
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""

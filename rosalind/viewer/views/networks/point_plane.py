@@ -96,7 +96,7 @@ class PointPlane:
         ]
         of = lambda k: CustomJSHover(args={"source": self.points, "k": k}, code=NEAREST)
         near: dict[str, Any] = {f"@near{k}": of(k) for k in range(NEIGHBOURS)}
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, formatters=near, limit=1))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips), formatters=near, limit=1))
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y, shift=draw.shifted(event)))
         return figure
 

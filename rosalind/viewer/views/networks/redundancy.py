@@ -20,6 +20,7 @@ from rosalind.viewer.views.draw import (
     GREY,
     ZERO,
     caption,
+    card,
     colour_bar,
     commands,
     empty,
@@ -189,7 +190,7 @@ class Redundancy:
         dots = {"fill_color": GREY, "legend_label": "chosen", **ink}
         drawn = figure.scatter("size", "error", source=self.steps, size=7, **dots)
         tips = [("benchmarks", "@size"), ("the last step", "@step"), ("error (points)", "@error{0.00}")]
-        figure.add_tools(HoverTool(renderers=[drawn], tooltips=tips))
+        figure.add_tools(HoverTool(renderers=[drawn], tooltips=card(tips)))
         ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
         figure.scatter("x", "y", source=self.chosen, size=16, **ring)
         self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color=ZERO)

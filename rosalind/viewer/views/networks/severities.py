@@ -16,10 +16,12 @@ from rosalind.viewer.views.draw import (
     GREY,
     POINTS,
     caption,
+    card,
     commands,
     cut,
     empty,
     fill,
+    percents,
     plot,
     side_colour,
     stacked,
@@ -83,7 +85,7 @@ class Severities:
         figure.text("x", "y", text="side", text_font_style="bold", **text)
         figure.text("x", "y", text="text", **text)
         tips = [("", "@name"), ("severity", "@tick"), ("mean", "@y{0.00} @spread")]
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=card(tips)))
         self.figure = figure
         self.caption = caption("evaluation-curves-caption")
         chooser = frame.chooser(change, "evaluation-curves", "curves show", CURVES, width=260)
@@ -141,7 +143,7 @@ class Severities:
             else:
                 asked = {infos[c].name for c in state.conditions}
                 chosen = np.array([not asked or name in asked for name in curves.names])
-            self._render(curves, *values[:2], sides, looks, sliced, chosen)
+            self._render(curves, *values[:2], sides, looks, sliced, chosen, is_share=mode == "accuracy")
             words = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
             self.finding = self._finding(curves, values[0], sliced, sides, mode)
@@ -210,6 +212,8 @@ class Severities:
         looks: list[palette.Look],
         sliced: np.ndarray | None,
         strong: np.ndarray,
+        *,
+        is_share: bool,
     ) -> None:
         """Draw curves.
 
@@ -221,10 +225,14 @@ class Severities:
             looks: of every line.
             sliced: float[lines, severities] of the selected samples, drawn thin and dashed; None where none are.
             strong: bool[lines]: that may be in colour, beside A and B.
+            is_share: True where the values are percentages, which end at 0 and 100.
         """
         chosen = severity_curves.highlighted(np.where(strong[:, None], mean, np.nan), [*sides])
         lines, points = mean.shape
-        low, high = _window(mean, half, chosen, sliced)
+        # Curves that are all alike have room for two names.
+        low, high = _window(mean, half, chosen, sliced, 1.0 if is_share else 1e-6)
+        if is_share:
+            low, high = percents(low, high)
         self.figure.y_range.update(start=low, end=high)
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))
@@ -408,8 +416,12 @@ class Severities:
         return text
 
 
-def _window(mean: np.ndarray, half: np.ndarray, chosen: list[int], sliced: np.ndarray | None) -> tuple[float, float]:
+def _window(
+    mean: np.ndarray, half: np.ndarray, chosen: list[int], sliced: np.ndarray | None, least: float
+) -> tuple[float, float]:
     """Ends of the y axis: of curves and intervals, of which half the curves' height at most is beyond the curves.
+
+    Curves that lie closer than `least` have that height.
 
     An interval from two seeds may be wider than everything that is measured.
     """
@@ -419,6 +431,9 @@ def _window(mean: np.ndarray, half: np.ndarray, chosen: list[int], sliced: np.nd
     if not inner.size:
         return 0.0, 1.0
     every = finite([*curves, mean[chosen] - half[chosen], mean[chosen] + half[chosen]])
-    room = max(float(inner.max() - inner.min()), 1e-9)
+    room = max(float(inner.max() - inner.min()), least)
+    if inner.max() - inner.min() < least:
+        middle = (float(inner.max()) + float(inner.min())) / 2
+        return middle - 0.56 * room, middle + 0.56 * room
     low = max(float(every.min()), float(inner.min()) - 0.5 * room) - 0.06 * room
     return low, min(float(every.max()), float(inner.max()) + 0.5 * room) + 0.06 * room

@@ -8,7 +8,7 @@ from bokeh.models import FixedTicker, HoverTool
 
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.occlusion_maps import MAPPED, Agreement
-from rosalind.viewer.views.draw import GREY, columns, empty, plot
+from rosalind.viewer.views.draw import GREY, card, columns, empty, plot
 from rosalind.viewer.views.frame import Change
 
 NEAR = 0.03
@@ -42,7 +42,7 @@ class MapAgreement:
         colours = {"fill_color": GREY, "line_color": "#1c2536", "line_alpha": 0.5}
         dots = figure.scatter("x", "y", source=self.dots, size=7, fill_alpha=0.8, **colours)
         tips = [("sample", "@id"), ("agreement", "@x{0.00}")]
-        figure.add_tools(HoverTool(renderers=[dots], tooltips=tips, limit=1))
+        figure.add_tools(HoverTool(renderers=[dots], tooltips=card(tips), limit=1))
         self.medians = empty("x", "top", "bottom", "words")
         figure.segment("x", "top", "x", "bottom", source=self.medians, line_width=2, name="ink")
         fonts = {"text_font_size": "11px", "y_offset": -3}

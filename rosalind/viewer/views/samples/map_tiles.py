@@ -9,7 +9,7 @@ from bokeh.models import CustomJS, HoverTool, LinearColorMapper
 
 from rosalind.analysis import contact_sheet, occlusion_maps, rasters
 from rosalind.analysis.occlusion_maps import MAPPED
-from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, columns, cut, empty, plot, side_colour
+from rosalind.viewer.views.draw import CLEAR, DIVERGING, GREY, SELECTED, card, columns, cut, empty, plot, side_colour
 from rosalind.viewer.views.frame import Frame
 
 LEFT, TOP, TILE, FOOT = 2, 40, 106, 36
@@ -139,7 +139,7 @@ class MapTiles:
         figure.text("x", "y", source=self.sides, **tag)
         mark = CustomJS(args={"marks": self.marks}, code=MARK)
         tooltips = [("", "@words @image{+0.000} @unit")]
-        figure.add_tools(HoverTool(renderers=drawn, tooltips=tooltips, callback=mark))
+        figure.add_tools(HoverTool(renderers=drawn, tooltips=card(tooltips), callback=mark))
 
     def render(
         self,

@@ -22,6 +22,7 @@ from rosalind.viewer.views.draw import (
     FLIP_COLOURS,
     POINTS,
     caption,
+    card,
     cell_name,
     colour_bar,
     cut,
@@ -57,7 +58,8 @@ class SampleDetail:
         self.figure = figure = plot(
             "fingerprint",
             "Margins of the shown sample over all networks and conditions; click a cell to make it B.",
-            height=int(np.clip(15 * count, 60, 620)) + 78,
+            # The name of the bar takes 110 pixels.
+            height=int(np.clip(15 * count, 110, 620)) + 78,
             x_range=(0, max(width, 1)),
             y_range=(max(count, 1), 0),
         )
@@ -80,7 +82,7 @@ class SampleDetail:
         margin = CustomJSHover(code='return Number.isFinite(value) ? value.toFixed(2) : "not measured";')
         formatters: Any = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
-        figure.add_tools(HoverTool(renderers=[cells], tooltips=tips, formatters=formatters))
+        figure.add_tools(HoverTool(renderers=[cells], tooltips=card(tips), formatters=formatters))
         figure.add_layout(colour_bar(self.mapper, "margin (units)"), "right")
         edges = {"x": starts[1:], "low": [0] * len(starts[1:]), "high": [count] * len(starts[1:])}
         look = {"name": "ink", "line_alpha": 0.3, "line_width": 1}

@@ -12,7 +12,7 @@ from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import caption, flip_legend, stacked
+from rosalind.viewer.views.draw import caption, cut, flip_legend, stacked, width_of
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.sample_table import sample_table, show_rows
 from rosalind.viewer.views.samples.sheet import SIZES, Sheet
@@ -73,7 +73,11 @@ class Samples:
         self.cursors = {"samples": self.tiles_sheet.cursor}
         self.table, self.rows = sample_table()
         # As high without a message, so that one does not move the page.
-        self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20, margin=(0, 5))
+        self.message = Div(text="", name="samples-message", sizing_mode="stretch_width", height=20, margin=(4, 5))
+        self.elsewhere = Button(label="", name="samples-elsewhere", height=26, margin=(0, 5), visible=False)
+        self.elsewhere.on_click(self.go_elsewhere)
+        self._elsewhere: tuple[str, str] | None = None
+        """A preset, and the condition under which it picks somebody."""
         self.rows.selected.on_change("indices", lambda attr, old, new: self.tap(new[0]) if new else None)
         self.find = TextInput(placeholder="find id", name="samples-find", width=72, max_length=20, align="end")
         self.find.on_change("value", lambda attr, old, new: self.show_id(new))
@@ -103,7 +107,8 @@ class Samples:
             button.on_click(partial(self.choose_preset, name))
             presets.append(button)
         self.caption = caption("samples-caption")
-        parts = (controls, row(*presets, **wrapped), self.message, self.tiles_sheet.root, self.table)
+        answer = row(self.elsewhere, self.message, sizing_mode="stretch_width", height=28)
+        parts = (controls, row(*presets, **wrapped), answer, self.tiles_sheet.root, self.table)
         self.root = stacked(*parts)
 
     def tap(self, tile: int) -> None:
@@ -135,15 +140,25 @@ class Samples:
         self.change(primary=number, choices=choices)
         self._show_message("" if listed else f"Sample {number} is not among those on the sheets.")
 
-    def _show_message(self, message: str) -> None:
+    def _show_message(self, message: str, elsewhere: tuple[str, str] | None = None) -> None:
+        """Show a message, and a button that goes to where a preset picks somebody if one is given."""
         text = f"<p class='error'>{escape(message)}</p>" if message else ""
-        self.message.text = text
+        self.message.text, self._elsewhere = text, elsewhere
+        label = "" if elsewhere is None else cut(f"{elsewhere[0]} under {elsewhere[1]}", 60)
+        self.elsewhere.update(visible=bool(label), label=label, width=round(12 * width_of(label)) + 20)
 
-    def choose_preset(self, name: str) -> None:
-        """Select the samples that one of `PRESETS` picks for A and B."""
+    def go_elsewhere(self) -> None:
+        """Take A and B to where the preset that picked nobody picks somebody, and select these."""
+        if self._elsewhere is not None:
+            name, condition = self._elsewhere
+            self.choose_preset(name, condition)
+
+    def choose_preset(self, name: str, condition: str | None = None) -> None:
+        """Select the samples that one of `PRESETS` picks for A and B; with a `condition`, under it in both."""
         state = self.frame.state
+        a, b = ((side[0], condition or side[1]) for side in (state.a, state.b))
         try:
-            picked = sample_presets.pick(self.frame.store, name, state.a, state.b)
+            picked = sample_presets.pick(self.frame.store, name, a, b)
         except (Damaged, OSError) as error:
             self._show_message(str(error))
             return
@@ -153,33 +168,38 @@ class Samples:
             self._show_message(lacks.get(name, NOT_STORED))
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            self._show_message(f"No sample is picked by {name!r}: {self._where(name)}.")
+            where = self._where(name)
+            if where is None:
+                self._show_message(f"No sample is picked by {name!r}: try another B or condition.")
+            else:
+                # Beside the button there is room for a few words.
+                verb = "gains" if name == "rescued by B" else "loses"
+                self._show_message(f"None here; there B {verb} most.", (name, where))
         else:
-            mapped, ids = self._mapped(self.frame), self.frame.store.ids[picked.positions].tolist()
+            mapped, ids = self._mapped(self.frame.store, a, b), self.frame.store.ids[picked.positions].tolist()
             first = next((sample for sample in ids if sample in mapped), ids[0])
-            step = {"op": "replace", "preset": name, "cell": list(state.a), "other": list(state.b)}
-            self.change(step=step, choices=choices, primary=first)
+            step = {"op": "replace", "preset": name, "cell": list(a), "other": list(b)}
+            self.change(step=step, choices=choices, primary=first, **({"a": a, "b": b} if condition else {}))
 
-    def _where(self, name: str) -> str:
-        """Under which condition a preset of A and B, which picks nobody here, has most to pick."""
+    def _where(self, name: str) -> str | None:
+        """The condition under which B gains or loses most, where a preset of that picks nobody; None without one."""
         if name not in ("rescued by B", "broken by B"):
-            return "try another B or condition"
+            return None
         store, state, sign = self.frame.store, self.frame.state, 1 if name == "rescued by B" else -1
-        gains = {
-            condition: sign * (store.summary[b]["accuracy"] - store.summary[a]["accuracy"])
-            for condition in store.conditions
-            if (a := (state.a[0], condition)) in store.summary and (b := (state.b[0], condition)) in store.summary
-        }
-        most = max(gains, key=lambda condition: gains[condition], default="")
-        if not most or gains[most] <= 0:
-            return "try another B"
-        return f"B {'gains' if sign > 0 else 'loses'} most under {most}, choose it for both"
+
+        def accuracy(side: str, condition: str) -> float:
+            cells = store.sides.seeds((side, condition))
+            return float(np.mean([store.summary.get(cell, {}).get("accuracy", np.nan) for cell in cells]))
+
+        both = [c for c in store.conditions if all(store.sides.has((side[0], c)) for side in (state.a, state.b))]
+        gains = {c: sign * (accuracy(state.b[0], c) - accuracy(state.a[0], c)) for c in both}
+        return max((c for c in both if gains[c] > 0), key=lambda c: gains[c], default=None)
 
     @staticmethod
-    def _mapped(frame: Frame) -> frozenset[int]:
+    def _mapped(store: Store, a: Cell, b: Cell) -> frozenset[int]:
         """Ids of the samples that have occlusion maps under A and under B."""
-        store, maps = frame.store, []
-        for cell in (frame.state.a, frame.state.b):
+        maps = []
+        for cell in (a, b):
             stored = [one for single in store.sides.seeds(cell) if (one := occlusion_maps.stored(store, single))]
             maps.append(frozenset(sample for one in stored for sample in one.ids.tolist()))
         return maps[0] & maps[1]
@@ -219,7 +239,7 @@ class Samples:
         key = -key if frame.choice("samples-order") == "backwards" else key
         if frame.choice("samples-preset") != "none" and self._is_picked(frame):
             # What has maps comes first: it can be explained.
-            mapped = np.isin(frame.store.ids, list(self._mapped(frame)))
+            mapped = np.isin(frame.store.ids, list(self._mapped(frame.store, state.a, state.b)))
             key = np.where(mapped, key - 2 * np.nanmax(np.abs(key), initial=0) - 1, key)
         group = frame.choice("samples-group")
         if group != GROUPS[0]:
@@ -245,6 +265,8 @@ class Samples:
         self.finding, self.key = self._finding(frame, left, flips), self._key(frame, left)
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
         listed = self.listed
+        # Empty tiles say nothing that the table does not.
+        self.tiles_sheet.root.visible = bool(self._pictured(frame).any())
         self.tiles_sheet.mark(frame, left, listed, flips)
         size, group = frame.choice("samples-size"), frame.choice("samples-group")
         if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw, size, group)):
