@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import itertools
 import pickle
 import sys
 import time
@@ -17,7 +18,18 @@ from rosalind.progress import Progress
 from rosalind.results import Results
 
 PAUSE = 0.5
-"""Seconds between two looks at units that other processes have."""
+"""Most seconds between two looks at units that other processes have."""
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait between looks without end, from a sixteenth of `PAUSE` to all of it: most waits are short.
+
+    >>> list(itertools.islice(pauses(), 6))
+    [0.03125, 0.0625, 0.125, 0.25, 0.5, 0.5]
+    """
+    for halvings in itertools.chain((4, 3, 2, 1), itertools.repeat(0)):
+        yield PAUSE / 2**halvings
+
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -108,7 +120,7 @@ def each(
     needs = needs or {}
     failures: dict[str, Exception] = {}
     unfinished = {unit.name for unit in units}
-    waiting, busy, tried = list(units), list[Unit](), len(units)
+    waiting, busy, tried, lengths = list(units), list[Unit](), len(units), pauses()
     running: dict[Future, Unit] = {}
 
     def next_ready() -> Unit | None:
@@ -154,7 +166,9 @@ def each(
                     end(running.pop(future), future.result)
             elif busy:
                 if len(unfinished) == tried:
-                    time.sleep(PAUSE)
+                    time.sleep(next(lengths))
+                else:
+                    lengths = pauses()
                 tried = len(unfinished)
                 waiting = [*busy, *waiting]
                 busy.clear()
