@@ -9,9 +9,9 @@ Command (five minutes of one core, nothing cached; a minute afterwards), also as
     python experiments/compilations.py
 
 Every study is run in a process of its own. Expected, and at commit 21f71c7 with the same studies: four methods at one
-sparsity 76 (227), and as many with 3 seeds (227); at two sparsities 89 (285), as the control `dense_narrow` of the
-second has shapes of its own: without controls 62 and 62. The demo's eight methods 107 (353), with 3 seeds 107
-(369), 0.29 of them.
+sparsity 70 (227), the demo's eight 76 (353), with 3 seeds 76 (369), 0.21 of them. Until the scores of all layers were
+drawn, and tickets made, by one program these were 76 and 107; then four methods had as many with 3 seeds (227), at two
+sparsities 89 (285), as the control `dense_narrow` of the second has shapes of its own, and without controls 62 and 62.
 """
 
 import multiprocessing

@@ -77,6 +77,25 @@ RESNET20 = [
 ]
 
 
+ARRAYS = {"b/kernel": np.zeros((3, 3, 2, 5)), "a/kernel": np.zeros((7, 4))}
+
+
+class TestUniforms:
+    def test_they_are_those_of_every_parameter_by_itself(self):
+        key = jax.random.key(5)
+        drawn = masks.uniforms(key, ARRAYS)
+        for path, array in ARRAYS.items():
+            np.testing.assert_array_equal(drawn[path], masks.uniform(key, path, array.shape))
+
+    def test_they_reach_to_the_bound_of_every_parameter(self):
+        key, bounds = jax.random.key(5), {"a/kernel": 0.3, "b/kernel": 7.1}
+        drawn = masks.uniforms(key, ARRAYS, lambda path, shape: bounds[path])
+        for path, array in ARRAYS.items():
+            np.testing.assert_array_equal(
+                drawn[path], masks.uniform(key, path, array.shape, -bounds[path], bounds[path])
+            )
+
+
 class TestErk:
     @pytest.mark.parametrize(
         ("sparsity", "golden"),

@@ -86,6 +86,13 @@ class TestProcesses:
         assert epoch_rows(folder) == epoch_rows(one_seed)
         assert not list((folder / "claims").iterdir())
 
+    def test_the_longest_is_begun_first(self, one_seed):
+        rows = [
+            json.loads(line) for path in (one_seed / "log").glob("*.jsonl") for line in path.read_text().splitlines()
+        ]
+        # After the dense network; magnitude, which is declared before it, trains 2 epochs.
+        assert list(dict.fromkeys(row["network"] for row in rows))[:2] == ["mlp-dense-seed0", "mlp-lth-seed0"]
+
     def test_a_process_pool_makes_the_same_study(self, one_seed, tmp_path):
         folder, rows = tmp_path / "study", []
         study.run(small_study(seeds=(0,)), folder, jobs=2, report=rows.append)

@@ -56,7 +56,7 @@ def static(run: MethodRun, sparsity: float) -> MaskSchedule:
     With `reinitialise` training begins with the weights of `reinitialised`, here as in `set` and `rigl`.
     """
     kernels = masks.prunable(run.start.trainable)
-    scores = {path: masks.uniform(run.key, path, w.shape) for path, w in kernels.items()}
+    scores = masks.uniforms(run.key, kernels)
     rules = {name: run.options[name] for name in ("scope", "layers")}
     return MaskSchedule(masks.keep(scores, sparsity, protected=run.protected, **rules))
 
@@ -106,7 +106,7 @@ def _by_gradient(run: MethodRun, step: int, trainable: Tree, current: Mapping[st
 
 def _by_chance(run: MethodRun, step: int, trainable: Tree, current: Mapping[str, np.ndarray]):
     key = jax.random.fold_in(run.key, step)
-    return {path: masks.uniform(key, path, mask.shape) for path, mask in current.items()}
+    return masks.uniforms(key, current)
 
 
 def set(run: MethodRun, sparsity: float) -> MaskSchedule:

@@ -199,7 +199,9 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
         loss = learned_base.loss_of(network_loss, parametrisation)
         fitted = run.fitted(loss, trained, state, config=config, masks=decayed)
         chosen, notes = parametrisation.masks(fitted.trainable, fitted.state["carried"])
-        params, _ = parametrisation.effective_params(fitted.trainable, fitted.state["carried"], False)
+        # One program for all layers.
+        effective = jax.jit(parametrisation.effective_params, static_argnums=2)
+        params, _ = effective(fitted.trainable, fitted.state["carried"], False)
         weights = Weights(training.project(params, chosen), unwrap(fitted.state["inner"]))
         return Pruned.of(sparsity, chosen, fitted, weights=weights, notes=notes)
 

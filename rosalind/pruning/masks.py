@@ -1,7 +1,8 @@
 """The prunable set P, and masks of exactly the requested sparsity in every scope."""
 
+import functools
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -75,6 +76,22 @@ def path_key(key: jax.Array, path: str) -> jax.Array:
 def uniform(key: jax.Array, path: str, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> jax.Array:
     """float32 numbers of one parameter from U(low, high), with the parameter's own key."""
     return in_one_axis(jax.random.uniform, path_key(key, path), shape, minval=low, maxval=high)
+
+
+def uniforms(
+    key: jax.Array, arrays: Mapping[str, Any], bound: Callable[[str, tuple[int, ...]], float] | None = None
+) -> dict[str, jax.Array]:
+    """`uniform` numbers in the shapes of arrays by path, drawn by one program in place of one for every shape.
+
+    From U(0, 1), or from U(-b, b) with b the `bound` of a path and shape.
+    """
+    ends = lambda path, shape: (0.0, 1.0) if bound is None else (-float(bound(path, shape)), float(bound(path, shape)))
+    return _uniforms(key, tuple((path, tuple(x.shape), *ends(path, tuple(x.shape))) for path, x in arrays.items()))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _uniforms(key: jax.Array, drawn: tuple[tuple[str, tuple[int, ...], float, float], ...]) -> dict[str, jax.Array]:
+    return {path: uniform(key, path, shape, low, high) for path, shape, low, high in drawn}
 
 
 def check_sparsity(sparsity: float) -> None:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
-from rosalind.pruning.masks import is_protected, uniform
+from rosalind.pruning.masks import is_protected, uniforms
 from rosalind.pruning.types import Scoring
 from rosalind.training import by_path, map_by_path
 
@@ -21,8 +21,7 @@ _jitted = functools.cache(jax.jit)
 
 def random(scoring: Scoring) -> Scores:
     """Uniform numbers in [0, 1), one key per layer: the control that every method must beat."""
-    kernels = scoring.kernels(scoring.trainable)
-    return {path: uniform(scoring.key, path, leaf.shape) for path, leaf in kernels.items()}
+    return uniforms(scoring.key, scoring.kernels(scoring.trainable))
 
 
 def magnitude(scoring: Scoring) -> Scores:

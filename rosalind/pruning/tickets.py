@@ -31,12 +31,7 @@ def binarise(weight: jax.Array, mask: jax.Array) -> jax.Array:
 
 def initial_scores(kernels: Mapping[str, Any], key: jax.Array) -> dict[str, jax.Array]:
     """float32 scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)) by path, for arrays by path."""
-
-    def one(path: str, shape: tuple[int, ...]) -> jax.Array:
-        bound = 1 / np.sqrt(masks.fan_in(path, shape))
-        return masks.uniform(key, path, shape, -bound, bound)
-
-    return {path: one(path, weight.shape) for path, weight in kernels.items()}
+    return masks.uniforms(key, kernels, lambda path, shape: 1 / np.sqrt(masks.fan_in(path, shape)))
 
 
 def signed_constants(trainable: Tree, shares: Mapping[str, float]) -> Tree:
@@ -116,9 +111,11 @@ def ticket(binary: bool, learn_head: bool = False) -> MaskParametrisation:
 
         return map_by_path(one, carried["frozen"]), 0.0
 
+    # One program for all layers.
+    largest = jax.jit(lambda scores, carried: top_of(strengths_of(scores, carried), carried["kept"]))
+
     def final_masks(scores: Tree, carried: Mapping[str, Any]):
-        chosen = top_of(strengths_of(scores, carried), carried["kept"])
-        return {path: np.asarray(mask) for path, mask in chosen.items()}, ()
+        return {path: np.asarray(mask) for path, mask in largest(scores, carried).items()}, ()
 
     return MaskParametrisation(init, effective_params, final_masks)
 

@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+import math
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -173,12 +175,26 @@ def measure_networks(
         attacked=attacked_network(folder, planned),
         measures=extra,
     )
-    for name, arrays in cells:
+
+    def save(name: str, arrays: Mapping[str, np.ndarray]) -> None:
         path = results.geometry_file(folder, name, planned.condition.id)
         origin = {"network_hash": np.asarray(digests[name]), "condition": np.asarray(planned.condition.id)}
         results.save_arrays(path, {**arrays, **origin}, replace=True)
+
+    def wait(written: Future) -> None:
+        written.result()
         if advance is not None:
             advance(1, planned.condition.id)
+
+    # A cell is written while the next is computed: the disk lets a processor wait for a third of a small one's time.
+    with ThreadPoolExecutor(1) as writer:
+        last = None
+        for name, arrays in cells:
+            if last is not None:
+                wait(last)
+            last = writer.submit(save, name, arrays)
+        if last is not None:
+            wait(last)
 
 
 def measure(
@@ -219,6 +235,10 @@ def _measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...
         raise RuntimeError("; ".join(f"{name}: {reason}" for name, reason in failures.items()))
 
 
+SOON = 2**20
+"""Pixels of a batch that is corrupted in 0.02 s, the mean of 19 corruptions of 1,000 images of 32 x 32 on one core."""
+
+
 def condition_images(
     dataset: data.Dataset,
     planned: Planned,
@@ -241,9 +261,11 @@ def condition_images(
     """
     split = conditions.source_images(planned, dataset.test)
     key = planning.draw_key(dataset, planned.condition)
-    # Powers of two, or the batch that is measured, so that few sizes are compiled: a third of a second for each.
+    # The batch that is measured where that takes no longer than to compile another size, a third of a second; else
+    # powers of two, so that few sizes are compiled.
     size, whole = 1 << max(len(rows) - 1, 0).bit_length(), measuring.batch_size(dataset.test)
-    size, parts = whole if 2 * size > whole else size, []
+    is_soon = planned.kind.corruption is not None and whole * math.prod(dataset.image_shape[:2]) <= SOON
+    size, parts = whole if is_soon or 2 * size > whole else size, []
     for start in range(0, len(rows), size):
         batch = split.take(rows[np.minimum(np.arange(start, start + size), len(rows) - 1)])
         images = np.asarray(conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key))[

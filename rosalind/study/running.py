@@ -242,9 +242,8 @@ def _train_units(
         [Unit(_name(study, g), sum(planning.epochs_of(study, t) for t in g), (study, folder, g, always)) for g in part]
         for part in parts
     )
-    if executor is not None:
-        # The longest first, so that none is left alone at the end.
-        rest.sort(key=lambda unit: -unit.amount)
+    # The longest first, so that no process, of this call or another on the folder, is left alone with it at the end.
+    rest.sort(key=lambda unit: -unit.amount)
     work = [*parents, *rest]
     unit_of = {planning.name_of(study, task): unit.name for unit in work for task in unit.arguments[2]}
     made_of = {
@@ -314,11 +313,12 @@ OF_SUMMARY = ("redundancy", "predictors")
 
 def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
     """Make the tables and arrays over all networks, unless they are stored for the same cells."""
+    pauses = units.pauses()
     while True:
         with results.lease(folder, "compare") as is_ours:
             if is_ours:
                 return _compare(folder, umap, executor)
-        time.sleep(units.PAUSE)
+        time.sleep(next(pauses))
 
 
 def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:

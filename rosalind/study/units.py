@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import itertools
 import pickle
 import sys
 import time
@@ -18,7 +19,18 @@ from rosalind.results import Results
 from rosalind.study import compilation_cache
 
 PAUSE = 0.5
-"""Seconds between two looks at units that other processes have."""
+"""Most seconds between two looks at units that other processes have."""
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait between looks without end, from a sixteenth of `PAUSE` to all of it: most waits are short.
+
+    >>> list(itertools.islice(pauses(), 6))
+    [0.03125, 0.0625, 0.125, 0.25, 0.5, 0.5]
+    """
+    for halvings in itertools.chain((4, 3, 2, 1), itertools.repeat(0)):
+        yield PAUSE / 2**halvings
+
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -111,7 +123,8 @@ def each(
     needs = needs or {}
     failures: dict[str, Exception] = {}
     unfinished = {unit.name for unit in units}
-    waiting, busy, tried, told = list(units), list[Unit](), len(units), False
+    waiting, busy, tried = list(units), list[Unit](), len(units)
+    told, lengths = False, pauses()
     running: dict[Future, Unit] = {}
 
     def next_ready() -> Unit | None:
@@ -160,7 +173,9 @@ def each(
                     if not told:
                         print(f"waiting for {busy[0].name}, which another process has in work", file=sys.stderr)
                     told = True
-                    time.sleep(PAUSE)
+                    time.sleep(next(lengths))
+                else:
+                    lengths = pauses()
                 tried = len(unfinished)
                 waiting = [*busy, *waiting]
                 busy.clear()
