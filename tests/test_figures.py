@@ -162,6 +162,12 @@ def test_numbers_of_a_heat_map_are_drawn_as_texts_are(tmp_path):
     assert words[0] == words[1]
 
 
+def test_a_heat_map_without_numbers_is_drawn():
+    figure = Figure()
+    Numbers(figure.subplots(), {}, fontsize=6)
+    figure.draw_without_rendering()
+
+
 def test_fonts_that_are_not_there_are_not_looked_for(small_folder, tmp_path):
     with rc_context({"font.sans-serif": ["No Such Font", "DejaVu Sans", "Another"]}):
         figures.report(small_folder, tmp_path)

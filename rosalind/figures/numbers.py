@@ -27,6 +27,8 @@ class Numbers(Artist):
     @allow_rasterization
     def draw(self, renderer) -> None:
         """Draw all, as `Text` would with the same places; a word that occurs twice is measured once."""
+        if not self.texts or not self.get_visible():
+            return
         assert self.axes is not None
         figure = self.axes.figure
         # Vector formats ask a text where it is anchored.
