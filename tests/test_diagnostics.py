@@ -13,7 +13,7 @@ from rosalind import conditions, config, diagnostics, geometry, measuring, model
 from rosalind.analysis.head_coherence import head_coherence
 from rosalind.conditions import Network
 from rosalind.data import Split
-from rosalind.diagnostics import DIAGNOSTICS, Subject
+from rosalind.diagnostics import DIAGNOSTICS, Subject, connectivity
 
 SMALL_CNN = config.Model("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
 
@@ -287,6 +287,12 @@ class TestLinearPath:
         monkeypatch.setattr(conditions, "recalibrated", None)
         after = compute("linear_path", *ends, others, train=train, points=3)
         np.testing.assert_array_equal(after["loss"], alone["loss"])
+
+    def test_every_point_is_made_once(self, monkeypatch):
+        made, between = [], connectivity.between
+        monkeypatch.setattr(connectivity, "between", lambda *of: made.append(of[-1]) or between(*of))
+        compute("linear_path", network(NORM_MLP, 0), network(NORM_MLP, 1), points=5)
+        assert made == [0, 0.25, 0.5, 0.75, 1]
 
     def test_between_two_masks_their_union_is_there(self):
         masks = [RNG.random((64, 16)) < 0.1 for _ in range(2)]

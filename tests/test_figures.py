@@ -11,6 +11,7 @@ import pytest
 from matplotlib import rc_context
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from pages import Page
 
@@ -24,6 +25,7 @@ from rosalind.analysis import (
     selection_steps,
     similarity,
 )
+from rosalind.figures.numbers import Numbers
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
 
@@ -45,7 +47,8 @@ def test_a_family_has_one_colour_in_figures_and_in_the_viewer(store):
 def texts(figure) -> list[str]:
     """Everything that is written in the axes of a figure."""
     parts = [part for axes in figure.axes for part in (*axes.texts, axes.title, axes._left_title)]
-    return [part.get_text() for part in parts]
+    numbers = [part for axes in figure.axes for part in axes.artists if isinstance(part, Numbers)]
+    return [part.get_text() for part in parts] + [words for part in numbers for words, _ in part.texts.values()]
 
 
 def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, capsys):
@@ -144,6 +147,41 @@ def test_what_is_pinned_is_in_the_figures_of_a_link(store):
     ends = rasters.limits(*angles)
     for axes in panels:
         assert f"{ends[0]:.3g} to {ends[1]:.3g}" in axes.get_xticklabels()[0].get_text()
+
+
+def test_numbers_of_a_heat_map_are_drawn_as_texts_are(tmp_path):
+    texts = {(0, 0): ("0", "white"), (1, 0): ("−17", "black"), (0, 1): ("100", "black"), (1, 1): ("100", "white")}
+    for name in ("numbers", "texts"):
+        figure = Figure(figsize=(2.3, 1.7), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(np.eye(2), cmap="cividis")
+        if name == "numbers":
+            Numbers(axes, texts, fontsize=6)
+        else:
+            for place, (words, colour) in texts.items():
+                axes.text(*place, words, ha="center", va="center", fontsize=6, color=colour, in_layout=False)
+        with rc_context({"svg.fonttype": "none"}):
+            for ending in ("png", "svg"):
+                figure.savefig(tmp_path / f"{name}.{ending}", dpi=160)
+    pixels = [imread(tmp_path / f"{name}.png") for name in ("numbers", "texts")]
+    assert np.array_equal(*pixels)
+    words = [re.findall("<text.*?</text>", (tmp_path / f"{name}.svg").read_text()) for name in ("numbers", "texts")]
+    assert len(words[0]) >= len(texts)
+    assert words[0] == words[1]
+
+
+def test_a_heat_map_without_numbers_is_drawn():
+    figure = Figure()
+    Numbers(figure.subplots(), {}, fontsize=6)
+    figure.draw_without_rendering()
+
+
+def test_fonts_that_are_not_there_are_not_looked_for(small_folder, tmp_path):
+    with rc_context({"font.sans-serif": ["No Such Font", "DejaVu Sans", "Another"]}):
+        figures.report(small_folder, tmp_path)
+    svg = (tmp_path / "severities.svg").read_text()
+    assert "'DejaVu Sans'" in svg
+    assert "No Such Font" not in svg
 
 
 def test_nothing_to_report(tmp_path):

@@ -61,27 +61,29 @@ def names_of(subject: Subject) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class _Path:
-    """Points of a path and the images of its statistics; two of equal names, points and images have the same."""
+    """Points of a path and the images of its statistics; two of equal names, points and images have the same.
+
+    The subject is held, as long as the statistics are kept, for the sake of names that are addresses.
+    """
 
     names: tuple[str, ...]
     times: tuple[float, ...]
     images: int
     subject: Subject = field(compare=False)
-    params_at: Callable[[float], Any] = field(compare=False)
 
 
 @functools.lru_cache(maxsize=1)
-def _statistics_on(path: _Path) -> list[Any]:
-    """BatchNorm statistics per point, empty without BatchNorm; kept for the next condition of the same path."""
-    first, train = path.subject.network, path.subject.train
-    assert first.config is not None
+def _statistics_on(path: _Path) -> dict[float, Any]:
+    """BatchNorm statistics by point, filled as points are made; kept for the next condition of the same path."""
+    return {}
+
+
+def _recalibrated(subject: Subject, variables: Any) -> Any:
+    """The BatchNorm statistics of a point from training images; empty without BatchNorm."""
+    config, train = subject.network.config, subject.train
+    assert config is not None
     batches = [np.asarray(train.images[: min(measuring.batch_size(train), RECALIBRATION, len(train))])]
-    statistics = []
-    for t in path.times:
-        variables = {**first.variables, "params": path.params_at(t)}
-        recalibrated = jax.device_get(conditions.recalibrated(first.config, variables, batches))
-        statistics.append(recalibrated.get("batch_stats", {}))
-    return statistics
+    return jax.device_get(conditions.recalibrated(config, variables, batches)).get("batch_stats", {})
 
 
 def along(
@@ -98,13 +100,16 @@ def along(
     first = subject.network
     times = np.linspace(0, 1, int(subject.options["points"]))
     prunable = pruning.masks.prunable(first.variables["params"])
-    path = _Path((*names_of(subject), *name), tuple(times.tolist()), id(subject.train.images), subject, params_at)
+    path = _Path((*names_of(subject), *name), tuple(times.tolist()), id(subject.train.images), subject)
     values: dict[str, list[float]] = {key: [] for key in _AT_POINTS}
     lengths, before = [], None
-    for t, statistics in zip(path.times, _statistics_on(path), strict=True):
+    statistics = _statistics_on(path)
+    for t in path.times:
         variables = {**first.variables, "params": params_at(t)}
-        if statistics:
-            variables["batch_stats"] = statistics
+        if t not in statistics:
+            statistics[t] = _recalibrated(subject, variables)
+        if statistics[t]:
+            variables["batch_stats"] = statistics[t]
         point = dataclasses.replace(first, variables=variables)
         samples = subject.samples if subject.attacked is None else subject.attacked(point)
         features, (kernel, bias) = measuring.features_of(point, samples), measuring.head_of(point)

@@ -12,6 +12,7 @@ from rosalind.analysis import robustness, severity_curves
 from rosalind.analysis.palette import QUIET
 from rosalind.analysis.scope import chosen
 from rosalind.figures import looks
+from rosalind.figures.numbers import Numbers
 from rosalind.results import Results, load_arrays
 
 
@@ -44,10 +45,9 @@ def accuracy_figure(
     axes.set_xticks(range(columns), listed, rotation=90, fontsize=7)
     axes.set_yticks(range(rows), [group.name for group in shown], fontsize=7)
     if columns <= 45:
-        for i, j in np.argwhere(np.isfinite(table)):
-            dark = "white" if table[i, j] < 0.55 else "black"
-            look = {"ha": "center", "va": "center", "fontsize": 6, "color": dark, "in_layout": False}
-            axes.text(j, i, f"{100 * table[i, j]:.0f}", **look)
+        ink = lambda share: "white" if share < 0.55 else "black"
+        places = np.argwhere(np.isfinite(table))
+        Numbers(axes, {(j, i): (f"{100 * table[i, j]:.0f}", ink(table[i, j])) for i, j in places}, fontsize=6)
     # A gap between two corruptions.
     of = [results.conditions[name].name for name in listed]
     for edge in (k - 0.5 for k in range(1, columns) if of[k] != of[k - 1]):

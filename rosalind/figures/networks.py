@@ -15,6 +15,7 @@ from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.figures import looks
+from rosalind.figures.numbers import Numbers
 
 GREY = "#8a94a6"
 
@@ -249,10 +250,9 @@ def redundancy_figure(
     left.set_xticks(places, names if len(names) <= NAMED else (), rotation=60, ha="right", fontsize=6.5)
     left.set_yticks(places, names if len(names) <= NAMED else (), fontsize=6.5)
     if len(names) <= NUMBERED:
-        for (i, j), value in np.ndenumerate(shown):
-            if np.isfinite(value):
-                ink = "white" if abs(value) > 0.7 else "black"
-                left.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color=ink)
+        ink = lambda value: "white" if abs(value) > 0.7 else "black"
+        places = np.argwhere(np.isfinite(shown))
+        Numbers(left, {(j, i): (f"{shown[i, j]:.2f}", ink(shown[i, j])) for i, j in places}, fontsize=5.5)
     left.set_title(f"Correlation of accuracies over networks{subset}", fontsize=8)
     right.tick_params(labelsize=7)
     try:

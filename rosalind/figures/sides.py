@@ -24,6 +24,7 @@ from rosalind.analysis.selection_steps import FLIPS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.config import with_noun
+from rosalind.figures.numbers import Numbers
 from rosalind.measures import COORDINATES
 
 EXAMPLES, ACROSS = 24, 12
@@ -180,12 +181,13 @@ def matrix_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] |
 
 def _numbers(axes: Axes, table: np.ndarray, low: float, high: float) -> None:
     """Write a matrix's numbers in white where its colours are dark: at high angles, and at both ends of changes."""
+    texts = {}
     for i, j in np.argwhere(np.isfinite(table)):
         share = (table[i, j] - low) / (high - low)
         dark = abs(share - 0.5) > 0.33 if low < 0 else share > 0.5
         number = "0" if abs(table[i, j]) < 0.5 else f"{table[i, j]:.0f}"
-        look = {"ha": "center", "va": "center", "fontsize": 6, "in_layout": False}
-        axes.text(j, i, number, color="white" if dark else "black", **look)
+        texts[j, i] = number, "white" if dark else "black"
+    Numbers(axes, texts, fontsize=6)
 
 
 def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | None = None) -> Figure:
