@@ -183,7 +183,7 @@ class TestEvidence:
         evidence = claims.CLAIMS["ticket_angles"].measure(networks, {"least": 0.1, "points": 5.0})
         controls = [value for name, value in evidence.controls.items() if " of angle" in name]
         assert controls
-        assert np.isnan(controls).all()
+        assert np.isnan([effect.values for effect in controls]).all()
         assert {verdict.verdict for verdict in claims.evaluate(networks, [("ticket_angles", {})])} == {"cannot tell"}
 
     def test_severities_of_a_pair_are_matched_to_each_other_first(self):

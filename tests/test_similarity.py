@@ -1,6 +1,9 @@
 """Distances between networks under conditions, their trees, layouts and pictures, and how they are stored."""
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import fields
 
 import numpy as np
@@ -31,6 +34,27 @@ def test_far_from_the_origin_distances_stay_exact():
     table = (np.random.default_rng(0).normal(size=(6, 30)) + 1000).astype(np.float32)
     exact = np.sqrt(((table[:, None].astype(float) - table) ** 2).mean(-1))
     np.testing.assert_allclose(similarity.rms_distances(table), exact, rtol=1e-3)
+
+
+AMONG_OTHERS = """
+import numpy as np
+from rosalind.analysis.similarity import rms_distances
+
+draw = np.random.default_rng(0)
+table = draw.normal(size=(150, 600)).astype(np.float32)
+table[0] = 0
+every = rms_distances(table)
+for count in (2, 9, 13, 77, 149):
+    some = np.append(0, 1 + np.sort(draw.choice(149, count - 1, replace=False)))
+    assert np.array_equal(rms_distances(table[some]), every[np.ix_(some, some)]), count
+"""
+
+
+@pytest.mark.parametrize("kernel", ["", "Haswell"])
+def test_a_distance_is_the_same_whichever_others_there_are(kernel):
+    # OpenBLAS takes its kernel for Haswell on AMD's processors too; without one of that name nothing is set.
+    environment = {**os.environ, **({"OPENBLAS_CORETYPE": kernel} if kernel else {})}
+    subprocess.run([sys.executable, "-c", AMONG_OTHERS], env=environment, check=True)
 
 
 def test_points_of_a_plane_are_laid_out_exactly():
