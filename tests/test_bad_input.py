@@ -43,7 +43,7 @@ class Case:
 
 ALONE = {
     "similarity": "takes two methods",
-    "pareto": "stored weights",
+    "pareto": "no weights of its networks",
     "explained": "choose another B",
     "path": "one network",
 }

@@ -20,13 +20,14 @@ class Range(NamedTuple):
     whole: bool = False
 
 
-def check_option(name: str, option: str, value: Any, span: Range) -> None:
+def check_option(name: str, option: str, value: Any, span: Range | tuple[float, float, str]) -> None:
     """Raise ValueError, which names the option and what has it, unless a value is a number within a range.
 
     >>> check_option("augmix", "width", 2.5, Range(1, 64, "a whole number of chains, 1 to 64", whole=True))
     Traceback (most recent call last):
     ValueError: augmix: `width` must be a whole number of chains, 1 to 64, got 2.5.
     """
+    span = span if isinstance(span, Range) else Range(*span)
     kinds = int if span.whole else (int, float)
     number = value if isinstance(value, kinds) and not isinstance(value, bool) else math.nan
     if not span.smallest <= number <= span.largest:

@@ -27,7 +27,7 @@ class Objective:
             `keys`, see `Batches.draws`. The plain loss takes float32 images in [0, 1] too, `targets` in place of
             labels, and images without a label behind those that have one; it records `logits`, which must stay.
         options: Every option with its default.
-        ranges: `config.Range` of the numeric options.
+        ranges: Of the numeric options, as `config.Range` has them.
         passes: From all options to the forward and backward passes of one step, in those of a plain step.
         check: `(options, image_shape, corruptions)`: raises ValueError for images or names of a study's corruptions
             that the objective does not suit.
@@ -36,7 +36,7 @@ class Objective:
 
     loss: Callable[[Loss, Mapping[str, Any]], Loss]
     options: Mapping[str, Any] = field(default_factory=dict)
-    ranges: Mapping[str, Range] = field(default_factory=dict)
+    ranges: Mapping[str, Range | tuple[float, float, str]] = field(default_factory=dict)
     passes: Callable[[Mapping[str, Any]], int] = lambda options: 1
     check: Callable[[Mapping[str, Any], Sequence[int], Collection[str]], None] = _nothing
     paper: str = ""
