@@ -17,31 +17,23 @@ Ways alternate, every run in a fresh folder; compilations are cached, or `--cold
 processor time and the memory of its largest process, epochs trained, and whether all arrays are those of the first, bit
 for bit (the other checkout's are not compared).
 
-How it grows with processes, one seed, an idle machine of two cores, five minutes (seconds, of processor time, memory of
-the largest process): one 37.6, 47, 699 MB; jobs-2 31.2, 56, 611 MB; jobs-4 37.1, 70, 522 MB; shared-2 28.7, 51, 646 MB;
-shared-4 36.5, 68, 586 MB; dask-2 50.2, 92, 643 MB; dask-4 60.7, 116, 617 MB. More processes than cores gain nothing
-over one, and workers of Dask cost more than they save here: they do not keep short compilations, which a study of small
-networks is full of. The same 333 epochs and 796 files bit for bit, in workers of Dask all but one: the effective rank
-of features, which has one thread of BLAS since.
+Expected time and result: two minutes for one seed on two cores, compilations cached (an idle AMD EPYC; seconds, of
+processor time, memory of the largest process): one 24.0, 30.4, 650 MB; jobs-2 17.8 (0.74), 32.0, 563 MB; shared-2 17.1
+(0.71), 30.6, 604 MB; the same 333 epochs and 796 files bit for bit. One process keeps 1.27 cores busy, so that two with
+both cores busy without a gap would take 0.63 to 0.67. Where each process had a core of its own 692 of 725 files
+differed: XLA's sums of one thread are rounded otherwise than those of two.
 
-Expected time and result: two minutes for one seed on two cores, compilations cached: one 37.3 s, jobs 28.7 s (0.77),
-shared 29.9 s (0.80), with the same 333 epochs and the same 796 files bit for bit; four minutes for the demo's three
-seeds: one 87.1 s, jobs 62.2 s (0.71), shared 64.7 s (0.74), the same 999 epochs and 2,196 files. Where each process had
-a core of its own 692 of 725 files differed: XLA's sums of one thread are rounded otherwise than those of two.
+How it grows with processes (an idle Xeon, five minutes): one 37.6, 47, 699 MB; jobs-2 31.2, 56, 611 MB; jobs-4 37.1,
+70, 522 MB; shared-2 28.7, 51, 646 MB; shared-4 36.5, 68, 586 MB; dask-2 50.2, 92, 643 MB; dask-4 60.7, 116, 617 MB, of
+workers that kept no short compilations. More processes than cores gain nothing over one.
 
-An earlier version, the demo's three seeds, `rosalind demo --no-view` with its cache: one 100.6 s and 128 s of processor
-time, `--jobs 2` 71.5 and 74.3 s (0.72) and 133 s of it. So two processes add 4 % of work, and with both cores busy
-without a gap they would take 0.66 of one, which keeps 1.28 cores busy. What is made of a dense network begins as soon
-as that one is trained: before, 87.5 and 75.7 s in turns with these.
+With nothing compiled, a program that two processes need is compiled by one of them: `study.run(..., jobs=2)` of the
+demo's methods for two seeds, one epoch and ten corruptions takes 56.6 s of processor time, and 78.2 where both compile
+(one run each, a busy machine).
 
-Since then a program that both processes need is compiled by one of them. `study.run(..., jobs=2)` of the demo's methods
-for two seeds, one epoch and ten corruptions, one run each on a busy machine: nothing compiled yet 56.6 s of processor
-time where it was 78.2, compilations cached 30.6 and 30.2. Of 638 files of arrays those of one `biprop` differ, whose
-gain in one layer was rounded otherwise.
-
-The same command with its default of two processes beside 21f71c7, which has one, in two turns on a busy machine:
-nothing compiled yet 136 over 201 and 128 over 167 s (0.68, 0.77), compilations cached 86.8 over 139.5 and 91.2 over
-136.6 s (0.62, 0.67). The study looked into no network then, which takes five seconds.
+`rosalind demo --no-view` with its default of two processes beside 21f71c7, which has one: nothing compiled 62.0 over
+88.4 s and 102 over 118 s of processor time (0.70, 0.86), compilations cached 46.4 over 74.0 and 72 over 97 s (0.63,
+0.74), one turn on the idle EPYC. 21f71c7 makes no diagnostics, which take five seconds of one core.
 """
 
 import os

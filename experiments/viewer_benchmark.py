@@ -57,59 +57,22 @@ So in a quiet hour all that was measured is within the budget, at 200,000 sample
 a first paint is not (that of three points is hardly either), nor is a brush with all sections on one page. Twenty
 readers for a minute: see `load_test.py`.
 
-Beside 21f71c7 (`--against`, three turns of two, alternating, medians; a machine with a load of 2 to 9), over its time:
-200,000 samples: first paint 1.1 to 1.4, whole page 1.1 to 1.4, a brush 2.1 on the geometry page (0.17 over 0.08 s) and
-2.5 with all sections on one page (0.38 over 0.15), memory per further reader 0.7 to 0.8. 1,000 classes: first paint
-0.8, whole page 0.7 to 0.9, another condition of B 0.71, other matrices 0.9 to 1.8, a brush 1.5, memory per further
-reader 0.2 to 0.7. In 21f71c7 most views did not follow a brush. After what a brush asks of the server was made less,
-it takes 0.13 and 0.27 s (medians of 18 in three runs, quiet; 0.04 and 0.08 s of the server's work, where it was 0.12
-and 0.18). Since what is on the screen is redrawn before the rest, medians of seven in one turn, load 3 to 4: 0.19 and
-0.32 s, 0.35 and 0.52 s just before that, 0.17 and 0.31 s in 21f71c7 (1.1 and 1.0 times it); with all sections on one
-page the last of those off the screen follows after 0.48 s.
+Beside 21f71c7, in whose build most views do not follow a brush, an idle machine of two cores, medians of 15 in three
+alternating turns, a window of 1,440 x 1,000, this over that. A brush of 200,000 samples, from the release of the mouse
+to the last paint: the geometry page 0.054 and 0.052 s over 0.068 and 0.075 (0.79, 0.69, two runs), all sections on one
+page 0.052 over 0.112 (0.47). Processor time with late views and the drag itself: server 0.02 to 0.03 over 0.02 s and
+0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. Another condition of B, 1,000
+classes, to the last paint of the matrices: 0.139 over 0.154 s (0.90; 0.14 over 0.23 where 21f71c7 shows one for the
+first time after its start), server 0.02 over 0.13 s, the browser 0.22 over 0.19. So half of a brush is reached with all
+sections alone, and 0.4 of another B in the server's work alone.
 
-Since a paint writes no equal style sheets, a message has its arrays within it, and late views wait for the frame of
-the gesture: two turns of each version, medians of six, on a machine whose load fell from 4 to 3. The geometry page
-0.112 and 0.126 s, 0.134 and 0.126 s in 21f71c7 (0.91 times it, the means over each other); all sections on one page
-0.114 and 0.149 s, 0.194 and 0.164 s there (0.73 times). The last late view follows after 0.16 to 0.19 and 0.31 to 0.38
-s. A brush is sent in 7 to 8 percent more bytes than there, and takes 2.2 and 3.6 times the work of its server.
+In a window of 6,000 pixels a brush takes 1.65 times that of
+21f71c7 (0.28 over 0.17 s). First paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet machine).
 
-The whole of `--studies samples-200000 --against 21f71c7` since then, three turns, a quiet machine, over its time: a
-brush 0.80 on the geometry page (0.08 over 0.10 s), 0.53 with all sections (0.09 over 0.17), 1.65 of the last view in
-a window of 6,000 pixels (0.28 over 0.17), where most views of 21f71c7 did not follow; the server's work for a brush 2
-to 5 times (0.02 to 0.03 s there). First paint 1.02 to 1.20, whole page 0.98 to 1.16; memory per further reader 1.78
-on the geometry page (5.7 over 3.2 MB) and 0.85 with all sections.
-
-Since a page that is asked for again is copied, the server's processor time over that of 21f71c7, medians, of readers of
-one address from the third on: the geometry page of 1,000 classes 0.04 (0.04 over 1.16 s; 0.63 just before), memory per
-further reader 0.62 (1.2 over 2.0 MB; 2.7 before). Another B of 1,000 classes 0.23, seen before 0.26 (0.85 and 0.80); of
-200,000 samples 0.52 and 0.29 (0.60 to 0.77, and 0.30). A brush 1.3 to 2 times, as before.
-
-Since the exemplars of a group are counted in one pass: 200,000 samples, all sections on one page, one turn of four, on
-one core that others share. Another B not seen before is painted after 0.38 times 21f71c7's time (0.83 over 2.16 s),
-with 1.06 times the server's work (0.44 over 0.41 s); without a browser, means of ten in two turns, it takes the
-server 0.34 s, just before that 0.74. A brush falls short of half: 1.12 times (0.38 over 0.34 s), with 3 times the
-server's work (0.09 over 0.03 s, as most views of 21f71c7 did not follow) and twice the browser's (0.84 over 0.42 s),
-where most of it goes.
-
-Since BLAS has one thread for what a brush counts, figures are painted as soon as their data are there and sections far
-from the screen rest: 200,000 samples, a window of 1,440 x 1,000, from the release of the mouse to the last paint,
-medians of 15 brushes in three alternating turns beside 21f71c7, an idle machine. The geometry page 0.067 s over 0.092
-(0.73), all sections on one page 0.077 over 0.131 (0.59), so that half is not reached; on a busy machine 0.66 and 0.43,
-where just before it was 1.03 and 0.58. Processor time with late views and the drag itself: server 0.032 over 0.025 s
-(1.3) and 0.071 over 0.033 (2.1), the page's process 0.25 over 0.18 (1.45) and 0.34 over 0.27 (1.27). Another B of 1,000
-classes, medians of eight in two turns: 0.109 over 0.208 s (0.52), server 0.038 over 0.157, the page's process 0.22 over
-0.19 (1.2).
-
-Since a brush paints the frames of figures alone, and lays out none: the geometry page of 200,000 samples, on a machine
-with a load of 17 (an idle one was not to be had), medians of ten and fifteen brushes in two and three turns of 21f71c7,
-the version just before and this: 0.65 and 0.70 times 21f71c7, just before 0.85 and 0.79; of the main thread, from
-the release to the last paint, 74 ms of processor time over 102 (0.73), just before 89 (0.87), medians of six with a
-trace. All sections and another B were not measured again.
-
-Readers of one address, geometry page of 200,000 samples, no browser, load 23: processor time of the server for the
-first, who has the study read, 0.79 s over 1.06, for the second 0.81 over 0.82, from the third on 0.03 over 0.79 (0.04);
-for twenty who open at once 0.8 over 17.6 s, the last has the page after 4.8 and 6.8 s (two runs) over 76; memory per
-further reader 1.4 over 3.2 MB (0.43).
+Readers of one address, geometry page of 200,000 samples, no browser, a busy machine: processor time of the server for
+the first, who has the study read, 0.79 s over 1.06, for the second 0.81 over 0.82, from the third on 0.03 over 0.79
+(0.04); for twenty who open at once 0.8 over 17.6 s, the last has the page after 4.8 and 6.8 s (two runs) over 76;
+memory per further reader 1.4 over 3.2 MB (0.43).
 """
 
 import asyncio
