@@ -9,9 +9,10 @@ Command (five minutes of one core, nothing cached; a minute afterwards), also as
     python experiments/compilations.py
 
 Every study is run in a process of its own. Expected, and at commit 21f71c7 with the same studies: four methods at one
-sparsity 70 (227), the demo's eight 76 (353), with 3 seeds 76 (369), 0.21 of them. Until the scores of all layers were
-drawn, and tickets made, by one program these were 76 and 107; then four methods had as many with 3 seeds (227), at two
-sparsities 89 (285), as the control `dense_narrow` of the second has shapes of its own, and without controls 62 and 62.
+sparsity 70 (227), the demo's eight 76 (353), with 3 seeds 76 (369), 0.21 of them. With a program for the scores of
+every layer, and for every step of a ticket, these were 76 and 107, with 3 seeds 76 (227) and 107. So counted, four
+methods at two sparsities have 89 (285), as the control `dense_narrow` of the second has shapes of its own, and without
+controls 62 and 62.
 """
 
 import multiprocessing

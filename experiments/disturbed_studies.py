@@ -26,16 +26,16 @@ Commands (the last needs to mount a file system: root on Linux):
 Expected time and results (one core of an x86 machine for each):
 
 - kills, 10 minutes for 50 of each: 50 in every stage and 28 more in later ones, 61 runs that ended by themselves; no
-  file differed, none was left over. Later one of 35 in training left a lease without its owner, for which the next run
-  waited two minutes; since then leases are linked when they are written.
+  file differed, none was left over. Where leases are written in their place, and not linked when they are written, one
+  of 35 kills in training left one without its owner, for which the next run waited two minutes.
 - damages, 37 minutes for 300: no traceback in 1,230 commands. `view` was right 227 times and said what is wrong 72
   times, `compare` 179 and 107, `report` 14 and 14 of 30, `attribute` 285 and 15, `run` 268 and 21. Neither: `compare`
   and `report` of a study whose file of a cell is gone, 16 times, which is a gap, shown as a dash; one `view` that was
   paused with the machine; `run` twice, as maps of a further sample that were asked for by hand are not of the plan,
-  and 9 times on thumbnails with other pixels, which have no checksum of their own: since then the stamp has it.
+  and 9 times on thumbnails with other pixels, of a version whose stamp had no checksum of them.
 - disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at
-  85 and 95 % it was done; with room all went on to the end, and no file differed. Before mapped files had their bytes
-  reserved, a process ended with a bus error at 65 %.
+  85 and 95 % it was done; with room all went on to the end, and no file differed. Without reserved bytes for mapped
+  files a process ended with a bus error at 65 %.
 """
 
 import builtins

@@ -16,13 +16,12 @@ Expected time and results (two x86 cores):
 - messages, a minute for 1,000 and as many addresses: health after 2 ms, at most 35 ms; no traceback in 6,510 lines of
   the log; the honest reader's 20 answers were right; 117 MB before and 162 MB after.
 - storm, four minutes: 143 and 149 health checks in the two storms, all answered, after 0.26 s (median), 0.62 s (95
-  %) and 0.88 s at most; before sessions were ended and made in turns, 7 and 1 in a minute each, the longest after
-  69 s. 189 MB before, 267 MB after the first and 192 after the second; beside other work on both cores, where the
-  longest answer took 2.7 s. The first time a client that hung still held pages, which a last collection frees since.
-  Until crowds had memory that can be returned it was 152, 278 and 252. The honest reader's five answers were right.
-  With the demo of today, beside the work of others on both cores: 384 checks, all answered, after 0.01 s (median), 1.15
-  s (95 %) and 3.9 s at most. 208 MB before, 307, 320 and 311 MB after three storms of 40 s: as many objects as before
-  (one Document, 163 sources, 835,000 blocks in place of 825,000), so that what stays is arenas with a few each.
+  %) and 0.88 s at most; where sessions are not ended and made in turns, 7 and 1 in a minute each, the longest after
+  69 s. 189 MB before, 267 MB after the first and 192 after the second, in a trial beside other work on both cores,
+  where the longest answer took 2.7 s; without memory of crowds that can be returned 152, 278 and 252. The honest
+  reader's five answers were right. In another trial beside other work: 384 checks, all answered, after 0.01 s (median),
+  1.15 s (95 %) and 3.9 s at most. 208 MB before, 307, 320 and 311 MB after three storms of 40 s, with as many objects
+  as before (one Document, 163 sources, 835,000 blocks in place of 825,000): what stays is arenas with a few each.
 """
 
 import asyncio

@@ -42,7 +42,7 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of geometry; of resnet20 377,
   238 and 8, about 2.5 of an evaluation. Fewer images for the statistics are no way out: 62 to 250 in place of 1,000
   move, of four pairs of the demo, clean and under noise, errors on the path by up to 3.0 points and barriers by 3.4.
-  Each point's weights are made once since, and not once more for its statistics; the ratios were not taken again.
+  The ratios are of a version that made each point's weights once more for its statistics.
 - coherence of the demo's cnn peaks at 317, 334, 454 and 459 MB of 128, 512, 2,048 and 8,192 examples, its imports and
   data included: what is kept by example is a length and a product.
 - memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; of

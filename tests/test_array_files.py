@@ -22,10 +22,15 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
-@pytest.mark.parametrize("reserves", [True, False])
-def test_new_arrays_have_their_place_on_the_disk(tmp_path, monkeypatch, reserves):
-    if not reserves:  # as on a Mac
+@pytest.mark.parametrize("lacks", [None, "the function", errno.EOPNOTSUPP, errno.EINVAL])
+def test_new_arrays_have_their_place_on_the_disk(tmp_path, monkeypatch, lacks):
+    def refused(*arguments):
+        raise OSError(lacks, os.strerror(lacks))
+
+    if lacks == "the function":  # as on a Mac
         monkeypatch.delattr(os, "posix_fallocate")
+    elif lacks is not None:
+        monkeypatch.setattr(os, "posix_fallocate", refused)
     array = results.new_array(tmp_path / "a.npy", np.float32, (3, 700_000))
     array[1] = 2
     array.flush()

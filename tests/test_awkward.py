@@ -165,6 +165,21 @@ class Looping(nn.Module):
         return jax.lax.while_loop(lambda y: jnp.abs(y).max() < 10, lambda y: 2 * y + 1, x)
 
 
+class Helped(nn.Module):
+    """A layer that is used in training alone, as of auxiliary classifiers and reconstructions."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.relu(nn.Dense(8, name="dense")(x.reshape(len(x), -1)))
+        return x + nn.Dense(8, name="helping")(x) if train or self.is_initializing() else x
+
+
+def test_layers_that_are_used_in_training_alone_have_a_gradient():
+    plan = small_study(model=Model("test_awkward:Helped"), methods=(Method("snip", (0.5,), {"statistics": "batch"}),))
+    dataset = study.check(plan)
+    assert models.without_gradient(planning.completed(plan, dataset).model) == ()
+
+
 def test_a_module_without_a_gradient_is_refused_before_work():
     with pytest.raises(ValueError, match=r"(?s)called so it raised ValueError: Reverse-mode differentiation"):
         study.check(small_study(model=Model("test_awkward:Looping"), methods=()))

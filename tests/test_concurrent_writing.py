@@ -127,6 +127,18 @@ class TestLeases:
             assert (first, second) == (True, False)
         assert not list((tmp_path / "claims").iterdir())
 
+    def test_a_link_whose_answer_was_lost_is_ones_own(self, tmp_path, monkeypatch):
+        link = os.link
+
+        def answered_late(*arguments):
+            link(*arguments)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+        monkeypatch.setattr(os, "link", answered_late)
+        with results.lease(tmp_path, "unit") as is_ours:
+            assert is_ours
+        assert not list((tmp_path / "claims").iterdir())
+
     def test_live_ones_are_renewed_and_respected(self, tmp_path, monkeypatch):
         monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
         path = tmp_path / "claims" / "unit"

@@ -64,3 +64,13 @@ def test_a_notch_is_all_and_a_line_leads_to_the_slice():
     assert x.dtype == y.dtype == np.float32
     np.testing.assert_allclose(x, [6, 6, 6, 6.8, np.nan], rtol=1e-6)
     np.testing.assert_allclose(y, [2.26, 2.46, 2.36, 2.36, np.nan], rtol=1e-6)
+
+
+@pytest.mark.parametrize("power", range(-15, 6))
+def test_every_span_of_numbers_has_a_few_ticks(power):
+    # Spans of four tenths and the like are, but for rounding, four steps.
+    for span in np.arange(1, 100) * 10.0**power:
+        for low in (0.0, 0.1 * span, -span / 3):
+            ticks = heat_map.ticks_of(low, low + span)
+            assert 4 <= len(set(ticks)) <= 10
+            assert low - 1e-6 * span <= ticks[0] < ticks[-1] <= low + (1 + 1e-6) * span

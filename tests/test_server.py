@@ -4,10 +4,12 @@ import asyncio
 import io
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import load_test
@@ -19,6 +21,7 @@ from serving import fetched, get, in_thread
 from rosalind import viewer
 from rosalind.analysis.store import Store
 from rosalind.viewer import access, originals, page
+from rosalind.viewer import server as viewer_server
 from rosalind.viewer.page import SCRIPTS
 
 
@@ -133,6 +136,18 @@ def test_sigterm_ends_it_where_nobody_reads_what_it_prints(small_folder):
     finally:
         process.kill()
         process.stderr.close()
+
+
+@pytest.mark.parametrize("arguments", [(), (signal.SIGTERM, None)])
+def test_sigterm_ends_it_as_every_bokeh_hands_it_over(arguments):
+    async def stops() -> None:
+        stopped = asyncio.Event()
+        served = object.__new__(viewer_server._Server)
+        served._loop = SimpleNamespace(stop=stopped.set)
+        served._sigterm(*arguments)
+        await asyncio.wait_for(stopped.wait(), 10)
+
+    asyncio.run(stops())
 
 
 def test_folders_without_a_study_are_refused(tmp_path, small_folder):

@@ -40,6 +40,12 @@ def test_every_view_is_on_it_with_its_sentence(text):
     assert "linked-caption" in text
 
 
+def test_labels_beside_the_pointer_follow_the_theme(text):
+    # Those that Bokeh makes of a list have a contrast of 2.6.
+    assert not re.search(r'"tooltips":\s*\[', text)
+    assert len(re.findall(r'"tooltips":\s*"', text)) > 10
+
+
 def test_it_says_what_it_is(text, store):
     assert store.results.study["dataset_hash"] in text
     assert "arXiv 2206.07918" in text

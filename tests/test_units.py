@@ -127,6 +127,7 @@ def begin_without() -> None:
 def keeps(settings: dict[str, object]) -> bool:
     """True in a process with these settings."""
     assert kept() == settings
+    assert compilation_cache.compiler._compile_and_write_cache.func is compilation_cache._compile_once
     return True
 
 

@@ -109,6 +109,21 @@ def test_a_preset_that_picks_nobody_leads_to_where_it_does(store, monkeypatch):
     assert not view.elsewhere.visible
 
 
+def test_no_button_leads_to_where_a_preset_picks_nobody_either(store, monkeypatch):
+    pick = sample_presets.pick
+
+    def pick_nobody(store, name, cell, other):
+        picked = pick(store, name, cell, other)
+        return replace(picked, positions=picked.positions[:0])
+
+    monkeypatch.setattr(sample_presets, "pick", pick_nobody)
+    view, _ = viewed(store, State(A, B))
+    for name in ("rescued by B", "broken by B"):
+        view.choose_preset(name)
+        assert not view.elsewhere.visible
+        assert "No sample is picked" in view.message.text
+
+
 def test_orders_and_pages_are_choices(store):
     view, _ = viewed(store, State(A, B))
     for sort in contact_sheet.sorts(store):

@@ -100,8 +100,8 @@ def is_logarithmic(values: Float[np.ndarray, "*shape"]) -> bool:
 def ticks_of(low: float, high: float, *, logarithmic: bool = False) -> list[float]:
     """Round numbers from `low` to `high`, four to nine; of a logarithmic scale powers of ten, with 2 and 5 if few.
 
-    >>> ticks_of(0.0, 0.62)
-    [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    >>> ticks_of(0.0, 0.62), ticks_of(0.004, 0.044)
+    ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.01, 0.02, 0.03, 0.04])
     >>> ticks_of(0.004, 3.0, logarithmic=True), ticks_of(1.0, 260.0, logarithmic=True)
     ([0.01, 0.1, 1.0], [1.0, 10.0, 100.0])
     """
@@ -114,9 +114,10 @@ def ticks_of(low: float, high: float, *, logarithmic: bool = False) -> list[floa
         ]
         return inside((1,)) if len(inside((1,))) > 2 else inside((1, 2, 5))
     power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = next(f * power for f in (5, 2, 1) if (high - low) / (f * power) >= 4)
+    # Of a quotient that is 4 but for rounding, as of 0.004 to 0.044.
+    step = next((f * power for f in (5, 2) if (high - low) / (f * power) >= 4 - 1e-9), power)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
 def shades(means: Float[np.ndarray, "*shape"], low: float, high: float) -> UInt8[np.ndarray, "*shape"]:

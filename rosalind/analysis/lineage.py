@@ -98,7 +98,7 @@ TRUNK = 0.14
 
 
 def paths(graph: LineageGraph) -> tuple[Float32[np.ndarray, " points"], Float32[np.ndarray, " points"]]:
-    """The edges as one line, x and y, with a NaN after each six points.
+    """The edges as one line, x and y, of six points and a NaN each.
 
     An edge goes down beside its parent and runs along the line of what was made. Where it would run through a node
     that it does not end in, it passes below, so that a straight line through nodes is a chain.
@@ -107,10 +107,9 @@ def paths(graph: LineageGraph) -> tuple[Float32[np.ndarray, " points"], Float32[
     x, y = [], []
     for a, b in graph.edges.tolist():
         (x0, y0), (x1, y1) = at[a], at[b]
-        side = 1.0 if x1 > x0 else -1.0
-        beside, before = x0 + TRUNK * side, x1 - TRUNK * (1.0 if x1 > x0 or x1 == x0 else -1.0)
-        between = any(y == y1 and min(beside, before) < x < max(beside, before) for x, y in at)
-        lane = y1 + 0.33 * between
+        beside, before = x0 + TRUNK * (1 if x1 > x0 else -1), x1 - TRUNK * (1 if x1 >= x0 else -1)
+        left, right = sorted((beside, before))
+        lane = y1 + 0.33 * any(level == y1 and left < layer < right for layer, level in at)
         x += [x0, beside, beside, before, before, x1, np.nan]
         y += [y0, y0, lane, lane, y1, y1, np.nan]
     return np.array(x, np.float32), np.array(y, np.float32)

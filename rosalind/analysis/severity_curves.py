@@ -114,6 +114,15 @@ def highlighted(means: Float[np.ndarray, "lines points"], first: Sequence[int], 
     return chosen
 
 
+def percents(start: float, end: float) -> tuple[float, float]:
+    """The ends of an axis of percentages: of what lies beyond 0 and 100 there is as much as half a mark needs.
+
+    >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0)
+    ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0))
+    """
+    return max(start, -2.0), min(end, 102.0)
+
+
 def dodge(places: Float[np.ndarray, " k"], gap: float, low: float, high: float) -> Float64[np.ndarray, " k"]:
     """Places of labels, moved as little as possible so that neighbours are `gap` apart.
 

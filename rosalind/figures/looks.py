@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from rosalind.analysis import palette
+from rosalind.analysis import palette, severity_curves
 from rosalind.results import NetworkInfo
 
 MARKERS: dict[str, str] = dict(zip(palette.MARKERS, "os^Dvh*P", strict=True))
@@ -29,6 +29,5 @@ def plain_log(axes: Axes) -> None:
 
 
 def percents(axis: Axis) -> None:
-    """End an axis of percentages at 0 and 100, with as much beyond as half a mark needs; it may end before."""
-    low, high = axis.get_view_interval()
-    axis.set_view_interval(max(low, -2.0), min(high, 102.0), ignore=True)
+    """End an axis of percentages as `severity_curves.percents` has it."""
+    axis.set_view_interval(*severity_curves.percents(*axis.get_view_interval()), ignore=True)

@@ -26,7 +26,7 @@ def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
         owner, _, name = path.rpartition(".")
         module = model.get_submodule(owner)
         base = name.removesuffix("_orig")
-        if name in ("weight_g", "weight_v") and (norm := _weight_norm(module)) is not None:
+        if (norm := _weight_norm(module, base)) is not None:
             name, value = norm.name, norm.compute_weight(module)
         elif base != name and hasattr(module, base):
             mask = getattr(module, f"{base}_mask", None)
@@ -41,11 +41,12 @@ def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
     return weights
 
 
-def _weight_norm(module: "torch.nn.Module") -> Any:
-    """The hook of torch.nn.utils.weight_norm, by which PyTorch normalised weights before parametrisations; or None."""
+def _weight_norm(module: "torch.nn.Module", name: str) -> Any:
+    """The hook of torch.nn.utils.weight_norm that makes a weight of a length or direction of this name; or None."""
     from torch.nn.utils.weight_norm import WeightNorm
 
-    return next((hook for hook in module._forward_pre_hooks.values() if isinstance(hook, WeightNorm)), None)
+    hooks = (hook for hook in module._forward_pre_hooks.values() if isinstance(hook, WeightNorm))
+    return next((hook for hook in hooks if name in (f"{hook.name}_g", f"{hook.name}_v")), None)
 
 
 def kernels(

@@ -232,19 +232,22 @@ def blank(config: Model) -> Variables:
 def without_gradient(config: Model) -> tuple[str, ...]:
     """Paths of the parameters that no gradient of the logits reaches: unused, or behind a `stop_gradient`.
 
-    From the program of the gradient: what depends on no variable and no image is a constant, and here a zero. A layer
-    inside a program of its own (nn.scan, jax.jit) counts as reached. Of built-in models none is looked for.
+    Neither in training nor in evaluation: a layer may be used in one of them alone. From the program of the gradient:
+    what depends on no variable and no image is a constant, and here a zero. A layer inside a program of its own
+    (nn.scan, jax.jit) counts as reached. Of built-in models none is looked for.
 
     Raises:
         ValueError: a module that cannot be differentiated, with its own error.
     """
     if config.name in MODELS:
         return ()
-    variables = blank(config)
+    # Of jax, as a module of flax.nnx updates them in place.
+    variables = jax.tree.map(jnp.asarray, blank(config))
     state = {name: tree for name, tree in variables.items() if name != "params"}
 
     def squares(params: Any, images: Any) -> Any:
-        return jnp.square(apply(config, {"params": params, **state}, images, train=False)[0]).sum()
+        both = [apply(config, {"params": params, **state}, images, train=train)[0] for train in (False, True)]
+        return jnp.square(jnp.stack(both)).sum()
 
     with _explained(config):
         program = jax.make_jaxpr(jax.grad(squares))(variables["params"], jnp.zeros((1, *(config.image_shape or ()))))

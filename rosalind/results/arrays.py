@@ -237,13 +237,25 @@ def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap
     """
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     with open(path, "rb+") as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        else:
+        if not _reserve(file):
             file.seek(array.offset)
             for start in range(0, array.nbytes, 2**20):
                 file.write(bytes(min(2**20, array.nbytes - start)))
     return array
+
+
+def _reserve(file: IO[bytes]) -> bool:
+    """Reserve the bytes of a file on the disk; False where the system or the file system cannot."""
+    if not hasattr(os, "posix_fallocate"):  # as on a Mac
+        return False
+    try:
+        os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        # Of file systems without it glibc writes the bytes; musl, as of Alpine, does not.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+        return False
+    return True
 
 
 def load_array(path: Path) -> np.ndarray:

@@ -115,7 +115,7 @@ def _check_named(folder: str | Path) -> None:
 
 
 def check_makeable(folder: str | Path) -> None:
-    """`check_writable` as far as it can be told without making or writing anything."""
+    """`check_writable` as far as it can be told without making or writing anything; it raises the same."""
     _check_named(folder)
     folder = Path(folder)
     there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)

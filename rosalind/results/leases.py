@@ -131,6 +131,11 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
 
 
 def _take(path: Path) -> bool:
+    """Make a lease this process's; False where another live one has it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     # Linked when it is written, so that a process that is killed here leaves none without its owner. Its time is that
     # of a file written now: clocks of hosts differ, that of the shared disk does not.
     written = temporary(path)
@@ -150,10 +155,13 @@ def _take(path: Path) -> bool:
 
 
 def _link(written: Path, path: Path) -> None:
+    """Make `path` the written lease, at once where the file system has hard links; FileExistsError if it is there."""
     try:
         os.link(written, path)
     except FileExistsError:
-        raise
+        # NFS says so too of a link that it has made, where its first answer was lost; link(2).
+        if written.stat().st_nlink == 1:
+            raise
     except OSError:  # a file system without hard links
         with open(path, "x") as file:
             file.write(owner())

@@ -248,7 +248,7 @@ def left_whole(study: Study) -> Iterator[str]:
                 f"{', '.join(others)} ({count:,} of {total:,} parameters)."
             )
     if silent := models.without_gradient(study.model):
-        yield f"parameters that no gradient reaches, and which stay as they begin: {', '.join(silent)}."
+        yield f"parameters that no gradient reaches, which weight decay alone changes: {', '.join(silent)}."
     for method in study.methods:
         model = planning.parent_model(study, method)
         params = models.blank(model)["params"]

@@ -34,10 +34,12 @@ def settings() -> dict[str, Any]:
 
 
 def adopt(given: Mapping[str, Any]) -> None:
-    """Keep in this process what the one that sent the work keeps; a folder of its own stays."""
+    """Keep in this process what the one that sent the work keeps, of `settings`; a folder of its own stays."""
     for name, value in given.items():
         if getattr(jax.config, name, None) != value and not (name == FOLDER and getattr(jax.config, name, None)):
             jax.config.update(name, value)
+    if given:
+        _compile_in_turns()
 
 
 def use_compilation_cache(folder: str | None = None) -> None:
@@ -50,14 +52,7 @@ def use_compilation_cache(folder: str | None = None) -> None:
     folder = folder or os.environ.get("JAX_COMPILATION_CACHE_DIR", str(base / "rosalind" / "jax"))
     for name, value in zip(SETTINGS, (folder, 0, -1), strict=True):
         jax.config.update(name, value)
-    # jax offers no place for this. Where its functions are other ones, every process compiles by itself.
-    own, read = (getattr(compiler, name, None) for name in ("_compile_and_write_cache", "_cache_read"))
-    if isinstance(own, functools.partial) and own.func is _compile_once:
-        own = own.args[0]
-    if compiler is None or own is None or read is None:
-        return
-    if [list(inspect.signature(function).parameters) for function in (own, read)] == _PARAMETERS:
-        compiler._compile_and_write_cache = functools.partial(_compile_once, own, read, folder)
+    _compile_in_turns()
 
 
 _PROGRAM = ["backend", "computation", "executable_devices", "compile_options", "host_callbacks"]
@@ -69,9 +64,30 @@ _PARAMETERS = [
 """Of jax's functions that compile a program and keep it, and that read one."""
 
 
-def _compile_once(own: Callable[..., Any], read: Callable[..., Any], folder: str, *arguments: Any) -> Any:
-    """jax's `own` function, unless another process has compiled the program by the time that it is this one's turn."""
-    backend, _, devices, options, _, module_name, key = arguments
+def _compile_in_turns() -> None:
+    """Let jax compile by `_compile_once`.
+
+    jax offers no place for this. Where its functions are other ones, every process compiles by itself.
+    """
+    own, read = (getattr(compiler, name, None) for name in ("_compile_and_write_cache", "_cache_read"))
+    if compiler is None or own is None or read is None:
+        return
+    if isinstance(own, functools.partial) and own.func is _compile_once:
+        return
+    if [list(inspect.signature(function).parameters) for function in (own, read)] == _PARAMETERS:
+        compiler._compile_and_write_cache = functools.partial(_compile_once, own, read)
+
+
+def _compile_once(own: Callable[..., Any], read: Callable[..., Any], *arguments: Any) -> Any:
+    """jax's `own` function, unless another process has compiled the program by the time that it is this one's turn.
+
+    For what jax does not keep, as of programs with callbacks into Python, there are no turns: all would compile it, one
+    after the other.
+    """
+    backend, _, devices, options, callbacks, module_name, key = arguments
+    folder, shortest, _ = (getattr(jax.config, name, None) for name in SETTINGS)
+    if not folder or shortest or callbacks:
+        return own(*arguments)
     with in_turn(Path(folder), key):
         # It was not there before, but may have been compiled while this process waited.
         executable, _ = read(module_name, key, options, backend, devices)
@@ -80,10 +96,11 @@ def _compile_once(own: Callable[..., Any], read: Callable[..., Any], folder: str
 
 @contextlib.contextmanager
 def in_turn(folder: Path, name: str) -> Iterator[None]:
-    """Context manager that one process or thread of a machine is in at a time, by folder and name.
+    """Context manager that one process or thread at a time is in, by folder and name, of those that wait together.
 
-    The system frees the turn of a process that ends. After `PATIENCE` seconds, where the system has no such locks, or
-    where the folder cannot be written to, nobody is waited for.
+    Whoever comes while the last of them is inside does not wait: what they waited for is there by then. The system
+    frees the turn of a process that ends. After `PATIENCE` seconds, where the system has no such locks, or where the
+    folder cannot be written to, nobody is waited for. Raises nothing of its own.
     """
     path, end = folder / f".{name[-64:]}.turn", time.monotonic() + PATIENCE
     with contextlib.ExitStack() as stack:
@@ -92,7 +109,7 @@ def in_turn(folder: Path, name: str) -> Iterator[None]:
 
             file = stack.enter_context(path.open("w"))
             # Whoever waits has it open, and needs no name.
-            stack.callback(path.unlink, missing_ok=True)
+            stack.callback(_remove, path)
             while time.monotonic() < end:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,3 +117,8 @@ def in_turn(folder: Path, name: str) -> Iterator[None]:
                 except BlockingIOError:
                     time.sleep(PAUSE)
         yield
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

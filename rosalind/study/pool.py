@@ -20,7 +20,7 @@ SMALL = 1e9
 network (0.1e9) takes 4.2 ms on two cores and 5.3 ms on one."""
 
 MOST = 4
-"""Most processes where no number is asked for: each takes 0.6 GB and compiles by itself."""
+"""Most processes where no number is asked for: each takes 0.6 GB, and traces every program by itself."""
 
 
 def default_jobs(study: Study) -> int:

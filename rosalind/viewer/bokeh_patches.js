@@ -163,11 +163,12 @@
         return;
       }
       const box = [left - 0.5, top - 0.5, width + 1, height + 1];
-      // Of an axis the ticks begin on the edge.
-      const ticks = (axis) => ({ model: axis.model, paint: (ctx) => axis._draw_major_ticks(ctx, null, axis.tick_coords) });
+      // Of an axis the line is on the edge, and the ticks begin there.
+      const parts = ["_draw_rule", "_draw_major_ticks", "_draw_minor_ticks"];
+      const edge = (axis) => ({ model: axis.model, paint: (ctx) => { for (const part of parts) axis[part](ctx, null, axis.tick_coords); } });
       const within = this.computed_renderer_views.flatMap((renderer) => {
         if (renderer.panel == null || renderer.model.fixed_location != null) return renderer;
-        return renderer._draw_major_ticks && renderer.displayed && renderer.is_renderable ? ticks(renderer) : [];
+        return parts.every((part) => part in renderer) && renderer.displayed && renderer.is_renderable ? edge(renderer) : [];
       });
       Object.defineProperty(this, "computed_renderer_views", { value: within, configurable: true });
       primary.clear = () => primary.ctx.clearRect(...box);

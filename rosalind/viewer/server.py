@@ -88,12 +88,13 @@ class Thumbnail(RequestHandler):
 class _Server(BaseServer):
     """Bokeh's, which SIGTERM ends also where nobody reads any more what it prints.
 
-    Bokeh prints before it stops: behind `rosalind view FOLDER | head -1`, or for a script that has ended, that raised
-    BrokenPipeError in the signal's callback, and the server went on for ever.
+    Bokeh prints before it stops: behind `rosalind view FOLDER | head -1`, or for a script that has ended, that raises
+    BrokenPipeError in the signal's callback, and the server goes on for ever.
     """
 
-    def _sigterm(self) -> None:
-        self.io_loop.stop()
+    def _sigterm(self, *_: object) -> None:
+        # Bokeh 3.8 makes this a handler of Python's, with two arguments, which wakes no loop; 3.9 one of the loop's.
+        asyncio.get_running_loop().call_soon_threadsafe(self.io_loop.stop)
 
 
 def make_server(

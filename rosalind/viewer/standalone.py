@@ -28,6 +28,7 @@ from rosalind.viewer.views.draw import (
     POINTS,
     axis_label,
     caption,
+    card,
     flip_legend,
     plot,
     titled,
@@ -130,7 +131,7 @@ def _samples(frame: Frame, source: models.ColumnDataSource, side: str, title: st
     ]
     dots = figure.add_glyph(source, glyphs[0], nonselection_glyph=glyphs[1])
     tips = [(name, f"@{name}") for name in ("id", "true", "A", "B", "change")]
-    figure.add_tools(models.HoverTool(renderers=[dots], tooltips=tips, limit=1))
+    figure.add_tools(models.HoverTool(renderers=[dots], tooltips=card(tips), limit=1))
     change = "change of " if side == "difference" else ""
     figure.xaxis.axis_label = change + axis_label(frame.store, state.x, state.raw)
     figure.yaxis.axis_label = change + axis_label(frame.store, state.y, state.raw)

@@ -278,6 +278,19 @@ KERNELS = {
         lambda: Body(lambda m, x: m.scaled(x.flatten(1)), scaled=nn.utils.weight_norm(nn.Linear(64, 12))),
         {"scaled.weight": (12, 64)},
     ),
+    "normalised of a mask": (
+        lambda: Body(
+            lambda m, x: m.scaled(x.flatten(1)),
+            scaled=prune.l1_unstructured(nn.utils.weight_norm(nn.Linear(64, 12)), "weight_v", 0.25),
+        ),
+        {"scaled.weight": (12, 64)},
+    ),
+    "normalised of another name": (
+        lambda: Body(
+            lambda m, x: m.cell(x.flatten(1)), cell=nn.utils.weight_norm(nn.GRUCell(64, 12), name="weight_hh")
+        ),
+        {"cell.weight_ih": (36, 64), "cell.weight_hh": (36, 12)},
+    ),
     "of any name, where it is masked": (
         lambda: prune.l1_unstructured(
             Body(experts, experts=nn.Parameter(torch.randn(2, 64, 12)), temperature=nn.Parameter(torch.tensor(2.0))),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness import Mean, SeedGroup, groups
@@ -55,14 +56,14 @@ def pruned_groups(results: Results) -> list[SeedGroup]:
     return [g for g in chosen if g.family not in ("control", "deck", "")]
 
 
-def mean_of_known(values: Iterable[float]) -> float:
-    """The mean of the values that are no NaN; NaN of none.
+def finite_mean(values: Float[np.ndarray, " n"]) -> float:
+    """The mean of the finite values; NaN without one.
 
-    >>> mean_of_known([1.0, float("nan"), 3.0]), mean_of_known([float("nan")])
+    >>> finite_mean(np.array([1.0, np.nan, 3.0])), finite_mean(np.array([np.nan]))
     (2.0, nan)
     """
-    known = [value for value in values if value == value]
-    return float(np.mean(known)) if known else float("nan")
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
 
 
 def over_seeds(seeds: Iterable[int], values: Mapping[int, float]) -> np.ndarray:

@@ -83,7 +83,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     parents = [name for name, info in results.networks.items() if info.is_parent]
     accuracies = {name: arms.accuracy_under(results, name) for name in (clean, *infos)}
     lost = lambda name: np.array([accuracies[clean][p] - accuracies[name][p] for p in parents])
-    drop = lambda name: arms.mean_of_known(lost(name))
+    drop = lambda name: arms.finite_mean(lost(name))
     drops: dict[str, dict[str, float]] = {}
     for name, info in infos.items():
         drops.setdefault(info.name, {})[name] = drop(name)

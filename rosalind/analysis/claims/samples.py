@@ -40,13 +40,7 @@ def _error_scores(results: Results, network: str, conditions: list[str]) -> dict
         }
         for name, score in scores.items():
             areas.setdefault(name, []).append(separation(score[labelled].astype(np.float64), wrong))
-    return {name: _mean(np.array(values)) for name, values in areas.items()}
-
-
-def _mean(values: np.ndarray) -> float:
-    """Mean of the finite values; NaN without one."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
+    return {name: arms.finite_mean(np.array(values)) for name, values in areas.items()}
 
 
 def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
@@ -162,13 +156,13 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
         of_conditions = _survival(results, clean, *pair, list(main.conditions), labels)
         areas.append(of_conditions)
         for place, of_seeds in enumerate(against.values(), 1):
-            of_seeds[seed] = _mean(of_conditions[:, 0] - of_conditions[:, place])
+            of_seeds[seed] = arms.finite_mean(of_conditions[:, 0] - of_conditions[:, place])
     controls: dict[str, Effect] = {}
     table = np.array(areas).reshape(len(areas), len(groups), 3)
     for group in dict.fromkeys(groups):
         inside = [k for k, other in enumerate(groups) if other == group]
         for place, words in enumerate(("own margin", "another seed's margin", "own margin within deciles of that")):
-            of_seeds = np.array([_mean(of_conditions) for of_conditions in table[:, inside, place]])
+            of_seeds = np.array([arms.finite_mean(of_conditions) for of_conditions in table[:, inside, place]])
             controls[f"{words}, {group}"] = Effect(of_seeds)
     parts = {
         f"above {words}": Effect(arms.over_seeds(seeds, of_seeds), options["least"])

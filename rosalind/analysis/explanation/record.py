@@ -134,7 +134,7 @@ class Explanation:
 
     @property
     def _of_columns(self) -> list[np.ndarray]:
-        """`accuracy` under the conditions of every column."""
+        """`accuracy` under the conditions of every column: float[pairs, coalitions, conditions] each."""
         place = {name: k for k, name in enumerate(self.conditions)}
         chosen = [[place[name] for name in self.groups.get(column, self.conditions)] for column in self.columns]
         return [self.accuracy[..., k] for k in chosen]

@@ -259,15 +259,6 @@ def commands(*lines: str) -> str:
     return "<br>".join(f"<code>{' '.join(map(whole, line.split(' ')))}</code>" for line in lines)
 
 
-def percents(start: float, end: float) -> tuple[float, float]:
-    """The ends of an axis of percentages: of what lies beyond 0 and 100 there is as much as half a mark needs.
-
-    >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0)
-    ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0))
-    """
-    return max(start, -2.0), min(end, 102.0)
-
-
 def card(rows: Sequence[tuple[str, str]]) -> str:
     """The card beside the pointer, for `HoverTool.tooltips`: labels and values as Bokeh's lists of them have.
 

@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import BasicTickFormatter, ColumnDataSource, FixedTicker, HoverTool, TapTool
 
-from rosalind.analysis import lineage, palette, robustness
+from rosalind.analysis import lineage, palette, robustness, severity_curves
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.robustness.methods import left_of
 from rosalind.analysis.slice_accuracy import Summary
@@ -183,7 +183,7 @@ class Lineage:
             ends = np.concatenate([accuracy[finite], everything[finite] if shown else accuracy[finite]])
             low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
             room = max(high - low, 1.0)
-            start, end = draw.percents(low - 0.08 * room, high + 0.1 * room)
+            start, end = severity_curves.percents(low - 0.08 * room, high + 0.1 * room)
             self.sizes.y_range.update(start=start, end=end)
             least, most = float(left[finite].min()), float(left[finite].max())
             self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)

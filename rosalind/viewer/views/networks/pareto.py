@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import BasicTickFormatter, FixedTicker, HoverTool, TapTool
 
-from rosalind.analysis import palette, pareto
+from rosalind.analysis import palette, pareto, severity_curves
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
@@ -147,7 +147,7 @@ class Pareto:
         if at:
             low, high = float((y - spread).min()), float((y + spread).max())
             room = max(high - low, 1.0)
-            low, high = draw.percents(low - 0.06 * room, high + 0.08 * room)
+            low, high = severity_curves.percents(low - 0.06 * room, high + 0.08 * room)
             self.figure.y_range.update(start=low, end=high)
             # Names stand on the right of their points.
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)

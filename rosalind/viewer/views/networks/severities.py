@@ -21,7 +21,6 @@ from rosalind.viewer.views.draw import (
     cut,
     empty,
     fill,
-    percents,
     plot,
     side_colour,
     stacked,
@@ -232,7 +231,7 @@ class Severities:
         # Curves that are all alike have room for two names.
         low, high = _window(mean, half, chosen, sliced, 1.0 if is_share else 1e-6)
         if is_share:
-            low, high = percents(low, high)
+            low, high = severity_curves.percents(low, high)
         self.figure.y_range.update(start=low, end=high)
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))

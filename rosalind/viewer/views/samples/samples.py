@@ -159,6 +159,7 @@ class Samples:
         a, b = ((side[0], condition or side[1]) for side in (state.a, state.b))
         try:
             picked = sample_presets.pick(self.frame.store, name, a, b)
+            where = self._where(name) if picked is not None and not len(picked.positions) else None
         except (Damaged, OSError) as error:
             self._show_message(str(error))
             return
@@ -168,7 +169,6 @@ class Samples:
             self._show_message(lacks.get(name, NOT_STORED))
         elif not len(picked.positions):
             self.change(rule=(), choices=choices)
-            where = self._where(name)
             if where is None:
                 self._show_message(f"No sample is picked by {name!r}: try another B or condition.")
             else:
@@ -182,7 +182,10 @@ class Samples:
             self.change(step=step, choices=choices, primary=first, **({"a": a, "b": b} if condition else {}))
 
     def _where(self, name: str) -> str | None:
-        """The condition under which B gains or loses most, where a preset of that picks nobody; None without one."""
+        """The condition under which B gains or loses most and a preset of that picks somebody; None without one.
+
+        Of groups of seeds B may gain without a sample that is rescued in more than half of the pairs.
+        """
         if name not in ("rescued by B", "broken by B"):
             return None
         store, state, sign = self.frame.store, self.frame.state, 1 if name == "rescued by B" else -1
@@ -193,7 +196,9 @@ class Samples:
 
         both = [c for c in store.conditions if all(store.sides.has((side[0], c)) for side in (state.a, state.b))]
         gains = {c: sign * (accuracy(state.b[0], c) - accuracy(state.a[0], c)) for c in both}
-        return max((c for c in both if gains[c] > 0), key=lambda c: gains[c], default=None)
+        likely = sorted((c for c in both if gains[c] > 0), key=lambda c: -gains[c])
+        picked = (sample_presets.pick(store, name, (state.a[0], c), (state.b[0], c)) for c in likely)
+        return next((c for c, found in zip(likely, picked, strict=True) if found and len(found.positions)), None)
 
     @staticmethod
     def _mapped(store: Store, a: Cell, b: Cell) -> frozenset[int]:
