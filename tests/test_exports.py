@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import gzip
 import json
+import os
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from pyarrow import parquet
 from safetensors.numpy import load_file
 
 from rosalind import cli, exports, results
+from rosalind.results import leases
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,24 @@ def test_files_of_weights_hold_what_was_stored(study_results, tmp_path):
         with safetensors.safe_open(path, "np") as file:
             assert file.metadata()["network"] == network
             assert json.loads(file.metadata()["mean"]) == study_results.networks[network].config["mean"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.safetensors"])
+def test_a_file_is_the_same_every_time_and_what_a_killed_process_left_is_gone(study_results, tmp_path, name):
+    def write() -> bytes:
+        if name.endswith(".csv"):
+            exports.write_samples(study_results, tmp_path / name)
+        else:
+            exports.write_weights(study_results, "mlp-dense-seed0", tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    left, foreign = (leases.temporary(tmp_path / of) for of in (name, "b.csv"))
+    for path in (left, foreign):
+        # Of a process whose id no machine gives.
+        path = path.with_name(path.name.replace(f"-{os.getpid()}-", "-999999999-"))
+        path.touch()
+    assert len({write() for _ in range(6)}) == 1
+    assert sorted(path.name.split(".")[1] for path in tmp_path.glob(".*.tmp")) == ["b"]
 
 
 def test_what_cannot_be_written_is_refused_before_a_file_is_there(study_results, tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +135,21 @@ def test_half_a_summary_is_not_taken_for_a_whole_one(folder):
     summary, _, problems = robustness.available(results.load(folder), cells, {})
     assert "counted anew" in problems[0]
     assert all(summary[cell]["accuracy"] == whole[cell]["accuracy"] for cell in cells)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.ESTALE])
+def test_a_table_that_cannot_be_read_for_a_moment_is_no_damage(folder, monkeypatch, number):
+    def refused(path, *rest, **options):
+        raise OSError(number, "not now", str(path))
+
+    cells = set(results.load(folder).cells())
+    study_results = results.load(folder)
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(OSError, match="not now"):
+        robustness.read_summary(folder / "summary.csv")
+    summary, _, problems = robustness.available(study_results, cells, {})
+    assert "damaged" not in "".join(problems)
+    assert all(np.isfinite(summary[cell]["accuracy"]) for cell in cells)
 
 
 def test_a_file_that_cannot_be_read_for_a_moment_is_no_damage(folder, monkeypatch):

@@ -11,7 +11,7 @@ import numpy as np
 
 from rosalind import measures
 from rosalind.progress import Progress
-from rosalind.results import Results, confidence, loss, replacing
+from rosalind.results import Results, confidence, loss, remove_abandoned, replacing
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 """Endings of the files that `write_samples` makes."""
@@ -135,6 +135,7 @@ def write_samples(results: Results, path: str | Path) -> int:
         raise ValueError(f"{results.folder} has no measured cell yet; run the study first.")
     write = _write_parquet if path.suffix == ".parquet" else _write_csv
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(path.parent, path.name)
     with Progress("exporting", len(cells), unit="cells") as progress, replacing(path) as target:
         return write(results, target, progress, is_packed=path.suffix == ".gz")
 

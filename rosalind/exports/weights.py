@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from rosalind.results import Results, load_arrays, replacing
+from rosalind.results import Results, load_arrays, remove_abandoned, replacing
 
 Layout = Literal["torch", "flax"]
 
@@ -138,10 +138,23 @@ def write_weights(
             import torch
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{path.suffix} needs the package {package}: pip install {package}.") from error
+    remove_abandoned(path.parent, path.name)
     with replacing(path) as target:
         if package == "safetensors":
             # As bytes: the file that safetensors makes by itself is readable by its owner alone.
-            target.write_bytes(save(arrays, metadata={"format": "pt" if layout == "torch" else "np", **described}))
+            metadata = {"format": "pt" if layout == "torch" else "np", **described}
+            target.write_bytes(_ordered(save(arrays, metadata=metadata)))
         else:
             torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, target)
     return sum(math.prod(array.shape) for array in arrays.values())
+
+
+def _ordered(file: bytes) -> bytes:
+    """A safetensors file with its metadata by their keys; the library writes them in another order every time."""
+    begin = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:begin])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    # Arrays begin at a multiple of eight bytes.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[begin:]

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import glob
 import hashlib
 import os
 import re
@@ -59,10 +60,15 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{owner()}-{uuid.uuid4().hex[:16]}.tmp")
 
 
-def remove_abandoned(folder: Path) -> list[Path]:
-    """Delete temporary files, anywhere in a folder, that no live process will finish; gives those deleted."""
+def remove_abandoned(folder: Path, of: str = "") -> list[Path]:
+    """Delete temporary files that no live process will finish; gives those deleted.
+
+    Args:
+        folder: that they are in, or anywhere below it.
+        of: name of a file in the folder, of which alone they are deleted; empty for all.
+    """
     removed = []
-    for path in folder.rglob(".*.tmp"):
+    for path in folder.glob(f".{glob.escape(of)}.*.tmp" if of else "**/.*.tmp"):
         match = _TEMPORARY.fullmatch(path.name)
         if match is None:
             continue

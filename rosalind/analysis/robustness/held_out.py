@@ -243,6 +243,7 @@ def read(results: Results) -> list[dict[str, Any]]:
 
     Raises:
         results.Damaged: not such a table, or not as it was written.
+        OSError: it cannot be read now.
     """
     file = "comparison/held_out.csv"
     path = results.folder / file
@@ -258,7 +259,7 @@ def read(results: Results) -> list[dict[str, Any]]:
         if unknown := {row["verdict"] for row in stored} - {*get_args(Verdict)}:
             raise ValueError(f"verdict {unknown.pop()!r}")
         return stored
-    except (KeyError, TypeError, ValueError, csv.Error, OSError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise Damaged(f"{path} is damaged ({error!r}); delete it and run the study again.") from error
 
 

@@ -310,6 +310,7 @@ def read_summary(path: Path, columns: Sequence[str] = NUMBERS) -> dict[tuple[str
     Raises:
         FileNotFoundError: no such file, or one of an earlier version that lacks more of `NUMBERS` than `ADDED`.
         Damaged: not such a table, or not as it was written.
+        OSError: it cannot be read now.
     """
     try:
         check_derived(path.parent, path.name)
@@ -328,7 +329,7 @@ def read_summary(path: Path, columns: Sequence[str] = NUMBERS) -> dict[tuple[str
             }
     except (FileNotFoundError, Damaged):
         raise
-    except (KeyError, IndexError, ValueError, csv.Error, OSError) as error:
+    except (KeyError, IndexError, ValueError, csv.Error) as error:
         raise Damaged(f"{path} is damaged ({error!r}).") from error
 
 

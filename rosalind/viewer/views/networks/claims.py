@@ -36,7 +36,7 @@ def held_out_card(results: Results) -> str:
     """Whether the ranking of methods holds on held-out corruptions as HTML, both ranks folded; "" without them."""
     try:
         rows = held_out.read(results)
-    except Damaged as error:
+    except (Damaged, OSError) as error:
         return f"<p>{escape(str(error))}</p>"
     if not rows:
         return ""
