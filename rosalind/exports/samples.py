@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import gzip
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -171,9 +172,13 @@ def _column(pyarrow: Any, key: str, values: np.ndarray) -> Any:
 
 
 def _write_csv(results: Results, target: Path, progress: Progress, is_packed: bool) -> int:
-    rows, opener = 0, gzip.open if is_packed else open
-    with opener(target, "wt", newline="") as file:
-        writer = csv.writer(file)
+    rows = 0
+    with contextlib.ExitStack() as stack:
+        file: Any = stack.enter_context(open(target, "wb"))
+        if is_packed:
+            # Without a name and a time, so that equal tables are equal files.
+            file = stack.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
+        writer = csv.writer(stack.enter_context(io.TextIOWrapper(file, encoding="utf-8", newline="")))
         for name, columns in tables(results):
             if not rows:
                 writer.writerow(columns)

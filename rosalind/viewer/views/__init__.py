@@ -114,6 +114,8 @@ def choices(store: Store, views: Mapping[str, type[View]] = VIEWS) -> Choices:
     for name, view in views.items():
         try:
             allowed |= view.choices(store)
+        except OSError as error:
+            LOG.warning("the choices of the view %s: %s", name, error)
         except Exception:
             LOG.exception("the choices of the view %s", name)
     return allowed
