@@ -66,8 +66,9 @@ classes, to the last paint of the matrices: 0.139 over 0.154 s (0.90; 0.14 over 
 first time after its start), server 0.02 over 0.13 s, the browser 0.22 over 0.19. So half of a brush is reached with all
 sections alone, and 0.4 of another B in the server's work alone.
 
-In a window of 6,000 pixels a brush takes 1.65 times that of
-21f71c7 (0.28 over 0.17 s). First paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet machine).
+Not measured again since figures are painted within their frames: in a window of 6,000 pixels a brush took 1.65 times
+that of 21f71c7 (0.28 over 0.17 s), first paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet
+machine).
 
 Readers of one address, geometry page of 200,000 samples, no browser, a busy machine: processor time of the server for
 the first, who has the study read, 0.79 s over 1.06, for the second 0.81 over 0.82, from the third on 0.03 over 0.79

@@ -2,10 +2,9 @@
 # OpenBLAS's AVX2 kernel rounds an entry of a matrix product by its row: equal rows have unequal products.
 #
 # Versions:  Python 3.11; numpy 2.4.6 with its OpenBLAS 0.3.31, one thread, x86-64 with AVX2. The kernel of Haswell is
-#            asked for by OPENBLAS_CORETYPE; OpenBLAS takes it by itself on AMD's processors, also those with AVX-512.
-# Behaviour: rows are taken twelve at a time, then four, and the two kernels add in another order. 16 copies of one
-#            row times 16 copies of one column have two or more values; of 8 rows or fewer all are the same. The kernels
-#            of Sandy Bridge (and of Skylake-X, not run here) give one value everywhere.
+#            asked for by OPENBLAS_CORETYPE; OpenBLAS took it by itself on an AMD EPYC, which has AVX-512 too.
+# Behaviour: 16 copies of one row times 16 copies of one column have two or more values; of 8 rows all are the same.
+#            The kernel of Sandy Bridge gives one value everywhere.
 # A guess:   within one product every entry is rounded alike, so that equal samples have equal scores, and a distance
 #            does not change when other networks come into the table.
 # For users: the first of several equal samples is not the nearest one, ties are broken by place, and distances that are

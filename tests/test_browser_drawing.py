@@ -248,7 +248,6 @@ PIXELS = """() => Object.fromEntries([...Bokeh.index.query((view) => view.model.
 """A number that follows from the pixels of every figure."""
 
 
-@pytest.mark.skipif(not bokeh_patches.enabled(), reason="patches are off")
 def test_a_brush_paints_what_changes_and_the_figures_are_as_if_painted_whole(browser, address):
     opened = Page(browser, f"{address}?layout=geometry")
     # With Bokeh's own look, which views of one's own have, axes reach into the frame.

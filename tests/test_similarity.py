@@ -52,7 +52,7 @@ for count in (2, 9, 13, 77, 149):
 
 @pytest.mark.parametrize("kernel", ["", "Haswell"])
 def test_a_distance_is_the_same_whichever_others_there_are(kernel):
-    # OpenBLAS takes its kernel for Haswell on AMD's processors too; without one of that name nothing is set.
+    # The kernel that OpenBLAS takes on an AMD EPYC too; where it has none of that name the setting does nothing.
     environment = {**os.environ, **({"OPENBLAS_CORETYPE": kernel} if kernel else {})}
     subprocess.run([sys.executable, "-c", AMONG_OTHERS], env=environment, check=True)
 

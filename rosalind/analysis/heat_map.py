@@ -112,7 +112,8 @@ def ticks_of(low: float, high: float, *, logarithmic: bool = False) -> list[floa
         inside = lambda factors: [
             f * 10.0**p for p in powers for f in factors if low * (1 - 1e-6) <= f * 10.0**p <= high * (1 + 1e-6)
         ]
-        return inside((1,)) if len(inside((1,))) > 2 else inside((1, 2, 5))
+        tens = inside((1,))
+        return tens if len(tens) > 2 else inside((1, 2, 5))
     power = 10.0 ** math.floor(math.log10((high - low) / 4))
     # Of a quotient that is 4 but for rounding, as of 0.004 to 0.044.
     step = next((f * power for f in (5, 2) if (high - low) / (f * power) >= 4 - 1e-9), power)

@@ -1,6 +1,7 @@
 """The table of a study for a paper, in LaTeX."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,8 @@ def escape(text: str) -> str:
     >>> print(escape("r_1 & 50 %"), escape("[lr-2]--x"))
     r\\_1 \\& 50 \\% {[}lr-2]-{}-x
     """
-    return "".join(_SPECIAL.get(character, character) for character in text).replace("--", "-{}-").replace("--", "-{}-")
+    escaped = "".join(_SPECIAL.get(character, character) for character in text)
+    return re.sub("-(?=-)", "-{}", escaped)
 
 
 def latex(results: Results) -> str:

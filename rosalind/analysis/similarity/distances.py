@@ -27,10 +27,10 @@ CHUNK = 1024
 LEFT, RIGHT = 8, 128
 """Rows of both factors of one product.
 
-BLAS rounds a product by its shape, and by the place in it: OpenBLAS's kernel for Haswell, which it takes on AMD's
-processors too, rounds the last four of 16 rows otherwise than the first twelve. As all products have this shape, the
-distance of two cells is the same bit for bit whichever other cells there are, and a distance that was stored is the one
-that would be made. Eight rows at a time take 1.0 to 1.7 times as long as 128."""
+BLAS rounds a product by its shape, and by the place in it: of more than eight rows OpenBLAS's kernel for Haswell, which
+it takes on an AMD EPYC too, rounds some otherwise than others (findings/openblas_equal_rows_unequal_products.sh). As
+all products have this shape, the distance of two cells is the same bit for bit whichever other cells there are, and a
+distance that was stored is the one that would be made. Eight rows at a time take 1.2 to 1.7 times as long as 128."""
 
 FILLED = 64
 """Samples of a chunk are filled up to a multiple of this, which only the last one of a study needs."""
