@@ -24,8 +24,8 @@ both cores busy without a gap would take 0.63 to 0.67. Where each process had a 
 differed: XLA's sums of one thread are rounded otherwise than those of two.
 
 How it grows with processes (an idle, slower machine, five minutes): one 37.6, 47, 699 MB; jobs-2 31.2, 56, 611 MB;
-jobs-4 37.1, 70, 522 MB; shared-2 28.7, 51, 646 MB; shared-4 36.5, 68, 586 MB; dask-2 50.2, 92, 643 MB; dask-4 60.7, 116,
-617 MB, of workers that kept no short compilations. More processes than cores gain nothing over one.
+jobs-4 37.1, 70, 522 MB; shared-2 28.7, 51, 646 MB; shared-4 36.5, 68, 586 MB; dask-2 50.2, 92, 643 MB; dask-4 60.7,
+116, 617 MB, of workers that kept no short compilations. More processes than cores gain nothing over one.
 
 With nothing compiled, a program that two processes need is compiled by one of them: `study.run(..., jobs=2)` of the
 demo's methods for two seeds, one epoch and ten corruptions takes 56.6 s of processor time, and 78.2 where both compile
