@@ -180,7 +180,7 @@ class Page:
 
     def trace(self, name: str, path: list[list[float]]) -> None:
         """Drag along places in fractions of a figure's frame."""
-        box = read(self.tab, FRAME, name)
+        box = self.frame(name)
         (x, y), *others = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in path]
         self.tab.mouse.move(x, y)
         self.tab.mouse.down()
@@ -189,9 +189,15 @@ class Page:
         self.tab.mouse.up()
         self.settled()
 
+    def frame(self, name: str) -> dict[str, float]:
+        """A figure's frame on the screen, once nothing is due any more that moves the page."""
+        self.wait("() => window.rosalindStands?.() !== false")
+        self.tab.evaluate(PAINTED)
+        return read(self.tab, FRAME, name)
+
     def click(self, name: str, across: float, down: float, **options: Any) -> None:
         """Click at fractions of a figure's frame; `options` are those of Playwright's `mouse.click`."""
-        box = read(self.tab, FRAME, name)
+        box = self.frame(name)
         self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"], **options)
         self.settled()
 

@@ -256,26 +256,39 @@
     again();
   };
 
-  let waiting = 0, resized = 0;
+  let waiting = 0, resized = 0, begun = false, pressed = false;
+  for (const gesture of ["pointerdown", "pointerup", "pointercancel"]) {
+    document.addEventListener(gesture, () => { pressed = gesture === "pointerdown"; }, true);
+  }
+  // Nothing moves under a pointer that draws a box.
+  const settle = (done) => {
+    if (pressed) {
+      setTimeout(() => settle(done), 250);
+      return;
+    }
+    name();
+    fit();
+    lookForFigures();
+    done();
+  };
   window.rosalindAnswered = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      name();
-      fit();
-      lookForFigures();
+    waiting = setTimeout(() => settle(() => {
+      waiting = 0;
       // Also where the server could not show what the browser went to.
       if (travels) {
         queue.push(latest());
         showAll();
       }
-    }, 250);
+    }), 250);
   };
+  window.rosalindStands = () => begun && !waiting;
   window.addEventListener("resize", () => {
     clearTimeout(resized);
     // A timer may come before the frames in which figures take their new sizes.
     resized = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fit)), 250);
   });
-  setTimeout(() => { name(); fit(); lookForFigures(); }, 1500);
+  setTimeout(() => settle(() => { begun = true; }), 1500);
 
   const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>
     button.dataset.layout === document.body.dataset.layout
