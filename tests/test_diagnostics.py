@@ -1,6 +1,7 @@
 """Diagnostics: closed forms, identities and planted cases."""
 
 import dataclasses
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -263,6 +264,21 @@ class TestCoherence:
         others = gradients.sum(0) - gradients
         lengths = np.linalg.norm(gradients, axis=1) * np.linalg.norm(others, axis=1)
         np.testing.assert_allclose(arrays["alignment"], (gradients * others).sum(1) / lengths, atol=1e-5)
+
+    def test_what_is_kept_of_an_example_is_a_few_numbers(self):
+        net, peaks, held = network(), [], []
+        report = lambda part: held.append(sum(array.nbytes for array in jax.live_arrays()))
+        for count in (256, 2048):
+            train = split(count, 1)
+            subject = Subject(net, None, train, train, train, jax.random.key(0), {"samples": count}, report)
+            DIAGNOSTICS["coherence"].compute(subject)
+            held.clear()
+            tracemalloc.start()
+            DIAGNOSTICS["coherence"].compute(subject)
+            peaks.append(tracemalloc.get_traced_memory()[1] + max(held))
+            tracemalloc.stop()
+        # Its image and its label among them; its gradient has 5,452 bytes.
+        assert peaks[1] - peaks[0] < 500 * (2048 - 256)
 
     def test_equal_examples_are_aligned_and_balanced_ones_opposed(self):
         model = config.Model("mlp", 4, (2, 2, 1), 2, (0.5,), (0.25,))
