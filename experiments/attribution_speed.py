@@ -10,26 +10,35 @@ run in one process, one after the other, with all cores, and the ratio is the me
 compared. Integrated gradients have 32 steps at the middles of equal parts on both sides, occlusion 49 patches of 8
 pixels in the image's mean and the margin of the target. Captum is shown with its default batch and with a larger one.
 
-Expected, as measured with `--images 4 --rounds 3`: jax 0.10.2, torch 2.13.0, captum 0.9.0, both sides held to one
-thread and one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load of 15, so that only ratios
-mean something. Rosalind
-over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31.
+Expected, as measured with `--images 4 --rounds 3`: jax 0.10.2, torch 2.13.0, captum 0.9.0, both sides on one thread and
+one core (`OMP_NUM_THREADS=1 taskset -c 1`) of a machine with a load of 15, so that only ratios mean something.
+Rosalind over Captum: integrated gradients 0.55 beside batches of 4 and 1.12 beside batches of 32, Grad-CAM 0.31.
 
-Occlusion, processor time of one core, medians of 3 alternating rounds, since batches are of 10 images, all full
-(before, those of 50 were filled up to 60, and took 1.2 times as long): over Captum's default (one patch at once, of all
-images) 0.44 for one image (0.074 over 0.170 s), 0.87 for 4 and 1.35 for 20; over 7 patches at once 1.04, 1.14 and 1.12.
-A goal of a third of Captum's time is not reached, not even where its batches are smallest: both sides spend it in
-convolutions.
-To compute only what a patch can reach, operation by operation while convolutions keep the map's size, was tried and
-left out: forward passes took 0.65 of whole ones for resnet20, whose first stage keeps its size, 0.90 for resnet18 and
-1.04 for vgg16_bn, for 280 lines.
+Occlusion, processor time of one core of an AMD EPYC (AVX-512, load 6), medians of 5 alternating rounds:
 
-Where the time goes, in milliseconds of one core for 50 images of resnet20 without anything around them: 60 in XLA,
-nearly all of it in convolutions (stem 3; first stage 29, at 49 Gflop/s; second 14, at 93; third 13, at 105); 46 in
-PyTorch at batches of 28 or 50 and 68 at batches of 4. What a patch can reach is 0.27 of the maps in the first stage,
-most of them in the second and all in the third: at the rates of convolutions of those sizes about 35 would be left. A
-third of PyTorch's 46 is 15, and the second and third stage alone take 27, at about what the core can do: it is out of
-reach for exact maps.
+    images                                  1       5      20
+    over Captum, one patch at once       0.33    0.80    1.16
+    over Captum, 7 patches at once       0.96    1.19    0.71
+    milliseconds per image                 37      32      32
+
+In batches of 10 images and not 25, image by image, it took 37 to 41 ms; a map of the demo's cnn took 2.1 and takes 0.9,
+of which convolutions are 0.3, and with its deletion curve 4.2 and 2.6. A goal of a third of Captum's time is met beside
+its smallest batches alone: both sides spend it in convolutions, 30 of these 32 ms. With two threads on a busy machine
+of two cores PyTorch takes 4 to 12 times rosalind's processor time, as its threads wait for each other; that is no merit
+of either.
+
+What was tried to compute less, for exact maps:
+
+- only what a patch can reach (a quarter of a side wide, mean over patches): 0.62 of the multiplications of resnet20,
+  0.63 of resnet18 and 0.70 of vgg16_bn at 32 pixels, 0.44 of the demo's cnn. Operation by operation while convolutions
+  keep the map's size, forward passes took 0.65 of whole ones for resnet20, 0.90 for resnet18 and 1.04 for vgg16_bn, for
+  280 lines; in the cnn all passes are a third of the time. Left out.
+- Winograd's products in place of 3 x 3 convolutions, in XLA, as 16 products (2 x 2 outputs a tile) or 36 (4 x 4), right
+  to 1e-6: of the shapes of resnet20's three stages 1.3, 1.0 and 1.1 times XLA's convolution in batches of 50, 1.3, 1.5
+  and 2.4 in batches of 10; 0.77 of 64 channels of 32 x 32 alone; with tiles of 4 x 4 1.5 to 4 times. Left out.
+
+XLA's convolutions reach 90 Gflop/s of a core in the first stage of resnet20 and 190 to 200 in the others. A third of
+PyTorch's 27 ms per image is 9; the last stage alone, all of which a patch can reach, takes 7.5.
 """
 
 from collections.abc import Callable
@@ -114,10 +123,12 @@ def sides(count: int) -> dict[str, tuple[Callable[[], np.ndarray], dict[str, Cal
     """By method rosalind's maps, float[n, h, w], and Captum's by batch size."""
     variables = models.init(MODEL, jax.random.key(0))
     generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
-    split = Split(images, (np.arange(count) % 10).astype(np.int32), np.arange(count, dtype=np.int32))
+    # Features of one image alone have no scale.
+    drawn = generator.integers(0, 256, (max(count, 10), 32, 32, 3)).astype(np.uint8)
+    several = Split(drawn, (np.arange(len(drawn)) % 10).astype(np.int32), np.arange(len(drawn), dtype=np.int32))
+    split, images = several.take(np.arange(count)), drawn[:count]
     network = Network("resnet20", None, MODEL, jax.device_get(variables))
-    reference = measuring.reference(network, split, split)
+    reference = measuring.reference(network, several, several)
     network = Network("resnet20", reference, MODEL, network.variables)
     net = ported(variables)
     pixels = torch.tensor(images.transpose(0, 3, 1, 2) / np.float32(255))

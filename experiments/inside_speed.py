@@ -26,27 +26,34 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
     over pytorch-cka in float64            0.1        0.22         0.03       0.17
     over pytorch-cka in float32            0.26       0.58         0.06       0.31
     the null with it, over float32         0.8        1.3          0.16       0.7
+    on an AMD EPYC, milliseconds           3          23            6          63
+    over pytorch-cka in float32            0.19       0.36         0.05       0.23
 
 - CKA of float32 features, as files have them, is in float32 since (0.88 and 0.59 of pytorch-cka's for 20 layers before)
   and differs from plain NumPy in float64 by 1e-7 to 2e-7, from pytorch-cka in float32 by 4e-6; of float64 features it
   is in float64, to which its closed forms are held. Half of pytorch-cka's time is missed with 20 layers, 1,744 wide
-  together, of 512 samples alone: the products, 1.4 Gflop (half of every Gram matrix is 0.9), would take 15 ms at 100
-  Gflop/s, the rest is in passes over 7 MB of features. pytorch-cka clips its estimate to [0, 1]; rosalind's may be
-  below 0 by chance.
+  together, of 512 samples on the first processor alone. There the products, 1.4 Gflop (half of every Gram matrix is
+  0.9), would take 15 ms at 100 Gflop/s; on the second 12 of 22 ms are theirs, 7 make the features of one length.
+  pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by chance.
 - coherence takes 2.4 to 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2
   before single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products
   0.8. Of resnet20 it takes 2.8 (0.365 over 0.132 s of 128 images, in chunks of 16): sums and lengths 1.6, products 0.9.
   In chunks of 32 and 64 sums and lengths take 2.4, as what layers read and give leaves the cache.
-- linear_path of the demo's cnn takes 1.78 of 11 evaluations alone, 1.00 of 11 with BatchNorm's statistics, and under a
-  further condition of the same two networks, whose statistics are known, 1.06 of 11 alone (0.177 over 0.167 s). A point
-  is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of geometry; of resnet20 377,
-  238 and 8, about 2.5 of an evaluation. Fewer images for the statistics are no way out: 62 to 250 in place of 1,000
-  move, of four pairs of the demo, clean and under noise, errors on the path by up to 3.0 points and barriers by 3.4.
-  The ratios are of a version that made each point's weights once more for its statistics.
-- coherence of the demo's cnn peaks at 317, 334, 454 and 459 MB of 128, 512, 2,048 and 8,192 examples, its imports and
-  data included: what is kept by example is a length and a product.
-- memory: 0.6 to 2.3 GB, of bezier 2.1, of integrated gradients and lrp 1.8, of what sees weights alone 1.6; of
-  coherence (32 examples, in chunks of 8) and of shapley 1.9.
+- linear_path of the demo's cnn takes 1.75 of 11 evaluations alone, 1.06 of 11 with BatchNorm's statistics, and under a
+  further condition of the same two networks, whose statistics are known, 1.06 of 11 alone (0.103 over 0.097 s; AMD
+  EPYC). Of the first condition no more can go: statistics and features alone are 1.25 evaluations. On the other
+  processor a point is 12 ms of statistics of 1,000 training images, 8 of features of 597 test images, and 8 of
+  geometry; of resnet20 377, 238 and 8, about 2.5 of an evaluation. Fewer images for the statistics are no way out: 62
+  to 250 in place of 1,000 move, of four pairs of the demo, clean and under noise, errors on the path by up to 3.0
+  points and barriers by 3.4.
+- coherence of the demo's cnn peaks, imports and data included, at 294, 325, 346 and 350 MB of 128, 2,048, 8,192 and
+  32,768 examples where its two programs are in the cache of compilations, at 420, 443 and 473 MB of the first three
+  where they are not: XLA takes 126 MB to compile them. The rest of the growth is what was freed and glibc keeps, in an
+  arena for each of XLA's threads: with one arena, which commands have (`memory.keep_freed`), 291, 312 and 312 MB of
+  128, 8,192 and 32,768, and after `malloc_trim` 284, 286 and 292, of which 8 are images. What is kept by example is a
+  length and a product (test); 8 bytes of jax's arrays are left at the end.
+- memory: 0.6 to 2.3 GB, of integrated gradients and lrp 1.8, of what sees weights alone 1.6, of shapley 1.9; measured
+  last, coherence (32 examples, in chunks of 8) 1.6, linear_path 0.9 and bezier 2.1.
 """
 
 import dataclasses

@@ -20,6 +20,17 @@ class Linear(nn.Module):
         return x.reshape(x.shape[0], -1)
 
 
+class LeNet(nn.Module):
+    """Dense layers of 300 and 100 units with ReLU (LeNet-300-100)."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = x.reshape(x.shape[0], -1)
+        for index, width in enumerate((300, 100)):
+            x = nn.relu(nn.Dense(width, name=f"dense{index}")(x))
+        return x
+
+
 class SmallResNet(ResNet):
     """Two blocks, the second of which changes the shape."""
 

@@ -1,6 +1,7 @@
 """Diagnostics: closed forms, identities and planted cases."""
 
 import dataclasses
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +76,27 @@ class TestWeights:
         assert of["backbone/dense1/kernel"] == pytest.approx((0, 1 / 16))
         assert of["head/kernel"] == (0, 0)
 
+    @pytest.mark.parametrize(("density", "expected", "tolerance"), [(0.1, 0.096, 0.002), (0.02, 0.006, 0.003)])
+    def test_random_masks_of_a_lenet_leave_the_expected_share_on_a_path(self, density, expected, tolerance):
+        of = config.Model("simple:LeNet", None, (28, 28, 1), 10, (0.5,), (0.25,))
+        generator, sizes = np.random.default_rng(1), ((784, 300), (300, 100), (100, 10))
+        masks = [generator.random(size) < density for size in sizes]
+        names = ("dense0", "dense1", "head")
+        arrays = compute("effective_sparsity", network(of, **dict(zip(names, masks, strict=True))))
+        layers = arrays["axis/layers"].tolist()
+        paths = [layers.index(f"{path}/kernel") for path in ("backbone/dense0", "backbone/dense1", "head")]
+        shares = 1 - arrays["effective"][paths]
+        # Two sweeps: what the input reaches, and what reaches the output.
+        reached, reaching = [np.ones(784, bool)], [np.ones(10, bool)]
+        for mask in masks:
+            reached.append(mask[reached[-1]].any(0))
+        for mask in reversed(masks):
+            reaching.insert(0, mask[:, reaching[0]].any(1))
+        on_a_path = [m & a[:, None] & b for m, a, b in zip(masks, reached[:-1], reaching[1:], strict=True)]
+        np.testing.assert_allclose(shares, [mask.mean() for mask in on_a_path], rtol=1e-3, atol=1e-6)
+        whole = sum(mask.sum() for mask in on_a_path) / sum(mask.size for mask in masks)
+        assert whole == pytest.approx(expected, abs=tolerance)
+
 
 class TestActivations:
     def test_layers_are_named_by_who_reads_and_hold_what_is_read(self):
@@ -138,6 +160,20 @@ class TestActivations:
         arrays = compute("activation_profile", network(NORM_MLP))
         assert not arrays["divergence"].any()
         np.testing.assert_allclose(arrays["place"][:, 0], arrays["place"][:, 1])
+
+    def test_the_scale_of_a_layer_does_not_change_its_divergence(self):
+        weights = np.random.default_rng(5).normal(size=(64, 6))
+
+        def activations(images: np.ndarray) -> dict[str, np.ndarray]:
+            read = images.reshape(len(images), -1) @ weights / 255
+            return {"small": 1e-3 * read, "plain": read, "large": 1e3 * read}
+
+        features = lambda images: activations(images)["plain"]
+        net = Network("net", None, features=features, kernel=np.eye(6), bias=np.zeros(6), activations=activations)
+        arrays = compute("activation_profile", net, images=split(60, 7))
+        assert arrays["divergence"][:, 0].min() > 0
+        for layer in (1, 2, 3):
+            np.testing.assert_allclose(arrays["divergence"][:, layer], arrays["divergence"][:, 0], rtol=1e-5)
 
     @pytest.mark.parametrize("planted", [0, 1, 2])
     def test_noise_from_a_layer_on_turns_there(self, planted):
@@ -228,6 +264,21 @@ class TestCoherence:
         others = gradients.sum(0) - gradients
         lengths = np.linalg.norm(gradients, axis=1) * np.linalg.norm(others, axis=1)
         np.testing.assert_allclose(arrays["alignment"], (gradients * others).sum(1) / lengths, atol=1e-5)
+
+    def test_what_is_kept_of_an_example_is_a_few_numbers(self):
+        net, peaks, held = network(), [], []
+        report = lambda part: held.append(sum(array.nbytes for array in jax.live_arrays()))
+        for count in (256, 2048):
+            train = split(count, 1)
+            subject = Subject(net, None, train, train, train, jax.random.key(0), {"samples": count}, report)
+            DIAGNOSTICS["coherence"].compute(subject)
+            held.clear()
+            tracemalloc.start()
+            DIAGNOSTICS["coherence"].compute(subject)
+            peaks.append(tracemalloc.get_traced_memory()[1] + max(held))
+            tracemalloc.stop()
+        # Its image and its label among them; its gradient has 5,452 bytes.
+        assert peaks[1] - peaks[0] < 500 * (2048 - 256)
 
     def test_equal_examples_are_aligned_and_balanced_ones_opposed(self):
         model = config.Model("mlp", 4, (2, 2, 1), 2, (0.5,), (0.25,))

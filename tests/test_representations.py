@@ -85,6 +85,19 @@ class TestRepresentations:
         np.testing.assert_allclose(estimates, table.value[:, :2], atol=2e-6)
         assert np.isnan(parts.prepare(np.full((150, 2), 0.1, np.float32))).all()
 
+    def test_the_size_of_batches_changes_it_by_chance_alone(self):
+        generator = np.random.default_rng(4)
+        x = generator.normal(size=(2048, 20))
+        y = x + generator.normal(size=x.shape)
+        for size in (64, 256, 1024, 2048):
+            assert self.R.minibatch_cka(x, y, size) == pytest.approx(self.R.cka(x, y), abs=0.01)
+
+    def test_a_stretched_axis_is_seen_by_what_is_not_made_for_linear_maps(self):
+        stretched = self.X * np.array([10, *[1] * 9])
+        assert self.R.svcca(self.X, stretched, 1.0) == pytest.approx(1, abs=1e-9)
+        for metric in ("cka", "procrustes"):
+            assert self.R.LIKENESS[metric](self.X, stretched) < 0.9
+
     def test_both_forms_of_the_biased_estimate_are_one(self):
         x, y = self.X[:8], self.Y[:8]
         direct = np.linalg.norm((x - x.mean(0)).T @ (y - y.mean(0))) ** 2

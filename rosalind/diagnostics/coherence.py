@@ -12,7 +12,7 @@ import numpy as np
 
 from rosalind import data, measuring, models
 from rosalind.config import Model
-from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, training_sample, whole
 
 CHUNK = 128
 """Most examples that are looked at at once."""
@@ -144,8 +144,7 @@ def _inputs(config: Model) -> int:
 def _coherence(subject: Subject) -> dict[str, Any]:
     network = subject.network
     assert network.config is not None
-    wanted = min(int(subject.options["samples"]), len(subject.train))
-    sample = subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
+    sample = training_sample(subject)
     # One that keeps all is left out: sums beside it would be rounded otherwise, and take longer.
     masks = {path: jnp.asarray(mask, jnp.float32) for path, mask in network.masks.items() if not np.all(mask)}
     parameters = sum(leaf.size for leaf in jax.tree.leaves(network.variables["params"]))

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rosalind import data, measuring, models
+from rosalind import measuring, models
 from rosalind.conditions import Network
-from rosalind.data import Split
 from rosalind.diagnostics.norms import convolution_norm, matrix_of, spectral_norm
-from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, training_sample, whole
 from rosalind.diagnostics.weights import kept_weights, on_a_path
 
 PERCENTILE = 10
@@ -40,12 +39,6 @@ def root(value: float, images: int) -> float:
 def half_log(value: float, images: int) -> float:
     """(value - ln images) / 2 of a measure's logarithm, the logarithm of `root`; NaN where it is infinite."""
     return float((value - np.log(images)) / 2) if np.isfinite(value) else float("nan")
-
-
-def sample_of(subject: Subject) -> Split:
-    """Training images in equal parts of every class, as many as the option `samples` says; the same ones always."""
-    wanted = min(int(subject.options["samples"]), len(subject.train))
-    return subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
 
 
 def folded(network: Network, variables: models.Variables | None = None) -> Network:
@@ -76,7 +69,7 @@ def _exact_norm(path: str, kernel: np.ndarray, known: dict[str, models.Convoluti
 
 
 def _generalisation(subject: Subject) -> dict[str, Any]:
-    network, images, sample = subject.network, len(subject.train), sample_of(subject)
+    network, images, sample = subject.network, len(subject.train), training_sample(subject)
     config = network.config
     assert config is not None
     kernel, bias = measuring.head_of(network)
@@ -127,8 +120,10 @@ def _generalisation(subject: Subject) -> dict[str, Any]:
     }
 
 
+_HALF = "; stored is (v - ln n) / 2 of n training images"
 ROOT = "; stored is sqrt(v / n) of n training images"
-HALF = "; stored is (v - ln n) / 2 of n training images"
+"""End of what is said of a measure that `root` gives."""
+
 _MARGIN = "NaN where the margin is not above 0"
 _EMPTY = "or a layer kept nothing"
 _LAYERS = ("layers",)
@@ -143,10 +138,10 @@ GENERALISATION = Diagnostic(
         ),
         "inverse_margin": Given(f"v = 1 / margin^2{ROOT}; {_MARGIN}", low=0),
         "log_prod_spec_over_margin": Given(
-            f"v = ln(product of squared spectral norms of kernels as matrices / margin^2){HALF}; {_MARGIN}, {_EMPTY}"
+            f"v = ln(product of squared spectral norms of kernels as matrices / margin^2){_HALF}; {_MARGIN}, {_EMPTY}"
         ),
         "log_spec_orig_main": Given(
-            f"v = ln(that product x sum of stable ranks / margin^2){HALF}; {_MARGIN}, {_EMPTY}"
+            f"v = ln(that product x sum of stable ranks / margin^2){_HALF}; {_MARGIN}, {_EMPTY}"
         ),
         "fro_over_spec": Given(
             f"v = sum of stable ranks, squared Frobenius over squared spectral norm{ROOT}; NaN where a layer kept "
@@ -154,7 +149,7 @@ GENERALISATION = Diagnostic(
             low=0,
         ),
         "log_prod_fro_over_margin": Given(
-            f"v = ln(product of squared Frobenius norms / margin^2){HALF}; {_MARGIN}, {_EMPTY}"
+            f"v = ln(product of squared Frobenius norms / margin^2){_HALF}; {_MARGIN}, {_EMPTY}"
         ),
         "param_norm": Given(f"v = sum of squared Frobenius norms{ROOT}", low=0),
         "l2_dist": Given(

@@ -13,8 +13,8 @@ from rosalind import measuring, models, pruning
 from rosalind.conditions import Network
 from rosalind.config import Model
 from rosalind.data import Split
-from rosalind.diagnostics.generalisation import ROOT, distance_to, folded, kernels_of, root, sample_of
-from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
+from rosalind.diagnostics.generalisation import ROOT, distance_to, folded, kernels_of, root
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, training_sample, whole
 from rosalind.diagnostics.weights import kept_weights
 from rosalind.draws import in_one_axis
 from rosalind.training import map_by_path
@@ -103,7 +103,7 @@ def pacbayes_magnitude(square: float, sigma: float, images: int, distance: np.nd
 
 
 def _sharpness(subject: Subject) -> dict[str, Any]:
-    network, sample, draws = folded(subject.network), sample_of(subject), int(subject.options["draws"])
+    network, sample, draws = folded(subject.network), training_sample(subject), int(subject.options["draws"])
     weights, images = kept_weights(network), len(subject.train)
     still = {path: np.zeros(mask.shape) for path, (_, mask) in weights.items()}
     (clean,) = noisy_logits(network, still, sample, 1, subject.key)
@@ -202,7 +202,7 @@ def log_mass(divergences: np.ndarray, epsilon: float) -> tuple[float, float, flo
 
 
 def _kl_mass(subject: Subject) -> dict[str, Any]:
-    network, sample, options = subject.network, sample_of(subject), subject.options
+    network, sample, options = subject.network, training_sample(subject), subject.options
     spread, draws = {}, int(options["draws"])
     for path, (leaf, mask) in kept_weights(network).items():
         size = np.sqrt(np.mean(np.square(leaf[mask], dtype=np.float64))) if mask.any() else 0.0

@@ -14,8 +14,8 @@ from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import occlusion
 
-BATCH = 64
-"""Images at once."""
+BATCH = 4 * occlusion.BATCH
+"""Painted images that are made and measured at once."""
 
 
 def coalitions(

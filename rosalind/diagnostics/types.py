@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jax import Array
 
-from rosalind import models
+from rosalind import data, models
 from rosalind.conditions import Network
 from rosalind.config import Model
 from rosalind.data import Split
@@ -114,6 +114,12 @@ class Diagnostic:
     def sees_images(self) -> bool:
         """False where it can be made when the data set is gone."""
         return self.under or self.needs != "weights"
+
+
+def training_sample(subject: Subject) -> Split:
+    """Training images in equal parts of every class, as many as the option `samples` says; the same ones always."""
+    wanted = min(int(subject.options["samples"]), len(subject.train))
+    return subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
 
 
 def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:

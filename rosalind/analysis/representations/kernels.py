@@ -57,8 +57,9 @@ def _unbiased_hsic(products: np.ndarray, first: Sequence[np.ndarray], second: Se
     nothing is left beside them but products of the diagonals, the squared lengths of the samples.
     """
     n = len(first[0])
-    lengths = lambda x: np.einsum("ij,ij->i", x, x, dtype=np.float64)
-    k, m = (np.stack([lengths(x) for x in features]) for features in (first, second))
+    lengths = lambda features: np.stack([np.einsum("ij,ij->i", x, x, dtype=np.float64) for x in features])
+    k = lengths(first)
+    m = k if second is first else lengths(second)
     return products - (1 + 2 / (n - 2)) * (k @ m.T) + np.outer(k.sum(1), m.sum(1)) / ((n - 1) * (n - 2))
 
 
