@@ -156,8 +156,8 @@ def fit(
     several = copied.mesh.size > 1
     # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
     # keeps its buffer on its own one even with `may_alias=False`.
-    own = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
-    place = lambda tree: jax.device_put(own(tree), copied, may_alias=False)
+    copied_tree = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
+    place = lambda tree: jax.device_put(copied_tree(tree), copied, may_alias=False)
     masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
     # One program, not one for every shape.

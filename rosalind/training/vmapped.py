@@ -136,19 +136,19 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
             line = {"epoch": (step + 1) / first.batches.steps, "step": step + 1, "learning_rate": rate}
             line["seconds"] = round(time.monotonic() - began, 3)
             for row, run in enumerate(runs):
-                own = jax.tree.map(lambda values, row=row: values[row], read)
-                means, epoch_records = fitting.close_epoch(own, first.batches.samples)
+                of_run = jax.tree.map(lambda values, row=row: values[row], read)
+                means, epoch_records = fitting.close_epoch(of_run, first.batches.samples)
                 epochs[row].append(epoch_records)
                 if run.report is not None and row not in failures:
                     run.report({**line, **means})
     check(stop - 1, np.asarray(losses))
-    whole = fitting.planned_bytes(executable)
-    share = None if whole is None else whole // count
+    planned = fitting.planned_bytes(executable)
+    share = None if planned is None else planned // count
 
     def fitted(row: int) -> Fitted:
         weights, rest, moments = jax.tree.map(lambda values: values[row], (trainable, state, optimizer_state))
-        kept = {name: np.stack([epoch[name] for epoch in epochs[row]]) for name in epochs[row][0]}
-        return Fitted(weights, rest, moments, kept, first.steps, share)
+        records = {name: np.stack([epoch[name] for epoch in epochs[row]]) for name in epochs[row][0]}
+        return Fitted(weights, rest, moments, records, first.steps, share)
 
     return [failures[row] if row in failures else fitted(row) for row in range(count)]
 
