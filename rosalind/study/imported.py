@@ -17,7 +17,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, checking, network_files, planning, running
+from rosalind.study import cells, checking, comparing, network_files, planning, running
 
 
 def create(
@@ -144,7 +144,7 @@ def add_network(
             progress.advance(len(ready) - len(todo), id_)
             if todo:
                 cells.measure_networks(folder, dataset, condition, todo, digests, extra, progress.advance)
-    return running.compare(folder)
+    return comparing.compare(folder)
 
 
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
