@@ -278,5 +278,6 @@ def train(study: Study, folder: Path, task: Task, advance: Advance | None = None
     """Make the networks of a task that are missing; False where another process is making them."""
     with results.lease(folder, f"train.{planning.name_of(study, task)}") as is_ours:
         if is_ours:
-            (prune if task.method is not None else train_dense)(study, folder, task, advance, fit)
+            shared = functools.partial(fit, devices=models.devices_for(study.model, study.train.batch_size))
+            (prune if task.method is not None else train_dense)(study, folder, task, advance, shared)
     return is_ours

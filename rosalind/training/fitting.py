@@ -86,12 +86,12 @@ def planned_bytes(executable: Any) -> int | None:
     return buffers + memory.temp_size_in_bytes
 
 
-def placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+def placement(batch_size: int, most: int | None = None) -> tuple[NamedSharding, NamedSharding]:
     """Shardings: copies on every device used, and batches cut along their first axis.
 
-    All local devices are used, or the largest number of them that divides the batch.
+    All local devices are used, or the first `most`, or the largest number of them that divides the batch.
     """
-    devices = jax.local_devices()
+    devices = jax.local_devices()[:most]
     count = max(k for k in range(1, len(devices) + 1) if batch_size % k == 0)
     mesh = Mesh(np.array(devices[:count]), ("batch",))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
@@ -118,6 +118,7 @@ def fit(
     stop: int | None = None,
     optimizer_state: Tree | None = None,
     report: Callable[[dict[str, float]], None] | None = None,
+    devices: int | None = None,
     key: jax.Array,
 ) -> Fitted:
     """Train from step `start` to `stop` of the schedule; the arguments stay untouched.
@@ -138,6 +139,7 @@ def fit(
         optimizer_state: to go on with; fresh by default.
         report: called once per epoch with epoch, step, loss (mean), learning_rate, seconds and the mean
             of every record.
+        devices: most local devices that share a batch; None for all.
         key: of the data order and augmentation.
 
     Raises:
@@ -152,7 +154,7 @@ def fit(
     settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
     optimizer, step_function, executables = compiled(loss, *settings)
     first = batches(key, start)
-    copied, cut = placement(len(jax.tree.leaves(first)[0]))
+    copied, cut = placement(len(jax.tree.leaves(first)[0]), devices)
     several = copied.mesh.size > 1
     # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
     # keeps its buffer on its own one even with `may_alias=False`.
@@ -204,7 +206,17 @@ def fit(
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
     planned = executable and planned_bytes(executable)
-    return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), planned)
+    trees = gathered((trainable, state, optimizer_state), copied)
+    return Fitted(*trees, stacked, max(stop - start, 0), planned)
+
+
+def gathered(trees: Any, copied: NamedSharding) -> Any:
+    """Trees of which devices hold copies, on the first one alone where all are cores of one processor.
+
+    What is computed on copies is computed once per device, and these have the same cores.
+    """
+    first = copied.mesh.devices.flat[0]
+    return jax.device_put(trees, first) if copied.mesh.size > 1 and first.platform == "cpu" else trees
 
 
 def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
