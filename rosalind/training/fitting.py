@@ -160,8 +160,8 @@ def fit(
     # keeps its buffer on its own one even with `may_alias=False`.
     copied_tree = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
     place = lambda tree: jax.device_put(copied_tree(tree), copied, may_alias=False)
-    masks = place(dict(masks))
     trainable, state = place(project(trainable, masks)), place(state)
+    masks = place(dict(masks))
     # One program, not one for every shape.
     optimizer_state = place(jax.jit(optimizer.init)(trainable) if optimizer_state is None else optimizer_state)
 
