@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int
 
 from rosalind import conditions, geometry, models
 from rosalind.conditions import Network, Planned
-from rosalind.config import Model
+from rosalind.config import Model, Train
 from rosalind.data import Split
 from rosalind.measures import MEASURES, Measure, computed
 
@@ -33,6 +33,11 @@ def batch_size(split: Split) -> int:
     """Images per batch: all of a small split, fewer of large images, so that memory stays bounded."""
     pixels = int(np.prod(split.images.shape[1:]))
     return min(len(split), BATCH if pixels <= 64 * 64 * 3 else 100)
+
+
+def _are_worth_sharing(networks: Sequence[Network]) -> bool:
+    """True where devices share batches: on a CPU for a large network, or one made elsewhere, of which nobody knows."""
+    return any(n.config is None or models.devices_for(n.config, Train.batch_size) is None for n in networks)
 
 
 def _batches(split: Split, size: int) -> Iterator[tuple[Any, np.ndarray, np.ndarray, np.ndarray]]:
@@ -213,7 +218,9 @@ def measure(
     per_batch = [positions[(positions >= b) & (positions < b + size)] - b for b in range(0, len(split), size)]
     # One length for all batches, so that choosing rows on the device adds no compilation.
     longest = max(map(len, per_batch))
+    are_shared = _are_worth_sharing(networks)
     for (images, labels, ids, valid), rows in zip(_batches(split, size), per_batch, strict=True):
+        images = conditions.shared(images) if are_shared else images
         changed, keep = None, np.pad(rows, (0, longest - len(rows)))
         # A measure of the study's own sees the features of the whole batch.
         given = np.arange(size) if measures else keep

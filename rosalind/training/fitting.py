@@ -206,8 +206,8 @@ def fit(
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
     planned = executable and planned_bytes(executable)
-    trees = gathered((trainable, state, optimizer_state), copied)
-    return Fitted(*trees, stacked, max(stop - start, 0), planned)
+    trainable, state, optimizer_state = gathered((trainable, state, optimizer_state), copied)
+    return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), planned)
 
 
 def gathered(trees: Any, copied: NamedSharding) -> Any:
@@ -215,7 +215,7 @@ def gathered(trees: Any, copied: NamedSharding) -> Any:
 
     What is computed on copies is computed once per device, and these have the same cores.
     """
-    first = copied.mesh.devices.flat[0]
+    first = jax.local_devices()[0]
     return jax.device_put(trees, first) if copied.mesh.size > 1 and first.platform == "cpu" else trees
 
 
