@@ -328,7 +328,7 @@ for condition in (
         cells.append(cell)
     for name, values in cells[0].items():
         np.testing.assert_allclose(cells[1][name], values, rtol=2e-5, atol=2e-5, err_msg=name)
-assert calls == [4, 4, 4]
+assert calls == [4, 4, 4]  # batches of the three cells
 """
     flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=4"
     environment = {**os.environ, "XLA_FLAGS": flags}

@@ -215,8 +215,10 @@ def gathered(trees: Any, copied: NamedSharding) -> Any:
 
     What is computed on copies is computed once per device, and these have the same cores.
     """
-    first = jax.local_devices()[0]
-    return jax.device_put(trees, first) if copied.mesh.size > 1 and first.platform == "cpu" else trees
+    if copied.mesh.size == 1 or jax.default_backend() != "cpu":
+        return trees
+    # Through NumPy: what `device_put` places on a device cannot be used beside images that several devices share.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), trees)
 
 
 def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:
