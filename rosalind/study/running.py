@@ -55,8 +55,9 @@ def run(
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder. Its workers
             keep compilations as this process does, see `use_compilation_cache`.
-        jobs: number of processes on this machine, in place of an executor. A script that asks for more than one must be
-            importable: `if __name__ == "__main__":` before the call.
+        jobs: number of processes on this machine, in place of an executor; for large networks 1 is faster, after
+            `cores.as_devices`. A script that asks for more than one must be importable: `if __name__ == "__main__":`
+            before the call.
         vmap_seeds: trainings that the seeds of a method have in common as one program under `vmap`: True always, False
             never; None where that is measured to be faster, and on a CPU never. The arrays are those of one after the
             other up to rounding.
