@@ -29,7 +29,7 @@ import tyro
 from rosalind import config, corruptions, geometry, pruning, results
 from rosalind.config import Condition
 from rosalind.diagnostics import occlusion
-from rosalind.study import running
+from rosalind.study import comparing
 
 METHODS = {
     "magnitude": 1.0,
@@ -320,7 +320,7 @@ def make(
         if plan.seed == 0:
             path = results.attribution_file(folder, plan.name, conditions[0].id)
             results.save_arrays(path, maps(other, rows[:MAPS], image_size, number))
-    return running.compare(folder)
+    return comparing.compare(folder)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ import torch
 import tyro
 from torch import nn
 
-from rosalind import memory, models, pruning, training
+from rosalind import cores, memory, models, pruning, training
 from rosalind.config import Model, Train
 
 CASES = {
@@ -112,6 +112,7 @@ def ours(name: str) -> Callable[[], float]:
     def round_of(stop: int) -> float:
         began = time.perf_counter()
         settings = {"config": Train(batch_size=size), "masks": masks, "key": jax.random.key(1)}
+        settings |= {"devices": models.devices_for(model, size)}
         jax.block_until_ready(training.fit(loss, params, state, batches, stop=stop, **settings).trainable)
         return 1e3 * (time.perf_counter() - began) / stop
 
@@ -148,6 +149,7 @@ def main(names: tuple[str, ...] = tuple(CASES), rounds: int = 5) -> None:
     """
     # As `rosalind run` does; PyTorch takes the same time with it and without.
     memory.keep_freed()
+    cores.as_devices()
     print(f"torch {torch.__version__}, jax {jax.__version__}, {torch.get_num_threads()} threads")
     print(f"| network | batch | rosalind, ms | PyTorch, ms | ratio |\n{'|---' * 5}|")
     rows = []

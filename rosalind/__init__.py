@@ -25,6 +25,7 @@ __all__ = [
     "analysis",
     "conditions",
     "config",
+    "cores",
     "corruptions",
     "data",
     "demo",

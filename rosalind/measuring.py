@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int
 
 from rosalind import conditions, geometry, models
 from rosalind.conditions import Network, Planned
-from rosalind.config import Model
+from rosalind.config import Model, Train
 from rosalind.data import Split
 from rosalind.measures import MEASURES, Measure, computed
 
@@ -35,15 +35,26 @@ def batch_size(split: Split) -> int:
     return min(len(split), BATCH if pixels <= 64 * 64 * 3 else 100)
 
 
-def _batches(split: Split, size: int) -> Iterator[tuple[Any, np.ndarray, np.ndarray, np.ndarray]]:
-    """Images, labels, ids and which rows are real, all of one size; the last is padded by repetition."""
+def _are_worth_sharing(networks: Sequence[Network]) -> bool:
+    """True where devices share batches: on a CPU for a large network, or one made elsewhere, of which nobody knows."""
+    return any(n.config is None or models.devices_for(n.config, Train.batch_size) is None for n in networks)
+
+
+def _batches(
+    split: Split, size: int, networks: Sequence[Network] = ()
+) -> Iterator[tuple[Any, np.ndarray, np.ndarray, np.ndarray]]:
+    """Images, labels, ids and which rows are real, all of one size; the last is padded by repetition.
+
+    On several devices where the networks that see them are worth it.
+    """
+    share = conditions.shared if _are_worth_sharing(networks) else jnp.asarray
     for start in range(0, len(split), size):
         rows = np.minimum(np.arange(start, start + size), len(split) - 1)
         valid = np.arange(start, start + size) < len(split)
         images = np.asarray(split.images[start : start + size])
         if not valid.all():
             images = np.concatenate([images, np.repeat(images[-1:], (~valid).sum(), 0)])
-        yield jnp.asarray(images), split.labels[rows], split.ids[rows], valid
+        yield share(images), split.labels[rows], split.ids[rows], valid
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -67,7 +78,7 @@ def _half(features: Array) -> Array:
 
 def features_of(network: Network, split: Split) -> Float32[np.ndarray, "n d"]:
     """The head's input for every image of a split."""
-    batches = _batches(split, batch_size(split))
+    batches = _batches(split, batch_size(split), (network,))
     return np.concatenate(
         [np.asarray(_network_features(network, images), np.float32)[valid] for images, _, _, valid in batches]
     )
@@ -213,7 +224,7 @@ def measure(
     per_batch = [positions[(positions >= b) & (positions < b + size)] - b for b in range(0, len(split), size)]
     # One length for all batches, so that choosing rows on the device adds no compilation.
     longest = max(map(len, per_batch))
-    for (images, labels, ids, valid), rows in zip(_batches(split, size), per_batch, strict=True):
+    for (images, labels, ids, valid), rows in zip(_batches(split, size, networks), per_batch, strict=True):
         changed, keep = None, np.pad(rows, (0, longest - len(rows)))
         # A measure of the study's own sees the features of the whole batch.
         given = np.arange(size) if measures else keep
@@ -243,7 +254,7 @@ def feature_batches(
     networks: Sequence[Network], planned: Planned, split: Split, key: Array
 ) -> Iterator[tuple[Int[np.ndarray, " b"], list[Float32[np.ndarray, "b d"]]]]:
     """Labels and every network's features, batch by batch, under a condition whose images they share."""
-    for images, labels, ids, valid in _batches(split, batch_size(split)):
+    for images, labels, ids, valid in _batches(split, batch_size(split), networks):
         changed = conditions.apply(planned, None, images, labels, ids, key)
         yield (
             labels[valid],

@@ -19,9 +19,9 @@ def keep_freed() -> None:
     begins. A server of pages should not. Nothing happens where the C library has no `mallopt`, or where the environment
     sets it up (MALLOC_..., GLIBC_TUNABLES).
     """
-    own = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
+    is_tuned = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is None or own:
+    if mallopt is None or is_tuned:
         return
     # Only all three: threads have arenas of their own, large blocks are mapped one by one, the top is trimmed.
     for parameter, value in ((ARENA_MAX, 1), (MMAP_MAX, 0), (TRIM_THRESHOLD, -1)):

@@ -98,10 +98,10 @@ class Progress:
 
     def seconds_left(self) -> float | None:
         """Estimate of the time that the rest takes; None as long as nothing is known."""
-        known = (self._later or self._first).values()
-        if not self._later and len(known) < 2:
+        rates_seen = (self._later or self._first).values()
+        if not self._later and len(rates_seen) < 2:
             return None
-        mean = sum(spent for _, spent in known) / sum(units for units, _ in known)
+        mean = sum(spent for _, spent in rates_seen) / sum(units for units, _ in rates_seen)
         rates = {part: spent / units for part, (units, spent) in self._later.items()}
         extra = [spent - rates.get(part, mean) * units for part, (units, spent) in self._first.items()]
         compiling = max(sum(extra) / len(extra), 0.0) if extra and self._later else 0.0

@@ -191,8 +191,8 @@ def linear_study(tmp_path_factory):
 
     compared = []
     with pytest.MonkeyPatch.context() as patch:
-        compare = study.running.compare
-        patch.setattr(study.running, "compare", lambda *args: compared.append(args) or compare(*args))
+        compare = study.comparing.compare
+        patch.setattr(study.comparing, "compare", lambda *args: compared.append(args) or compare(*args))
         made = linear_classifiers.make_study(tmp_path_factory.mktemp("imported") / "study")
     assert len(compared) == 1, "networks given together are compared once"
     return made

@@ -91,18 +91,22 @@ class TestDraws:
         script = """
 import jax, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from rosalind.conditions import corrupted_batch, plan
+from rosalind.conditions import corrupted_batch, plan, shared
 from rosalind.config import Condition
 assert len(jax.devices()) == 4
 images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
 ids = np.arange(8, dtype=np.int32)
 mesh = jax.make_mesh((4,), ("images",), axis_types=(AxisType.Auto,))
 spread = jax.device_put(images, NamedSharding(mesh, PartitionSpec("images")))
+copied = jax.device_put(images, NamedSharding(mesh, PartitionSpec()))
+assert len(shared(images).sharding.device_set) == 4 and len(shared(images[:6]).sharding.device_set) == 3
 for name in ("gaussian_noise", "shot_noise", "impulse_noise", "glass_blur", "fog", "elastic_transform"):
     condition = Condition(name, 4, table="cifar")
     one = corrupted_batch(plan(condition), images, ids, jax.random.key(3))
-    four = corrupted_batch(plan(condition), spread, ids, jax.random.key(3))
-    assert (np.asarray(one) == np.asarray(four)).all(), name
+    for several in (spread, shared(images), copied):
+        four = corrupted_batch(plan(condition), several, ids, jax.random.key(3))
+        assert (np.asarray(one) == np.asarray(four)).all(), name
+        assert four.sharding.is_equivalent_to(several.sharding, 4), name
 """
         import os
 

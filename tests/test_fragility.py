@@ -8,7 +8,7 @@ import pytest
 
 from rosalind import results
 from rosalind.analysis import fragility, robustness, stored_margins
-from rosalind.study import running
+from rosalind.study import comparing
 
 DRAWS = ("clean", "noise-1", "noise-1-draw1", "blur-1")
 
@@ -221,10 +221,10 @@ def test_what_cannot_be_read_is_named_or_left_out(small_folder, tmp_path, monkey
     del stamp["format"]
     results.save_json(folder / "comparison" / "stamp.json", stamp)
     assert fragility.load(opened) == []
-    monkeypatch.setattr(running.robustness, "save_summary", lambda _: None)
-    for slow in (running.agreement, running.similarity, running.robustness.methods):
+    monkeypatch.setattr(comparing.robustness, "save_summary", lambda _: None)
+    for slow in (comparing.agreement, comparing.similarity, comparing.robustness.methods):
         monkeypatch.setattr(slow, "save", lambda *_, **__: None)
-    running.compare(folder)
+    comparing.compare(folder)
     (found,) = fragility.load(opened)
     np.testing.assert_array_equal(found.wrong, stored["wrong"])
     assert found.group[found.place["mlp-lth-0.9-seed1"]] == "lth 0.9"

@@ -8,7 +8,7 @@ import pytest
 from rosalind import results
 from rosalind.analysis import robustness
 from rosalind.results import load_arrays, save_arrays
-from rosalind.study import running
+from rosalind.study import comparing
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def whole(small_folder, tmp_path_factory):
 def anew(folder):
     shutil.rmtree(folder / "comparison")
     (folder / "summary.csv").unlink()
-    running.compare(folder)
+    comparing.compare(folder)
     return folder
 
 
@@ -50,11 +50,11 @@ def test_an_addition_gives_what_making_all_anew_gives(whole, tmp_path, change):
     aside.mkdir()
     for path, place in moved:
         path.rename(place)
-    running.compare(folder)
+    comparing.compare(folder)
     assert derived(folder)["summary.csv"] != derived(whole)["summary.csv"]
     for path, place in moved:
         place.rename(path)
-    running.compare(folder)
+    comparing.compare(folder)
     assert derived(folder) == derived(whole)
 
 
@@ -67,7 +67,7 @@ def test_a_cell_that_was_measured_again_is_read_again(whole, tmp_path):
     arrays["prediction"] = np.roll(arrays["prediction"], 1)
     arrays["margin"] = arrays["margin"] * np.float32(1.5)
     save_arrays(path, arrays, replace=True)
-    running.compare(folder)
+    comparing.compare(folder)
     again = derived(folder)
     assert again["summary.csv"] != derived(whole)["summary.csv"]
     assert again == derived(anew(folder))
@@ -84,7 +84,7 @@ def test_a_damaged_copy_of_a_cell_is_not_believed(whole, tmp_path, name):
     copies.flush()
     for table in (robustness.accuracy, lambda study_results: list(map(str, robustness.rows(study_results)))):
         assert np.array_equal(table(results.load(folder)), table(results.load(whole)))
-    running.compare(folder)
+    comparing.compare(folder)
     assert derived(folder) == derived(whole)
 
 
@@ -94,7 +94,7 @@ def test_cells_that_are_as_they_were_are_not_read(whole, tmp_path, monkeypatch):
     new = files_of(folder, "network")[0].name
     for path in files_of(folder, "network"):
         path.rename(tmp_path / path.name)
-    running.compare(folder)
+    comparing.compare(folder)
     for path in files_of(whole, "network"):
         (tmp_path / path.name).rename(folder / path.relative_to(whole))
     read = []
@@ -105,7 +105,7 @@ def test_cells_that_are_as_they_were_are_not_read(whole, tmp_path, monkeypatch):
         return geometry(self, network, condition, keys)
 
     monkeypatch.setattr(results.Results, "geometry", counted)
-    running.compare(folder)
+    comparing.compare(folder)
     study_results = results.load(folder)
     old = [cell for cell in study_results.cells() if cell[0] != new]
     # Features of clean cells are not among what is stored.

@@ -12,6 +12,7 @@ ARROWS = {
     "config": set(),
     "progress": set(),
     "memory": set(),
+    "cores": set(),
     "draws": set(),
     "fields": {"config"},
     "data": {"config"},
@@ -40,16 +41,17 @@ ARROWS = {
         "results",
         "progress",
         "memory",
+        "cores",
         "imported",
     },
     "demo": {"config"},
-    "cli": {"study", "viewer", "figures", "exports", "demo", "memory"},
+    "cli": {"study", "viewer", "figures", "exports", "demo", "memory", "cores"},
     "__main__": {"cli"},
 }
 """Rooms that a room may import directly; anything further down comes with them."""
 
 WITHOUT_JAX = ("config", "fields", "imported", "measures", "results", "analysis", "exports", "figures", "viewer")
-WITHOUT_JAX += ("progress", "demo", "storage", "memory")
+WITHOUT_JAX += ("progress", "demo", "storage", "memory", "cores")
 ONLY_IN = {
     "flax": {"models"},
     "optax": {"training", "models"},

@@ -1,5 +1,8 @@
 """Conditions and the stream that measures them."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import jax
@@ -299,3 +302,35 @@ def test_deletion_hides_what_the_map_found_first_and_more_and_more(digits):
 
 def test_corruption_names_are_conditions():
     assert set(corruptions.CORRUPTIONS) < set(conditions.CONDITIONS)
+
+
+def test_devices_that_share_a_batch_measure_what_one_does():
+    script = """
+import dataclasses, jax, numpy as np
+from rosalind import conditions, config, data, measuring, models
+assert len(jax.devices()) == 4
+dataset = data.load("digits")
+test = dataset.test.take(np.arange(88))
+model = config.Model("cnn", 4, dataset.image_shape, 10, (0.5,), (0.25,))
+network = conditions.Network("one", None, model, models.init(model, jax.random.key(0)))
+network = dataclasses.replace(network, reference=measuring.reference(network, dataset.train, dataset.validation))
+calls, share = [], conditions.shared
+conditions.shared = lambda images: calls.append(len(share(images).sharding.device_set)) or share(images)
+for condition in (
+    config.Condition("shot_noise", 4),
+    config.Condition("fog", 4, bn="adapted"),
+    config.Condition("pgd-linf", 8, options={"steps": 2}),
+):
+    cells = []
+    for models.cost.SMALL in (1e9, 0):
+        planned = conditions.plan(condition)
+        ((_, cell),) = measuring.measure([network], planned, test, jax.random.key(1), subset=np.arange(9))
+        cells.append(cell)
+    for name, values in cells[0].items():
+        np.testing.assert_allclose(cells[1][name], values, rtol=2e-5, atol=2e-5, err_msg=name)
+assert calls == [4, 4, 4]  # batches of the three cells
+"""
+    flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=4"
+    environment = {**os.environ, "XLA_FLAGS": flags}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr

@@ -201,35 +201,37 @@ images = generator.integers(0, 256, (60, 8, 8, 1)).astype(np.uint8)
 batches = training.Batches(images, np.arange(60, dtype=np.int32) % 3, 20)
 model = MLP.__class__("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
 variables = models.init(model, jax.random.key(0))
-fitted = training.fit(
-    models.cross_entropy(model), variables["params"], {{"batch_stats": variables["batch_stats"]}}, batches,
+used = []
+arguments = (models.cross_entropy(model), variables["params"], {{"batch_stats": variables["batch_stats"]}}, batches)
+settings = dict(
     config=Train(epochs=10, learning_rate=0.01, optimizer="sgd"),
-    masks=pruning.masks.everything(variables["params"]), stop=10, key=jax.random.key(1),
+    masks=pruning.masks.everything(variables["params"]), key=jax.random.key(1), devices={devices},
+    report=lambda row: used.append(max(len(array.devices()) for array in jax.live_arrays())),
 )
-run = training.Run(
-    models.cross_entropy(model), variables["params"], {{"batch_stats": variables["batch_stats"]}}, batches,
-    config=Train(epochs=10, learning_rate=0.01, optimizer="sgd"),
-    masks=pruning.masks.everything(variables["params"]), stop=3, key=jax.random.key(1),
-)
+fitted = training.fit(*arguments, stop=10, **settings)
+run = training.Run(*arguments, stop=3, **settings)
 both = training.fit_together([run, run])
-arrays = (fitted.trainable, fitted.state, both[1].trainable, both[1].state)
+more = training.fit(arguments[0], fitted.trainable, fitted.state, batches, stop=2, **settings)
+arrays = (fitted.trainable, fitted.state, more.trainable, both[1].trainable, both[1].state)
+assert all(len(leaf.devices()) == 1 for leaf in jax.tree.leaves(arrays))
 flat = np.concatenate([np.asarray(x).ravel() for x in jax.tree.leaves(arrays)])
-print(len(jax.devices()), *(len(jax.tree.leaves(f.trainable)[0].devices()) for f in (fitted, both[0])))
+print(len(jax.devices()), *sorted(set(used)))
 np.save({out!r}, flat)
 """
 
 
 def test_four_devices_agree_with_one(tmp_path):
-    found = {}
-    for count in (1, 4):
-        out = str(tmp_path / f"{count}.npy")
-        script = DEVICES.format(tests=os.path.dirname(__file__), out=out)
+    trained = {}
+    for count, devices in ((1, None), (4, None), (4, 1)):
+        out = str(tmp_path / f"{count}-{devices}.npy")
+        script = DEVICES.format(tests=os.path.dirname(__file__), out=out, devices=devices)
         flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={count}"}
         done = subprocess.run(
             [sys.executable, "-c", script], env={**os.environ, **flags}, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.split() == [str(count)] * 3
-        found[count] = np.load(out)
-    scale = np.abs(found[1]).max()
-    assert np.abs(found[1] - found[4]).max() <= 1e-5 * scale
+        assert done.stdout.split() == [str(count), str(devices or count)]
+        trained[count, devices] = np.load(out)
+    scale = np.abs(trained[1, None]).max()
+    assert np.abs(trained[1, None] - trained[4, None]).max() <= 1e-5 * scale
+    np.testing.assert_array_equal(trained[1, None], trained[4, 1])

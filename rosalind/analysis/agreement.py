@@ -45,8 +45,8 @@ def predictions(
     """
     same = np.stack([(predicted == one).mean(1) for one in predicted])
     accuracy = (predicted == labels).mean(1)
-    wrong = 1 - accuracy
-    return same, np.outer(accuracy, accuracy) + np.outer(wrong, wrong) / max(classes - 1, 1)
+    error = 1 - accuracy
+    return same, np.outer(accuracy, accuracy) + np.outer(error, error) / max(classes - 1, 1)
 
 
 def compare(results: Results) -> dict[str, np.ndarray]:
@@ -65,7 +65,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
         alike.setdefault(tuple((path, mask.shape) for path, mask in masks_of[name].items()), []).append(k)
     layers = list(dict.fromkeys(path for shapes in alike for path, _ in shapes))
     empty = lambda *lead: np.full((*lead, len(names), len(names)), np.nan)
-    layer, chance, whole, whole_chance = empty(len(layers)), empty(len(layers)), empty(), empty()
+    layer, chance, overall, overall_chance = empty(len(layers)), empty(len(layers)), empty(), empty()
     for shapes, members in alike.items():
         if not shapes:
             continue
@@ -74,7 +74,7 @@ def compare(results: Results) -> dict[str, np.ndarray]:
         for (path, _), masks in zip(shapes, flat, strict=True):
             row = layers.index(path)
             layer[row][grid], chance[row][grid] = overlaps(masks)
-        whole[grid], whole_chance[grid] = overlaps(np.concatenate(flat, 1))
+        overall[grid], overall_chance[grid] = overlaps(np.concatenate(flat, 1))
     same, expected = empty(len(results.conditions)), empty(len(results.conditions))
     measured, stored = set(results.cells(predictions=True)), cells.load(results)
     for row, condition in enumerate(results.conditions):
@@ -86,8 +86,8 @@ def compare(results: Results) -> dict[str, np.ndarray]:
     return {
         "network": np.array(names, dtype=np.str_),
         "layer": np.array(layers, dtype=np.str_),
-        "overlap": whole.astype(np.float32),
-        "overlap_chance": whole_chance.astype(np.float32),
+        "overlap": overall.astype(np.float32),
+        "overlap_chance": overall_chance.astype(np.float32),
         "layer_overlap": layer.astype(np.float16),
         "layer_overlap_chance": chance.astype(np.float16),
         "condition": np.array(list(results.conditions), dtype=np.str_),

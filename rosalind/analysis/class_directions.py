@@ -65,15 +65,15 @@ def directions(
     """
     classes = kernel.shape[1]
     unit, head = _units(features.astype(np.float64)), _units(kernel.T.astype(np.float64))
-    known = (labels >= 0) & np.isfinite(unit).all(1)
-    unit, own = unit[known], labels[known].astype(np.int64)
-    count = np.bincount(own, minlength=classes)
+    usable = (labels >= 0) & np.isfinite(unit).all(1)
+    unit, class_of = unit[usable], labels[usable].astype(np.int64)
+    count = np.bincount(class_of, minlength=classes)
     with np.errstate(invalid="ignore", divide="ignore"), one_thread():
-        member = np.eye(classes)[own]
+        member = np.eye(classes)[class_of]
         means = member.T @ unit / count[:, None]
-        angle = _angles((unit * head[own]).sum(1))
-        mean_angle = np.bincount(own, angle, classes) / count
-        sd = np.sqrt(np.bincount(own, (angle - mean_angle[own]) ** 2, classes) / count)
+        angle = _angles((unit * head[class_of]).sum(1))
+        mean_angle = np.bincount(class_of, angle, classes) / count
+        sd = np.sqrt(np.bincount(class_of, (angle - mean_angle[class_of]) ** 2, classes) / count)
         mean = _units(means, CANCELLED)
         between, between_head = _angles(mean @ mean.T), _angles(head @ head.T)
     for table in (between, between_head):

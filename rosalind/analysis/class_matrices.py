@@ -117,8 +117,9 @@ class ClassSums(NamedTuple):
     @property
     def means(self) -> Float32[np.ndarray, "k k"]:
         """Mean angles; NaN for a class without any sample, or with one whose angle is not finite."""
-        whole = (self.count == self.samples[:, None]) & (self.count > 0)
-        return np.divide(self.total, self.count, out=np.full(self.total.shape, np.nan), where=whole).astype(np.float32)
+        complete = (self.count == self.samples[:, None]) & (self.count > 0)
+        gaps = np.full(self.total.shape, np.nan)
+        return np.divide(self.total, self.count, out=gaps, where=complete).astype(np.float32)
 
     @property
     def own_and_others(self) -> tuple[float, float]:
@@ -240,8 +241,8 @@ def finding(tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, *, groupe
     if show == BETWEEN:
         return f"Class directions are {mean(tables['a']):.1f}° apart in A and {mean(tables['b']):.1f}° in B."
     a, b = (mean(np.diagonal(tables[side])) for side in "ab")
-    own = "group" if grouped else "class"
-    return f"Mean angle to the own {own}: A {a:.1f}°, B {b:.1f}°; cells differ by {apart:.1f}°."
+    row_kind = "group" if grouped else "class"
+    return f"Mean angle to the own {row_kind}: A {a:.1f}°, B {b:.1f}°; cells differ by {apart:.1f}°."
 
 
 def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, null: str | None = None) -> str:
@@ -274,12 +275,12 @@ def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: s
         sentences[-1] += f", the null ({null}) by {moved('null')}"
     elif null is not None:
         sentences[-1] += f"; no null: {null}"
-    what = {
+    meaning = {
         ANGLES: "mean angle from the samples of a class (row) to a class direction (column)",
         BETWEEN: "angle between two class directions of the head, whatever the condition",
         CONFUSION: "samples of a true class (row) predicted as another (column), shaded by logarithm",
     }[show]
-    what += ", mean over the classes of two groups" if rows.grouped and show != CONFUSION else ""
+    meaning += ", mean over the classes of two groups" if rows.grouped and show != CONFUSION else ""
     click = "Click a field for the samples of its row that are predicted as its column."
     click = "Click a row to open its group." if rows.grouped else click
     if len(rows) > downsampling.PIXELS:
@@ -287,4 +288,4 @@ def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: s
             " Fields that share a pixel show what stands out: the smallest angle, the most samples, the largest "
             "change; drag a box to zoom all matrices, down to single fields."
         )
-    return f"Matrices: {what}; {'; '.join(sentences)}. {click}"
+    return f"Matrices: {meaning}; {'; '.join(sentences)}. {click}"

@@ -75,10 +75,10 @@ def segments(apart: Float[np.ndarray, "c c"], order: Int[np.ndarray, " c"], coun
     size = len(order)
     square = np.zeros((size + 1, size + 1))
     square[1:, 1:] = np.cumsum(np.cumsum(apart[np.ix_(order, order)].astype(np.float64) ** 2, 0), 1)
-    whole = np.diag(square)
+    diagonal = np.diag(square)
     start, stop = np.arange(size)[:, None], np.arange(1, size + 1)[None]
     # The block start..stop of the summed table, both halves of it.
-    inside = whole[stop] - square[start, stop] - square[stop, start] + whole[start]
+    inside = diagonal[stop] - square[start, stop] - square[stop, start] + diagonal[start]
     cost = np.where(stop > start, inside / (2 * np.maximum(stop - start, 1)), np.inf)
     best, came = cost[0].copy(), []
     for _ in range(count - 1):

@@ -84,17 +84,17 @@ def nc1(features: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> fl
     0.125
     """
     features, labels = features[labels >= 0].astype(np.float64), labels[labels >= 0]
-    names, own = np.unique(labels, return_inverse=True)
+    names, class_of = np.unique(labels, return_inverse=True)
     if len(names) < 2:
         return float("nan")
-    member = np.eye(len(names))[own]
+    member = np.eye(len(names))[class_of]
     mean = (member.T @ features) / member.sum(0)[:, None]
     centred = mean - mean.mean(0)
     _, values, rows = np.linalg.svd(centred / len(names) ** 0.5, full_matrices=False)
     values, rows = values[: len(names) - 1], rows[: len(names) - 1]
     if len(values) < len(names) - 1 or not values[-1] > 1e-9 * max(values[0], SMALL):
         return float("nan")
-    within = (((features - mean[own]) @ rows.T) ** 2).mean(0)
+    within = (((features - mean[class_of]) @ rows.T) ** 2).mean(0)
     return float((within / values**2).sum() / len(names))
 
 
@@ -179,8 +179,8 @@ def of_slice(
     >>> numbers["spread"], numbers["disagreement"]
     (0.0, 0.0)
     """
-    classes, known = kernel.shape[1], labels >= 0
-    features, labels, prediction = features[known].astype(np.float64), labels[known], prediction[known]
+    classes, labelled = kernel.shape[1], labels >= 0
+    features, labels, prediction = features[labelled].astype(np.float64), labels[labelled], prediction[labelled]
     count = np.bincount(labels, minlength=classes)[:, None]
     total = np.zeros((classes, features.shape[1]))
     np.add.at(total, labels, features)

@@ -75,8 +75,8 @@ def axes_of(values: Mapping[str, Sequence[Any]]) -> list[Axis]:
         swap = code[first] > code[second]
         first, second = np.where(swap, second, first), np.where(swap, first, second)
         kinds, environment = np.unique(np.stack([code[first], code[second]]), axis=1, return_inverse=True)
-        known = dict(zip(code.tolist(), words[name], strict=True))
-        names = tuple(f"{name}: {known[a]}, {known[b]}" for a, b in kinds.T.tolist())
+        word_of = dict(zip(code.tolist(), words[name], strict=True))
+        names = tuple(f"{name}: {word_of[a]}, {word_of[b]}" for a, b in kinds.T.tolist())
         axes.append(Axis(name, first, second, cell[first], environment.ravel(), names))
     return axes
 
@@ -126,10 +126,10 @@ def sign_errors(
     for axis in axes:
         gap = np.abs(y[axis.second] - y[axis.first])
         weight = np.maximum(0, 1 - 2 * np.exp(-2 * samples * (gap / 2) ** 2)) ** 2
-        known = ~np.isnan(x)
-        weight = np.where(known[axis.second] & known[axis.first] & np.isfinite(gap), weight, 0)
+        finite = ~np.isnan(x)
+        weight = np.where(finite[axis.second] & finite[axis.first] & np.isfinite(gap), weight, 0)
         error = (1 - direction * _signs(x, axis) * _signs(y, axis)) / 2
         total = np.bincount(axis.environment, weight, len(axis.environments))
-        wrong = np.bincount(axis.environment, weight * error, len(axis.environments))
-        errors |= {name: float(w / t) for name, w, t in zip(axis.environments, wrong, total, strict=True) if t > 0}
+        weighted = np.bincount(axis.environment, weight * error, len(axis.environments))
+        errors |= {name: float(w / t) for name, w, t in zip(axis.environments, weighted, total, strict=True) if t > 0}
     return errors

@@ -57,8 +57,8 @@ def _sturdiness(store: Store, kind: str, b: Cell) -> np.ndarray:
 
 def _rightness(store: Store) -> np.ndarray:
     """Minus the number of cells in which every sample is wrong; NaN where none is stored."""
-    wrong = [stored.wrong[0] for stored in fragility.load(store.results)]
-    return -np.stack(wrong).sum(0, dtype=np.float32) if wrong else np.full(len(store.ids), np.nan, np.float32)
+    errors = [stored.wrong[0] for stored in fragility.load(store.results)]
+    return -np.stack(errors).sum(0, dtype=np.float32) if errors else np.full(len(store.ids), np.nan, np.float32)
 
 
 def page(
@@ -107,9 +107,9 @@ def grouped(
     if predictions is not None:
         _, pair, count = np.unique(np.stack([labels, predictions]), axis=1, return_inverse=True, return_counts=True)
         pair = pair.ravel()
-        wrong = labels != predictions
+        is_wrong = labels != predictions
         # Of equal counts the pairs in their own order.
-        group = np.where(wrong, -count[pair], 1) * (len(count) + 1) + pair
+        group = np.where(is_wrong, -count[pair], 1) * (len(count) + 1) + pair
     place = np.empty(len(key))
     place[np.lexsort((np.where(np.isnan(key), np.inf, key), group))] = np.arange(len(key))
     return place

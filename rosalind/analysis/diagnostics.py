@@ -60,8 +60,8 @@ def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = Non
         (info.id, array, info.condition)
         for info in infos
         if info.other is None and not is_beside_itself(info)
-        for array, given in info.gives.items()
-        if "layers" in given["axes"] and not set(SEPARATE) & set(given["axes"])
+        for array, output in info.gives.items()
+        if "layers" in output["axes"] and not set(SEPARATE) & set(output["axes"])
     ]
     return list(dict.fromkeys(listed))
 
@@ -94,7 +94,7 @@ def layer_table(
     if not infos:
         raise ValueError(
             f"{results.folder} has no {array!r} of {diagnosis!r} under {condition!r}; it has "
-            f"{', '.join('/'.join(filter(None, known)) for known in layer_arrays(results, stored)) or 'none'}."
+            f"{', '.join('/'.join(filter(None, parts)) for parts in layer_arrays(results, stored)) or 'none'}."
         )
     rows = {}
     for info in infos:
@@ -107,8 +107,8 @@ def layer_table(
         rows[info.network] = dict(zip(arrays["axis/layers"].tolist(), means.tolist(), strict=True))
     layers = list(dict.fromkeys(layer for row in rows.values() for layer in row))
     values = np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
-    given = infos[0].gives[array]
-    return LayerTable(list(rows), layers, values, given["about"], given["unit"], given["better"])
+    output = infos[0].gives[array]
+    return LayerTable(list(rows), layers, values, output["about"], output["unit"], output["better"])
 
 
 def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -123,8 +123,8 @@ def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str
             continue
         shown = [
             name
-            for name, given in info.gives.items()
-            if not set(SEPARATE) & set(given["axes"]) and given["unit"] != "layer"
+            for name, output in info.gives.items()
+            if not set(SEPARATE) & set(output["axes"]) and output["unit"] != "layer"
         ]
         for name, values in info.arrays(shown).items():
             finite = values[np.isfinite(values)]
@@ -147,7 +147,7 @@ def numbers(results: Results) -> dict[str, dict[str, float]]:
     """Numbers by `<diagnosis>/<array>` and network: arrays without axes, not of pairs, under no condition or clean."""
     values: dict[str, dict[str, float]] = {}
     for info in diagnostics(results)[0]:
-        single = [name for name, given in info.gives.items() if not given["axes"]]
+        single = [name for name, output in info.gives.items() if not output["axes"]]
         if single and info.other is None and info.condition in (None, CLEAN):
             for name, value in info.arrays(single).items():
                 values.setdefault(f"{info.id}/{name}", {})[info.network] = float(value)

@@ -127,8 +127,8 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
         others = common(tuple(children[name][0] for name in theirs))[0]
         rates.append([(most != others).mean(), (most != common(theirs)[0]).mean()])
     of_halves, null = np.mean(rates, 0) if rates else (np.nan, np.nan)
-    right = [np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)]
-    impact, p = class_impact(right[0], right[1], labels, len(results.class_names))
+    is_correct = [np.stack([predictions[name] == labels for name in names]) for names in (dense, pruned)]
+    impact, p = class_impact(is_correct[0], is_correct[1], labels, len(results.class_names))
     return Exemplars(
         group=group,
         dense=tuple(dense),
@@ -186,11 +186,11 @@ def class_impact(
         float[c] mean of the pruned networks minus that of the dense ones, NaN for a class without samples; float[c] p,
         uncorrected, NaN with fewer than two networks of either, and where none of them varies.
     """
-    known = labels >= 0
-    samples = np.bincount(labels[known], minlength=classes)
+    labelled = labels >= 0
+    samples = np.bincount(labels[labelled], minlength=classes)
     sizes, beyond = np.where(samples > 0, samples, np.nan), []
-    for right in (dense, pruned):
-        hits = np.stack([np.bincount(labels[known & row], minlength=classes) for row in right])
+    for is_correct in (dense, pruned):
+        hits = np.stack([np.bincount(labels[labelled & row], minlength=classes) for row in is_correct])
         beyond.append(hits / sizes - hits.sum(1, keepdims=True) / max(samples.sum(), 1))
     p = np.full(classes, np.nan)
     for c in np.flatnonzero(np.isfinite(beyond[0][0])):

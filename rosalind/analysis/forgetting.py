@@ -81,8 +81,8 @@ class _Measured:
         margins, axis = None, COORDINATES.index("margin")
         if self.complete.issuperset(way.values()):
             margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in way.values()]).astype(np.float64)
-        right = np.stack([self.stored.prediction_of(*cell) for cell in way.values()]) == self.results.labels
-        return along(right, np.array(list(way), np.float64), margins)
+        is_correct = np.stack([self.stored.prediction_of(*cell) for cell in way.values()]) == self.results.labels
+        return along(is_correct, np.array(list(way), np.float64), margins)
 
 
 def _measured(results: Results) -> _Measured:
@@ -183,10 +183,10 @@ def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[
     def lost(chain: Sequence[cells.Cell]) -> bool:
         # The store keeps what it has read, where a study has no table of all predictions.
         tables = [of.stored.prediction_of(*c) if c in of.stored.row else store.predictions(c) for c in chain]
-        right = np.array([table[position] == store.labels[position] for table in tables])
-        return bool(along(right[:, None]).events[0])
+        is_correct = np.array([table[position] == store.labels[position] for table in tables])
+        return bool(along(is_correct[:, None]).events[0])
 
-    ways = {kind: [chain for chain in found if len(chain) > 1] for kind, found in chains.items()}
+    ways = {kind: [chain for chain in chains_of_kind if len(chain) > 1] for kind, chains_of_kind in chains.items()}
     return {kind: (sum(map(lost, found)), len(found)) for kind, found in ways.items()}
 
 

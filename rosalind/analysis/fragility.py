@@ -68,8 +68,8 @@ class Halves:
         return _listed(self.by, self.first), _listed(self.by, self.second)
 
 
-def _listed(what: str, values: Sequence[int]) -> str:
-    return f"{what.removesuffix('s')}{'s' * (len(values) != 1)} {', '.join(map(str, values))}" if what else ""
+def _listed(noun: str, values: Sequence[int]) -> str:
+    return f"{noun.removesuffix('s')}{'s' * (len(values) != 1)} {', '.join(map(str, values))}" if noun else ""
 
 
 def halve(seeds: Sequence[int | None], draws: Sequence[int]) -> Halves:
@@ -122,9 +122,9 @@ class _Counts:
                 continue
             for kind, (places, before) in given.items():
                 chosen = inside[places]
-                right = before[chosen] if len(before) > 1 else np.repeat(before, chosen.sum(), 0)
-                self.outcomes[kind][0, part] += (right & ~hits[places[chosen]]).sum(0, dtype=np.uint32)
-                self.outcomes[kind][1, part] += right.sum(0, dtype=np.uint32)
+                right_before = before[chosen] if len(before) > 1 else np.repeat(before, chosen.sum(), 0)
+                self.outcomes[kind][0, part] += (right_before & ~hits[places[chosen]]).sum(0, dtype=np.uint32)
+                self.outcomes[kind][1, part] += right_before.sum(0, dtype=np.uint32)
             self.wrong[part] += (~hits[inside]).sum(0, dtype=np.uint32)
             self.cells[part] += inside.sum()
 

@@ -30,17 +30,18 @@ def head_coherence(
     >>> head_coherence(np.array([[1.0], [-1.0]]), np.zeros((2, 2)), np.array([0, 0]))  # orthogonal with the bias' 1
     1.0
     """
-    known = labels >= 0
-    x, z, own = features[known].astype(np.float64), logits[known].astype(np.float64), labels[known].astype(np.int64)
-    rows = np.arange(len(own))
-    if not len(own):
+    labelled = labels >= 0
+    x, z = features[labelled].astype(np.float64), logits[labelled].astype(np.float64)
+    class_of = labels[labelled].astype(np.int64)
+    rows = np.arange(len(class_of))
+    if not len(class_of):
         return float("nan")
     delta = np.exp(z - z.max(1, keepdims=True))
     delta /= delta.sum(1, keepdims=True)
     # The others' sum: of p - 1 nothing is left near p = 1.
-    delta[rows, own] = 0
-    delta[rows, own] = -delta.sum(1)
+    delta[rows, class_of] = 0
+    delta[rows, class_of] = -delta.sum(1)
     with one_thread():
-        whole = ((delta.T @ x) ** 2).sum() + (delta.sum(0) ** 2).sum()
+        squared_norm = ((delta.T @ x) ** 2).sum() + (delta.sum(0) ** 2).sum()
     squares = ((delta**2).sum(1) * ((x**2).sum(1) + 1)).sum()
-    return float(whole / squares) if squares > 0 else float("nan")
+    return float(squared_norm / squares) if squares > 0 else float("nan")

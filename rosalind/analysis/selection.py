@@ -52,8 +52,8 @@ def _check_step(store: Store, step: Any) -> Step:
 def to_json(step: Step) -> dict[str, Any]:
     """The step as JSON; `check_rule` gives it back. Fields that are None or False are left out."""
     fields = {f.name.rstrip("_"): getattr(step, f.name) for f in dataclasses.fields(step)}
-    given = {name: value for name, value in fields.items() if value is not None and value is not False}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    set_fields = {name: value for name, value in fields.items() if value is not None and value is not False}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in set_fields.items()}
 
 
 def select(store: Store, rule: Rule, true_class: int | None = None) -> Bool[np.ndarray, " n"]:

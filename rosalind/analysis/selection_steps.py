@@ -285,8 +285,8 @@ def _shown(value: Any) -> str:
 
 def _class(store: Store, value: Any, name: str) -> int:
     # True and False are whole numbers to Python, and 3.0 is one to JSON.
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value
-    if not whole or not 0 <= value < len(store.class_names) or int(value) != value:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+    if not is_number or not 0 <= value < len(store.class_names) or int(value) != value:
         raise ValueError(f"{name} must be a class in 0..{len(store.class_names) - 1}, got {_shown(value)}")
     return int(value)
 

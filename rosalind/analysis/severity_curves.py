@@ -44,11 +44,11 @@ Infos = Mapping[str, ConditionInfo]
 
 def _alike(infos: Infos, columns: Sequence[str], like: str) -> list[str]:
     """Columns that a curve may join to one of `like`: same kind, BatchNorm and draw, with a severity."""
-    asked = infos.get(like)
-    kind = asked.kind if asked and asked.severity else "corruption"
-    wanted = (kind, asked.bn, asked.draw) if asked else (kind, "train", 0)
+    like_info = infos.get(like)
+    kind = like_info.kind if like_info and like_info.severity else "corruption"
+    traits = (kind, like_info.bn, like_info.draw) if like_info else (kind, "train", 0)
     graded = [(name, infos[name]) for name in columns if name in infos and infos[name].severity]
-    return [name for name, info in graded if (info.kind, info.bn, info.draw) == wanted]
+    return [name for name, info in graded if (info.kind, info.bn, info.draw) == traits]
 
 
 def _clean(infos: Infos, columns: Sequence[str], like: str) -> int:
@@ -64,12 +64,12 @@ def of_methods(names: Sequence[str], columns: Sequence[str], infos: Infos, condi
     None where the study has fewer than two points to join. `names` are of all groups, `columns` are the table's
     conditions and means.
     """
-    asked = infos.get(condition)
-    points = [c for c in _alike(infos, columns, condition) if asked and infos[c].name == asked.name]
+    info = infos.get(condition)
+    points = [c for c in _alike(infos, columns, condition) if info and infos[c].name == info.name]
     severities = {c: float(infos[c].severity) for c in points}
     if not points:
         # `mean-severity3` averages all common corruptions at one severity.
-        ending = f"-{asked.bn}" if asked and asked.bn != "train" else ""
+        ending = f"-{info.bn}" if info and info.bn != "train" else ""
         for c in columns:
             middle = c.removeprefix("mean-severity").removesuffix(ending)
             if c.startswith("mean-severity") and middle.replace(".", "", 1).isdigit():

@@ -62,7 +62,7 @@ def discriminator_error(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
     parts.append(parts[0] if len(x) == len(y) else generator.permutation(len(y)) % FOLDS)
     both = np.concatenate([x, y]).astype(np.float64)
     part, moved = np.concatenate(parts), np.arange(len(both)) >= len(x)
-    wrong = np.zeros(len(both))
+    errors = np.zeros(len(both))
     for fold in range(FOLDS):
         held, seen = part == fold, both[part != fold]
         mean, deviation = seen.mean(0), seen.std(0)
@@ -70,8 +70,8 @@ def discriminator_error(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
         weights = _discriminator((seen - mean) / scale, moved[~held])
         scores = np.where(moved[held], 1, -1) * ((both[held] - mean) / scale @ weights[:-1] + weights[-1])
         # Of equal samples nothing but rounding is left.
-        wrong[held] = np.where(np.abs(scores) < 1e-9, 0.5, scores < 0)
-    return float((wrong[~moved].mean() + wrong[moved].mean()) / 2)
+        errors[held] = np.where(np.abs(scores) < 1e-9, 0.5, scores < 0)
+    return float((errors[~moved].mean() + errors[moved].mean()) / 2)
 
 
 def proxy_a_distance(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], seed: int = 0) -> float:
@@ -117,8 +117,8 @@ def markdown(results: Results) -> list[str]:
     hits = lambda c: float((results.geometry(network, c, ("prediction",))["prediction"] == results.labels).mean())
     clean = clean_of(results, "train")
     assert clean is not None
-    accuracies, whole = {name: hits(name) for name in distances}, hits(clean)
-    drops = np.array([whole - accuracy for accuracy in accuracies.values()])
+    accuracies, clean_accuracy = {name: hits(name) for name in distances}, hits(clean)
+    drops = np.array([clean_accuracy - accuracy for accuracy in accuracies.values()])
     tau, full = kendall(np.array(list(distances.values())), drops), sum(d >= FULL for d in distances.values())
     lines = [
         *("", f"## How far does a condition move the features of {network}?", ""),

@@ -93,7 +93,7 @@ def _read(store: Store) -> Outcomes:
         rows |= {cells[k]: bits[n] for n, k in enumerate(wanted) if sure[n]}
     width = -(-len(labelled) // 64) * 8
     listed = [(name, condition) for name in store.networks for condition in store.conditions]
-    known, packed = [], []
+    stored_cells, packed = [], []
     for cell in listed:
         if cell not in store.cells:
             continue
@@ -103,10 +103,10 @@ def _read(store: Store) -> Outcomes:
             except (Damaged, OSError):
                 continue
             rows[cell] = np.packbits(prediction == store.labels)
-        known.append(cell)
+        stored_cells.append(cell)
         packed.append(np.pad(rows.pop(cell), (0, width - -(-len(labelled) // 8))))
     right = np.stack(packed) if packed else np.zeros((0, width), np.uint8)
-    return Outcomes(tuple(known), right, labelled)
+    return Outcomes(tuple(stored_cells), right, labelled)
 
 
 def signs(

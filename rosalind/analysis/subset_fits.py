@@ -51,24 +51,24 @@ def fit_all(triangle: Float64[np.ndarray, "k j"], subsets: Int[np.ndarray, "s si
     """
     product = triangle.T @ triangle
     gram, target = product[:-1, :-1], product[:-1, -1]
-    parts, wanted = gram[subsets[:, :, None], subsets[:, None, :]], target[subsets]
+    parts, targets = gram[subsets[:, :, None], subsets[:, None, :]], target[subsets]
     # A gradient within rounding of 0 is none.
     slack = 1e-12 * max(float(np.abs(target).max()), 1e-300)
     inside, open_ = np.ones(subsets.shape, bool), np.arange(len(subsets))
     try:
-        chosen = np.linalg.solve(parts, wanted[..., None])[..., 0]
-        wrong = chosen < 0
+        chosen = np.linalg.solve(parts, targets[..., None])[..., 0]
+        violated = chosen < 0
         for _ in range(EXCHANGES):
-            inside[open_] ^= wrong
-            open_ = open_[wrong.any(1)]
+            inside[open_] ^= violated
+            open_ = open_[violated.any(1)]
             if not len(open_):
                 break
             part, fitted = parts[open_], inside[open_]
             # Outside the fit a row of the identity, whose solution is 0.
             system = np.where(fitted[:, :, None] & fitted[:, None, :], part, np.eye(subsets.shape[1]))
-            weights = np.linalg.solve(system, np.where(fitted, wanted[open_], 0)[..., None])[..., 0]
-            gradient = (part @ weights[..., None])[..., 0] - wanted[open_]
-            wrong = np.where(fitted, weights < 0, gradient < -slack)
+            weights = np.linalg.solve(system, np.where(fitted, targets[open_], 0)[..., None])[..., 0]
+            gradient = (part @ weights[..., None])[..., 0] - targets[open_]
+            violated = np.where(fitted, weights < 0, gradient < -slack)
             chosen[open_] = weights
     except np.linalg.LinAlgError:
         # Of copies of a column the fit alone takes one.

@@ -1,5 +1,6 @@
 """The command `rosalind`: one subcommand per thing to do, its flags made by tyro from the annotations."""
 
+import contextlib
 import itertools
 import os
 import sys
@@ -9,7 +10,7 @@ from typing import Annotated
 import tyro
 
 import rosalind
-from rosalind import memory
+from rosalind import cores, memory
 from rosalind.cli import ending, listing
 from rosalind.cli.adding import attribute, corrupt, diagnose, fourier
 from rosalind.cli.reading import claims, compare, explain, export, place, report, view
@@ -45,6 +46,9 @@ def main() -> None:
         return
     if any(command.__name__ in sys.argv[1:2] for command in COMPUTING):
         memory.keep_freed()
+        # Where jax has begun, as in a notebook, it keeps what it has.
+        with contextlib.suppress(RuntimeError):
+            cores.as_devices()
     first = (rosalind.__doc__ or "").partition("\n")[0]
     about = f"{first}\n\nrosalind COMMAND --help explains a command, rosalind --version prints the version."
     ending.run(lambda: _run(commands, about))

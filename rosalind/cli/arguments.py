@@ -54,9 +54,9 @@ def baseline_of(text: str) -> Baseline:
     Baseline(label='dense_short-4', width=None, epochs=4, cycles=1, depth=None, frozen_head=False, regime=None)
     """
     label, options = name_and_options(text, "baselines")
-    known = ("width", "epochs", "cycles", "depth", "frozen_head")
-    if extra := [option for option in options if option not in known]:
-        raise ValueError(f"baseline {label!r}: {unknown('option', extra[0], known)}")
+    allowed = ("width", "epochs", "cycles", "depth", "frozen_head")
+    if extra := [option for option in options if option not in allowed]:
+        raise ValueError(f"baseline {label!r}: {unknown('option', extra[0], allowed)}")
     return Baseline(label, **options)
 
 
@@ -84,10 +84,10 @@ def apart(*positional: Sequence[str], **names: Sequence[str]) -> None:
     """Refuse names that are separated by commas; those that stand behind a flag by their flag."""
     flags = [("names", "", words) for words in positional]
     flags += [(flag, f"--{flag} ", words) for flag, words in names.items()]
-    for what, before, words in flags:
+    for plural, before, words in flags:
         if joined := [word for word in words if "," in word]:
             apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
-            raise ValueError(f"{what} are separated by spaces, got {joined[0]!r}; write {before}{apart}")
+            raise ValueError(f"{plural} are separated by spaces, got {joined[0]!r}; write {before}{apart}")
 
 
 def check_port(port: int) -> None:

@@ -137,9 +137,9 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     judged = rosalind.analysis.claims
     apart(claims=[text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
-    wanted = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
-    with Progress("judging", len(wanted), unit="claims") as progress:
-        verdicts = judged.evaluate(study_results, wanted, progress.advance)
+    chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
+    with Progress("judging", len(chosen), unit="claims") as progress:
+        verdicts = judged.evaluate(study_results, chosen, progress.advance)
     judged.save(study_results, verdicts)
     print(judged.text([judged.as_json(verdict) for verdict in verdicts]))
 

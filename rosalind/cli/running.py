@@ -114,10 +114,10 @@ def run(
             faster.
         dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
     """
-    given = {flag: value for flag, value in locals().items() if flag not in _OF_EVERY_RUN}
+    flags = {flag: value for flag, value in locals().items() if flag not in _OF_EVERY_RUN}
     if study is not None:
         defaults = run.__kwdefaults__ or {}
-        changed = [flag.replace("_", "-") for flag, value in given.items() if value != defaults[flag]]
+        changed = [flag.replace("_", "-") for flag, value in flags.items() if value != defaults[flag]]
         if changed:
             raise ValueError(
                 f"of the flags only --out, --jobs, --vmap-seeds and --dry-run are allowed beside {study!r}, got "
@@ -140,12 +140,12 @@ def run(
     measured = tuple(dataclasses.replace(condition, bn=mode) for mode in bn for condition in (*corrupted, *others))
     pruned = tuple(method_of(text, sparsities) for text in methods)
     robust = tuple(regime_of(text) for text in regimes)
-    asked = Study(
+    planned_study = Study(
         *(data, model, train, pruned, measured, seeds, tuple(map(baseline_of, baselines)), controls),
         measures=measures,
         regimes=robust,
     )
-    _run(asked, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
+    _run(planned_study, out, jobs=jobs, vmap_seeds=vmap_seeds, dry_run=dry_run)
 
 
 def _benchmark(name: str, files: str | None, textures: str | None) -> Iterable[str]:

@@ -3,7 +3,7 @@
 A condition is a `config.Condition`; `plan` finds its kind and checks it, once; everything else takes the `Planned`.
 """
 
-from rosalind.conditions.applying import apply, corrupted_batch, network_under, unmet
+from rosalind.conditions.applying import apply, corrupted_batch, network_under, shared, unmet
 from rosalind.conditions.network import Network, recalibrated, with_weight_noise
 from rosalind.conditions.planning import (
     CONDITIONS,
@@ -30,6 +30,7 @@ __all__ = [
     "network_under",
     "plan",
     "recalibrated",
+    "shared",
     "source_images",
     "unmet",
     "with_weight_noise",

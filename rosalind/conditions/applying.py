@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from rosalind import corruptions
@@ -97,21 +98,50 @@ def _placed(folder: str | None, shape: tuple[int, ...], table: str) -> corruptio
     return corruptions.Textures(*map(jnp.asarray, corruptions.load_textures(folder, shape, table)))
 
 
-@functools.partial(jax.jit, static_argnames=("name", "corruption", "table"))
-def _corrupted(name: str, corruption: Corruption, table: str, images, ids, key, severity, textures) -> Array:
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
-    one = lambda k, image: corruptions.draw(name, k, image, severity, table=table, textures=textures)
-    return corruptions.apply(name, images, jax.vmap(one)(keys, images), severity, table=table)
+def shared(images: ArrayLike) -> Array:
+    """Images [n, ...] with a part of them on every local device: on as many as divide n.
+
+    What is computed of each by itself is then computed side by side, with the same bits.
+    """
+    devices = jax.local_devices()
+    count = max(k for k in range(1, len(devices) + 1) if len(images) % k == 0)
+    if count == 1:
+        return jnp.asarray(images)
+    return jax.device_put(images, NamedSharding(Mesh(np.array(devices[:count]), ("batch",)), PartitionSpec("batch")))
+
+
+def _parts_of(images: Array) -> NamedSharding | None:
+    """How devices share images, see `shared`; None for those on one device or copied to all, and for traced ones."""
+    sharding = None if isinstance(images, jax.core.Tracer) else images.sharding
+    is_cut = isinstance(sharding, NamedSharding) and sharding.shard_shape(images.shape)[0] < len(images)
+    return sharding if is_cut else None
+
+
+@functools.partial(jax.jit, static_argnames=("name", "corruption", "table", "parts"))
+def _corrupted(
+    name: str, corruption: Corruption, table: str, parts: NamedSharding | None, images, ids, key, severity, textures
+) -> Array:
+    def corrupted(images, ids, key, severity, textures):
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(ids)
+        one = lambda k, image: corruptions.draw(name, k, image, severity, table=table, textures=textures)
+        return corruptions.apply(name, images, jax.vmap(one)(keys, images), severity, table=table)
+
+    if parts is not None:
+        # XLA would give every device all images, as it cuts no loop over pieces of a batch.
+        cut, copied = PartitionSpec(parts.spec[0]), PartitionSpec()
+        specs = (cut, cut, copied, copied, copied)
+        corrupted = jax.shard_map(corrupted, mesh=parts.mesh, in_specs=specs, out_specs=cut, check_vma=False)
+    return corrupted(images, ids, key, severity, textures)
 
 
 def corrupted_batch(planned: Planned, images: ArrayLike, ids: ArrayLike, key: Array) -> Array:
     """uint8[n, h, w, c]: a corruption of images uint8[n, h, w, c], drawn by the ids int32[n], not by the batch.
 
-    `key` is from `condition_key`.
+    `key` is from `condition_key`. Images that devices share, see `shared`, are corrupted where they are.
     """
     condition, corruption, images = planned.condition, planned.kind.corruption, jnp.asarray(images)
     assert corruption is not None
     table = planned.table_for(images)
     textures = _placed(condition.textures, images.shape[1:], table) if corruption.textures else None
     severity, ids = jnp.asarray(int(condition.severity), jnp.int32), jnp.asarray(ids, jnp.uint32)
-    return _corrupted(condition.name, corruption, table, images, ids, key, severity, textures)
+    return _corrupted(condition.name, corruption, table, _parts_of(images), images, ids, key, severity, textures)

@@ -110,13 +110,13 @@ def _attack_callable(
     assert network.gradient is not None
     features, gradient = network.features, network.gradient
     kernel, bias = np.asarray(network.kernel, np.float32), np.asarray(network.bias, np.float32)
-    hot, wanted = jax.nn.one_hot(labels, len(bias)), np.array(labels)
+    hot, true_class = jax.nn.one_hot(labels, len(bias)), np.array(labels)
 
     def lead(x):
         return _lead(jnp.asarray(np.asarray(features(np.array(x)), np.float32) @ kernel + bias), hot)
 
     def slope(x):
-        ascent = np.asarray(gradient(np.array(x), wanted), np.float32)
+        ascent = np.asarray(gradient(np.array(x), true_class), np.float32)
         if ascent.shape != x.shape or not np.isfinite(ascent).all():
             raise ValueError(
                 f"`gradient` of {network.name!r} must give finite float{list(x.shape)}, got {list(ascent.shape)}"

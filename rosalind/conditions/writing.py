@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from rosalind import corruptions, results
-from rosalind.conditions import Planned, check_files, condition_key, corrupted_batch, plan
+from rosalind.conditions import Planned, check_files, condition_key, corrupted_batch, plan, shared
 from rosalind.config import Condition, difference, short_name
 from rosalind.data import Dataset
 from rosalind.progress import Progress
@@ -109,7 +109,7 @@ def _write_one(dataset: Dataset, target: Path, severities: list[Planned], seed: 
             # One length for all steps, as another would compile again.
             padded = np.minimum(np.arange(start, start + size), count - 1)
             key = condition_key(jax.random.key(seed), dataset.name, planned.condition)
-            changed = np.asarray(corrupted_batch(planned, test.images[padded], test.ids[padded], key))
+            changed = np.asarray(corrupted_batch(planned, shared(test.images[padded]), test.ids[padded], key))
             file.write(changed[: len(rows)].tobytes())
             file.flush()
             os.fsync(file.fileno())

@@ -25,9 +25,9 @@ def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:
     allowed = sorted(allowed)
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"; did you mean {close[0]!r}?" if close else "."
-    known = [*close, *(key for key in allowed if key not in close)]
-    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    listed = f"Known: {', '.join(known[:LISTED])}{more}." if known else "There is none."
+    names = [*close, *(key for key in allowed if key not in close)]
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    listed = f"Known: {', '.join(names[:LISTED])}{more}." if names else "There is none."
     return f"unknown {kind} {name!r}{hint} {listed}"
 
 

@@ -133,9 +133,9 @@ def _smoothing_zooms(strengths: tuple[float, ...], length: int) -> Float32[np.nd
     stack = np.zeros((len(strengths), 3, length, length))
     for matrices, strength in zip(stack, strengths, strict=True):
         for matrix, factor in zip(matrices, (1.0, 1.0 + strength / 2, 1.0 + strength), strict=True):
-            whole = np.array([zoom(unit, factor, order=3, prefilter=False) for unit in np.eye(length)]).T
-            edge = (len(whole) - length) // 2
-            matrix[:] = whole[edge : edge + length]
+            zoomed = np.array([zoom(unit, factor, order=3, prefilter=False) for unit in np.eye(length)]).T
+            edge = (len(zoomed) - length) // 2
+            matrix[:] = zoomed[edge : edge + length]
     return stack.astype(np.float32)
 
 

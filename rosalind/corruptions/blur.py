@@ -109,8 +109,8 @@ def smooth_bytes(image: Real[Array, "h w c"], sigmas: tuple[float, ...], index: 
     values, words = image.astype(jnp.uint32), jnp.asarray(_lowered(sigmas))[index]
     word = sum(jnp.where(values >> 5 == k, words[k], 0) for k in range(8))
     lowered = (word >> (values & 31) & 1).astype(jnp.float32)
-    whole = jnp.floor(exact)
-    added = whole + jnp.floor((exact - whole) + rest)
+    floor = jnp.floor(exact)
+    added = floor + jnp.floor((exact - floor) + rest)
     return pixels + jnp.where((exact == 0) & (jnp.abs(rest) < 2e-8), -lowered, added)
 
 
@@ -156,13 +156,13 @@ def defocus_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels
     lines = padded.reshape(padded.shape[0], -1)
 
     def add(row, sums):
-        whole, rest = sums
+        coarse_sum, fine_sum = sums
         line = jax.lax.dynamic_slice_in_dim(lines, row, height)
         for column in range(size):
             shifted = line[:, channels * column : channels * (column + width)]
-            whole += coarse[row, column] * shifted
-            rest += (kernel - coarse)[row, column] * shifted
-        return whole, rest
+            coarse_sum += coarse[row, column] * shifted
+            fine_sum += (kernel - coarse)[row, column] * shifted
+        return coarse_sum, fine_sum
 
     sums = (jnp.zeros((height, width * channels)),) * 2
     if size > 7:
@@ -171,9 +171,9 @@ def defocus_blur(image: Image, drawn: Draws, rows: Rows, index: Index) -> Pixels
     else:
         for row in range(size):
             sums = add(row, sums)
-    whole, rest = (part.reshape(image.shape) for part in sums)
-    floor = jnp.floor(whole)
-    return floor + jnp.floor((whole - floor) + rest)
+    coarse_sum, fine_sum = (part.reshape(image.shape) for part in sums)
+    floor = jnp.floor(coarse_sum)
+    return floor + jnp.floor((coarse_sum - floor) + fine_sum)
 
 
 def glass_blur_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:

@@ -142,8 +142,8 @@ def image_folder(folder: Path | None, size: int | None) -> Arrays:
             )
         names = sorted(path.name for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
         # What macOS writes beside files, `._NAME`, has their endings.
-        seen = lambda path: path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir()
-        files = [[path for path in sorted((split / name).rglob("*")) if seen(path)] for name in names]
+        is_picture = lambda path: path.suffix.lower() in ENDINGS and not path.name.startswith(".") and not path.is_dir()
+        files = [[path for path in sorted((split / name).rglob("*")) if is_picture(path)] for name in names]
         if not names or (empty := [name for name, paths in zip(names, files, strict=True) if not paths]):
             raise FileNotFoundError(
                 f"{split} must have pictures ({', '.join(ENDINGS)}) in a folder per class, got none "

@@ -109,6 +109,7 @@ def _trained_middle(training_of: _Training) -> Any:
         config=config,
         masks=_either(first, second),
         report=report,
+        devices=models.devices_for(first.config, BATCH),
         key=subject.key,
     )
     return jax.device_get(fitted.trainable)

@@ -91,9 +91,9 @@ def ranking_figure(results: Results, groups: Collection[str] = ()) -> Figure | N
     family_of = {group.name: group.family for group in robustness.groups(results)}
     families_of_rows = [family_of[ranking.names[k]] for k in listed]
     for family in dict.fromkeys(families_of_rows):
-        own = np.array([name == family for name in families_of_rows])
+        member = np.array([name == family for name in families_of_rows])
         look: dict[str, Any] = {"markersize": 4.5, "linewidth": 0, "elinewidth": 1, "capsize": 2, **drawn_as[family]}
-        axes.errorbar(mean[own], places[own], xerr=half[own], label=family, **look)
+        axes.errorbar(mean[member], places[member], xerr=half[member], label=family, **look)
     looks.percents(axes.xaxis)
     figure.legend(loc="outside lower center", ncols=6, fontsize=6.5, frameon=False)
     axes.set_yticks(places, [f"{ranking.names[k]} ({ranking.seeds[k]})" for k in listed])
@@ -193,9 +193,9 @@ def potential_figure(results: Results) -> Figure | None:
         axes.errorbar(mean, places, xerr=[low, high], fmt="none", ecolor=colour, linewidth=1, capsize=2)
         beyond = np.array([p.beyond > 0 for p in of_kind], bool)
         arrows = ((0, "<", low < half), (100, ">", high < half), (np.minimum(mean + 4, 100), ">", beyond))
-        for at, marker, there in arrows:
-            ends = np.broadcast_to(at, mean.shape)[there]
-            axes.scatter(ends, np.array(places)[there], s=20, color=colour, marker=marker, linewidths=0, zorder=3)
+        for at, marker, target in arrows:
+            ends = np.broadcast_to(at, mean.shape)[target]
+            axes.scatter(ends, np.array(places)[target], s=20, color=colour, marker=marker, linewidths=0, zorder=3)
         faces = ["white" if p.beyond else colour for p in of_kind]
         clean = condition == "clean"
         look: dict[str, Any] = {"s": 26, "marker": "o" if clean else "s"}

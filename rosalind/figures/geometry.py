@@ -51,10 +51,10 @@ def distribution_figure(
             rows = np.stack([places, places, places], 1)
             for family, colour in colours.items():
                 # Segments of one line, apart by gaps: artists cost more than what they draw.
-                own = [group.family == family for group in shown]
-                axes.plot(np.stack([low, high, gap], 1)[own].ravel(), rows[own].ravel(), color=colour, linewidth=1)
-                look: dict[str, Any] = {"color": colour, "linewidth": 4, "solid_capstyle": "butt"}
-                axes.plot(np.stack([first, third, gap], 1)[own].ravel(), rows[own].ravel(), **look)
+                member = [group.family == family for group in shown]
+                across, thick = rows[member].ravel(), {"linewidth": 4, "solid_capstyle": "butt"}
+                axes.plot(np.stack([low, high, gap], 1)[member].ravel(), across, color=colour, linewidth=1)
+                axes.plot(np.stack([first, third, gap], 1)[member].ravel(), across, color=colour, **thick)
             axes.plot(middle, places, "|", color="white", markersize=6)
             axes.set_xlabel(labels[measure], fontsize=8)
             axes.tick_params(labelsize=7)
@@ -149,16 +149,17 @@ def methods_figure(results: Results, groups: Collection[str] = (), sides: Sequen
     comparison, _ = similarity.load(results)
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
     keep = np.array([cells[0][0] in names for cells in similarity.members(results, comparison.cells)], bool)
-    found = similarity.group(results, comparison, "methods", keep)
-    if len(found.names) < 2:
+    grouped = similarity.group(results, comparison, "methods", keep)
+    if len(grouped.names) < 2:
         return None
     figure = Figure(figsize=(11, 5))
     # Names are placed by pixels, so that the plane has to have as many as it was laid out for.
     plane = figure.add_axes((0.01, 0.06, WIDE / 11, HIGH / 5), xticks=[], yticks=[])
-    _draw_plane(plane, results, found, sides)
+    _draw_plane(plane, results, grouped, sides)
     matrix = figure.add_axes((0.61, 0.22, 0.3, 0.66))
-    drawn = matrix.imshow(found.distance[np.ix_(found.order, found.order)], cmap="cividis", interpolation="nearest")
-    listed = [found.names[k] for k in found.order]
+    distance = grouped.distance[np.ix_(grouped.order, grouped.order)]
+    drawn = matrix.imshow(distance, cmap="cividis", interpolation="nearest")
+    listed = [grouped.names[k] for k in grouped.order]
     for axis, turn in ((matrix.xaxis, 90), (matrix.yaxis, 0)):
         axis.set_ticks(range(len(listed)), listed, fontsize=7 if len(listed) <= 30 else 4, rotation=turn)
     for label in (*matrix.get_xticklabels(), *matrix.get_yticklabels()):
@@ -166,36 +167,36 @@ def methods_figure(results: Results, groups: Collection[str] = (), sides: Sequen
     bar = figure.colorbar(drawn, cax=figure.add_axes((0.92, 0.22, 0.012, 0.66)))
     bar.ax.tick_params(labelsize=6)
     bar.set_label("apart, in deviations of the first dense network's clean samples", fontsize=7)
-    near = found.nearest()
-    words = f"{100 * found.kept:.0f} % of squared distances; discs: standard error over seeds; lines: spanning tree"
+    near = grouped.nearest()
+    words = f"{100 * grouped.kept:.0f} % of squared distances; discs: standard error over seeds; lines: spanning tree"
     if near is not None:
-        pair = " and ".join(found.names[k] for k in near)
-        words = f"{pair} are most alike, {found.distance[near]:.2f} apart. {words}"
+        pair = " and ".join(grouped.names[k] for k in near)
+        words = f"{pair} are most alike, {grouped.distance[near]:.2f} apart. {words}"
     figure.suptitle(words, fontsize=8)
     return figure
 
 
-def _draw_plane(axes: Axes, results: Results, found: similarity.Groups, sides: Sequence[str]) -> None:
+def _draw_plane(axes: Axes, results: Results, groups: similarity.Groups, sides: Sequence[str]) -> None:
     """Discs, tree and names in axes of `WIDE` by `HIGH` inches."""
-    drawn_as, places, radius = looks.of_families(results.networks.values()), found.layout, np.nan_to_num(found.error)
+    drawn_as, places, radius = looks.of_families(results.networks.values()), groups.layout, np.nan_to_num(groups.error)
     ends = np.stack([places - radius[:, None], places + radius[:, None]])
     low, high = ends.min((0, 1)), ends.max((0, 1))
     size = np.array([WIDE, HIGH]) * PIXELS
     scale = float(((size - 60) / np.maximum(high - low, 1e-9)).min())
     corners = (low + high) / 2 + np.array([[-0.5], [0.5]]) * size / scale
     axes.set(xlim=corners[:, 0], ylim=corners[:, 1])
-    axes.add_collection(LineCollection(list(places[found.tree]), colors="#8a93a3", linewidths=0.8, zorder=1))
-    for family in dict.fromkeys(found.kinds):
-        of = [k for k, kind in enumerate(found.kinds) if kind == family]
+    axes.add_collection(LineCollection(list(places[groups.tree]), colors="#8a93a3", linewidths=0.8, zorder=1))
+    for family in dict.fromkeys(groups.kinds):
+        of = [k for k, kind in enumerate(groups.kinds) if kind == family]
         colour, marker = drawn_as[family]["color"], drawn_as[family]["marker"]
         discs = [Circle(tuple(places[k]), radius[k]) for k in of]
         axes.add_collection(PatchCollection(discs, facecolor=(colour, 0.08), edgecolor=(colour, 0.4), linewidth=0.7))
         axes.scatter(*places[of].T, s=30, label=family, color=colour, marker=marker, zorder=2)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0), ncols=8, fontsize=6.5, frameon=False, handletextpad=0)
     flip = scale * np.array([1, -1])
-    bold = [k for k, name in enumerate(found.names) if name in sides]
-    offsets, placed = label_places.place(places * flip, found.names, 9.0, bold, np.sort(corners * flip, axis=0))
+    bold = [k for k, name in enumerate(groups.names) if name in sides]
+    offsets, placed = label_places.place(places * flip, groups.names, 9.0, bold, np.sort(corners * flip, axis=0))
     for k in np.flatnonzero(placed):
         look: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold" if k in bold else "normal"}
         shift = offsets[k] * np.array([1, -1]) * 72 / PIXELS
-        axes.annotate(found.names[k], places[k], shift, textcoords="offset points", fontsize=11 * 72 / PIXELS, **look)
+        axes.annotate(groups.names[k], places[k], shift, textcoords="offset points", fontsize=11 * 72 / PIXELS, **look)

@@ -62,8 +62,8 @@ def latex(results: Results) -> str:
         "\\midrule",
     ]
     for k, group in enumerate(groups):
-        kept = 100 * (1 - results.networks[group.networks[0]].sparsity)
-        share = "--" if math.isnan(kept) else f"{kept:.3g}\\,\\%"
+        weights_left = 100 * (1 - results.networks[group.networks[0]].sparsity)
+        share = "--" if math.isnan(weights_left) else f"{weights_left:.3g}\\,\\%"
         lines.append(
             " & ".join([escape(group.name), str(len(group.networks)), share, *(column[k] for column in cells.values())])
             + " \\\\"

@@ -160,8 +160,8 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     ]
     for row in robustness.table(results):
         cells = [robustness.mean_and_deviation(v) for v in (row.clean, row.corrupted, row.retention)]
-        kept = 100 * (1 - results.networks[row.group.networks[0]].sparsity)
-        cells.append("-" if math.isnan(kept) else f"{kept:.3g} %")
+        weights_left = 100 * (1 - results.networks[row.group.networks[0]].sparsity)
+        cells.append("-" if math.isnan(weights_left) else f"{weights_left:.3g} %")
         lines.append(f"| {row.group.name} | {len(row.group.networks)} | {' | '.join(cells)} |")
     lines += scope
     if chosen:

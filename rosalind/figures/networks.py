@@ -145,10 +145,10 @@ def lineage_figure(
         white = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
         for k, group in enumerate(store.groups):
             each = [accuracy_of.get((name, condition), {}).get("accuracy", np.nan) for name in group.networks]
-            if known := [value for value in each if np.isfinite(value)]:
+            if finite := [value for value in each if np.isfinite(value)]:
                 where = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "zorder": 3}
                 alpha = 1.0 if strong[k] else 0.3
-                number = f"{100 * np.mean(known):.1f}"
+                number = f"{100 * np.mean(finite):.1f}"
                 axes.annotate(number, (graph.x[k], graph.y[k]), fontsize=6.5, alpha=alpha, bbox=white, **where)
     axes.set_xlim(-0.35, max(layers, 1) - 0.4)
     axes.set_ylim(max(rows, 1) - 0.4, -0.6)
@@ -180,8 +180,8 @@ def pareto_figure(
     figure = Figure(figsize=(1 + 4.4 * max(len(panels), 1), 4.4), layout="constrained")
     kilobytes = shown.mean[:, 2] / 1000
     for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
-        known = np.isfinite([kilobytes, shown.mean[:, column]]).all(0)
-        asked = [k for k in np.flatnonzero(known) if not groups or shown.groups[k].name in groups]
+        finite = np.isfinite([kilobytes, shown.mean[:, column]]).all(0)
+        asked = [k for k in np.flatnonzero(finite) if not groups or shown.groups[k].name in groups]
         families = [shown.groups[k].family for k in asked]
         x, y = kilobytes[asked], 100 * shown.mean[asked, column]
         edges = np.array([drawn_as[name]["color"] for name in families])

@@ -70,7 +70,7 @@ def density_figure(
         raw: norms and margins as the features have them, not in units.
         mask: samples that are drawn, with all others faintly behind, and whose medians are marked; all by default.
     """
-    kept = slice(None) if mask is None else mask
+    rows = slice(None) if mask is None else mask
     placed = {"A": [store.values(a, m, raw) for m in (x, y)], "B": [store.values(b, m, raw) for m in (x, y)]}
     shared = [rasters.limits(placed["A"][k], placed["B"][k]) for k in range(2)]
     change = [after - before for before, after in zip(placed["A"], placed["B"], strict=True)]
@@ -82,7 +82,7 @@ def density_figure(
     for axes, values, title in zip(grid, (*placed.values(), change), titles, strict=True):
         moved = values is change
         ranges = [rasters.limits(part) for part in change] if moved else shared
-        layers = [(values, 1.0)] if mask is None else [(values, 0.3), ([part[kept] for part in values], 1.0)]
+        layers = [(values, 1.0)] if mask is None else [(values, 0.3), ([part[rows] for part in values], 1.0)]
         if one_by_one:
             _scatter(axes, values, flips, mask)
             axes.set(xlim=ranges[0], ylim=ranges[1])
@@ -94,7 +94,7 @@ def density_figure(
             extent = (*ranges[0], *ranges[1])
             look = {"extent": extent, "interpolation": "nearest", "alpha": alpha}
             axes.imshow(np.ma.masked_equal(counts, 0), **look, **GREYS)
-        finite = [part[kept][np.isfinite(part[kept])] for part in values]
+        finite = [part[rows][np.isfinite(part[rows])] for part in values]
         middle = [float(np.median(part)) for part in finite if part.size]
         if len(middle) == 2:
             axes.axvline(middle[0], color=QUIET, linestyle="--", linewidth=0.9)
@@ -196,22 +196,22 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
     Under each image the true class and B's (broken) or A's (fixed) wrong one. At most `EXAMPLES` of each, of
     those that have a thumbnail; of the samples of a mask, or of all.
     """
-    flips, kept = selection_steps.flips(store, a, b), np.ones(len(store.ids), bool) if mask is None else mask
+    flips, shown_rows = selection_steps.flips(store, a, b), np.ones(len(store.ids), bool) if mask is None else mask
     moved = np.nan_to_num(store.values(b, "margin") - store.values(a, "margin"))
     rows, images = store.results.images(b[1])
     parts = []
-    for kind, sign, wrong in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
-        of_kind = np.flatnonzero((flips[rows] == FLIPS.index(kind)) & kept[rows])
+    for kind, sign, predictions in (("B breaks", 1, store.predictions(b)), ("B fixes", -1, store.predictions(a))):
+        of_kind = np.flatnonzero((flips[rows] == FLIPS.index(kind)) & shown_rows[rows])
         chosen = of_kind[np.argsort(sign * moved[rows[of_kind]], kind="stable")][:EXAMPLES]
-        total = int((flips[kept] == FLIPS.index(kind)).sum())
+        total = int((flips[shown_rows] == FLIPS.index(kind)).sum())
         note = f", {len(chosen)} of them here" if len(chosen) < total else ""
         who = "B" if sign > 0 else "A"
         note += f"; below: the true class, and what {who} takes it for" * bool(len(chosen))
-        parts.append((f"{kind} {total:,} of {int(kept.sum()):,} samples{note}", chosen, wrong))
+        parts.append((f"{kind} {total:,} of {int(shown_rows.sum()):,} samples{note}", chosen, predictions))
     heights = [(0.4 if len(chosen) else 0.25) + 0.74 * -(-len(chosen) // ACROSS) for _, chosen, _ in parts]
     figure = Figure(figsize=(8.6, sum(heights) + 0.5), layout="constrained")
     grid = figure.subplots(2, 1, height_ratios=heights)
-    for axes, (title, chosen, wrong) in zip(grid, parts, strict=True):
+    for axes, (title, chosen, predictions) in zip(grid, parts, strict=True):
         axes.set_axis_off()
         axes.set_title(title, fontsize=8, fontweight="bold", loc="left")
         if not len(chosen):
@@ -223,7 +223,7 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
         axes.imshow(sheet.view(np.uint8).reshape(*sheet.shape, 4), interpolation="nearest")
         for place, row in enumerate(rows[chosen]):
             line, column = divmod(place, ACROSS)
-            names = map(str, store.names_of(np.array([store.labels[row], wrong[row]])))
+            names = map(str, store.names_of(np.array([store.labels[row], predictions[row]])))
             words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
             middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
             axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
@@ -302,7 +302,7 @@ def parallel_figure(
     the most samples. Stronger is more samples; `raw` is that of `density_figure`, and samples outside of the mask are
     left out.
     """
-    kept = slice(None) if mask is None else mask
+    rows = slice(None) if mask is None else mask
     pinned = [(f"pinned {k}", cell) for k, cell in enumerate(pins, 1)]
     sides, listed, both = [("A", a), ("B", b), *pinned], store.class_angles(a)[0], {}
     for side, cell in sides:
@@ -313,7 +313,7 @@ def parallel_figure(
     names = [*COORDINATES, *(f"to {store.class_names[k]}" for k in listed)]
     figure = Figure(figsize=(10.2, 2.5 * len(sides)), layout="constrained")
     for axes, (side, cell), values in zip(figure.subplots(len(sides)), sides, both.values(), strict=True):
-        levels = [rasters.levels(one[kept], limits) for one, limits in zip(values, ends, strict=True)]
+        levels = [rasters.levels(one[rows], limits) for one, limits in zip(values, ends, strict=True)]
         lines = rasters.shade(rasters.parallel_density(np.stack(levels)))
         axes.imshow(np.ma.masked_equal(lines, 0), extent=(0, len(names) - 1, 0, 1), **GREYS)
         labels = [f"{name}\n{low:.3g} to {high:.3g}" for name, (low, high) in zip(names, ends, strict=True)]

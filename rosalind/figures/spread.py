@@ -34,10 +34,10 @@ def spread_figure(
 
     `raw` and `mask` are those of `density_figure`.
     """
-    kept = slice(None) if mask is None else mask
+    rows = slice(None) if mask is None else mask
     figure, lines = Figure(figsize=(10.2, 3.1), layout="constrained"), []
     for axes, measure in zip(figure.subplots(1, 3), (x, y, "margin"), strict=True):
-        sides = [store.values(cell, measure, raw)[kept] for cell in (a, b)]
+        sides = [store.values(cell, measure, raw)[rows] for cell in (a, b)]
         limits, last = rasters.limits(*sides), axes is figure.axes[2]
         bins = distributions.bins_for(len(sides[0]))
         at = np.linspace(*limits, 400) if last else distributions.corners(limits, bins)

@@ -72,8 +72,8 @@ def reference(
         raise ValueError("features [n, d] must hold one sample or more, got 0.")
     of_scale = features if validation is None else np.asarray(finite("validation", validation), np.float64)
     if of_scale.ndim != 2 or of_scale.shape[1] != features.shape[1] or not len(of_scale):
-        wanted = f"validation must be features [m, {features.shape[1]}] of one sample or more"
-        raise ValueError(f"{wanted}, got {list(of_scale.shape)}.")
+        allowed = f"validation must be features [m, {features.shape[1]}] of one sample or more"
+        raise ValueError(f"{allowed}, got {list(of_scale.shape)}.")
     mu = features.mean(0)
     sums = np.zeros((classes, features.shape[1]))
     np.add.at(sums, labels, features)
@@ -260,7 +260,7 @@ def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike)
         mean_square = sums["square"] / sums["count"] * float(_power_of_scale(reference.feature_scale)) ** 2
     bias = np.asarray(bias, np.float64)
     from_bias = total * ((bias - bias.mean()) ** 2).sum()
-    whole = from_bias + sums["spread"]
+    variance = from_bias + sums["spread"]
     scatter = np.maximum(mean_square - (shift**2).sum(1), 0)
     scatter[scatter > np.finfo(np.float32).max] = np.nan
     return {
@@ -268,7 +268,7 @@ def finish(sums: Mapping[str, ArrayLike], reference: Reference, bias: ArrayLike)
         "class_scatter": scatter.astype(np.float32),
         "mean_class_angle": angles.astype(np.float16),
         "angle_agreement": np.float32(sums["agreement"] / total if total else np.nan),
-        "bias_share": np.float32(from_bias / whole if whole else 0),
+        "bias_share": np.float32(from_bias / variance if variance else 0),
     }
 
 

@@ -12,6 +12,7 @@ from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
 from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
 from rosalind.models.convolutional import convolve
+from rosalind.models.cost import devices_for, is_small, multiply_adds
 from rosalind.models.example_gradients import example_gradients, gradient_products, summed_gradients
 from rosalind.models.folding import Norm, folded, norms
 from rosalind.models.forward import (
@@ -56,6 +57,7 @@ __all__ = [
     "convolve",
     "cross_entropy",
     "default_width",
+    "devices_for",
     "digest",
     "distilled",
     "example_gradients",
@@ -67,6 +69,7 @@ __all__ = [
     "head",
     "init",
     "inputs",
+    "is_small",
     "layer_names",
     "log_path_sum",
     "log_paths",
@@ -75,6 +78,7 @@ __all__ = [
     "map_shape",
     "model_functions",
     "moments",
+    "multiply_adds",
     "norms",
     "parameter_dtypes",
     "positions",

@@ -35,8 +35,8 @@ def activations(config: Model, variables: Variables, images: ArrayLike) -> dict[
     seen: set[int] = set()
 
     def handle(path, module, x, call_original):
-        known = isinstance(module, layers.LAYERS) and not layers.is_lifted(module)
-        if known and path not in read and id(x) not in seen:
+        is_layer = isinstance(module, layers.LAYERS) and not layers.is_lifted(module)
+        if is_layer and path not in read and id(x) not in seen:
             # `read` keeps the array, so that no later one has its id.
             seen.add(id(x))
             read[path] = x

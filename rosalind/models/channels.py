@@ -176,17 +176,17 @@ def _of_attention(path: str, module: Any, parameters: Mapping[str, Any]) -> list
     if module.attention_fn is not nn.dot_product_attention or module.qkv_dot_general_cls or module.decode:
         return []
     produced = lambda name: [(f"{path}/{name}/kernel", -1), (f"{path}/{name}/bias", 1)]
-    there = lambda members: tuple(member for member in members if member[0] in parameters)
+    present = lambda members: tuple(member for member in members if member[0] in parameters)
     kernels = [f"{path}/{name}/kernel" for name in ("query", "value", "out")]
     if any(kernel not in parameters for kernel in kernels):
         return []
     size = parameters[kernels[1]].shape[-1]
-    groups = [ChannelGroup(size, there([*produced("value"), (kernels[2], -2)]))]
+    groups = [ChannelGroup(size, present([*produced("value"), (kernels[2], -2)]))]
     if not module.normalize_qk:
         # A norm over a head's channels counts those that are zero, too.
-        queries = there(produced("query"))
+        queries = present(produced("query"))
         size, rooted = parameters[kernels[0]].shape[-1], tuple(name for name, _ in queries)
-        groups.insert(0, ChannelGroup(size, (*queries, *there(produced("key"))), rooted))
+        groups.insert(0, ChannelGroup(size, (*queries, *present(produced("key"))), rooted))
     return groups
 
 

@@ -72,7 +72,7 @@ def with_maps(
         ValueError: see `map_shape`.
     """
     site, _ = _site(config)
-    calls, kept = [0], []
+    calls, outputs = [0], []
 
     def handle(path, module, x, call_original):
         output = call_original(x)
@@ -81,12 +81,12 @@ def with_maps(
         calls[0] += 1
         if calls[0] - 1 != site:
             return output
-        kept.append(output.astype(jnp.float32))
+        outputs.append(output.astype(jnp.float32))
         return output + jnp.asarray(shift, output.dtype)
 
     with layers.intercepted(handle):
         logits, features, state = apply(config, variables, images, train=train)
-    return logits, features, state, kept[0]
+    return logits, features, state, outputs[0]
 
 
 def map_gradients(

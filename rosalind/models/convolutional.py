@@ -61,13 +61,13 @@ def convolve(
         for size, (before, after), side, stride in zip(images.shape[1:], pads, kernel.shape, strides, strict=False)
     ]
     special = dilated or others["feature_group_count"] > 1 or len(shape) != 2 or jax.default_backend() != "cpu"
-    own = lambda maps, steps: jax.lax.conv_general_dilated(maps, kernel, steps, pads, **others)
+    convolve = lambda maps, steps: jax.lax.conv_general_dilated(maps, kernel, steps, pads, **others)
     if special or min(shape) < 1:
-        return own(images, strides)
+        return convolve(images, strides)
     if max(strides) > 1 and kernel.shape[:2] == (1, 1) and not any(map(any, pads)):
-        return own(images[:, :: strides[0], :: strides[1]], (1, 1))
+        return convolve(images[:, :: strides[0], :: strides[1]], (1, 1))
     if shape[0] * shape[1] >= kernel.shape[0] * kernel.shape[1]:
-        return own(images, strides)
+        return convolve(images, strides)
     rows, columns = ([k * strides[axis] - pads[axis][0] for k in range(shape[axis])] for axis in (0, 1))
     outputs = [_product(images, kernel, row, column, others["precision"]) for row in rows for column in columns]
     return jnp.stack(outputs, 1).reshape(len(images), *shape, -1)
@@ -94,7 +94,7 @@ def _relu(x: jax.Array, train: bool) -> jax.Array:
     x = nn.relu(x)
     if not train or jax.default_backend() != "cpu":
         return x
-    return jax.lax.cond(x.reshape(-1)[0] < 0, jnp.negative, lambda kept: kept, x)
+    return jax.lax.cond(x.reshape(-1)[0] < 0, jnp.negative, lambda unchanged: unchanged, x)
 
 
 def _norm(train: bool, name: str) -> nn.BatchNorm:

@@ -34,8 +34,8 @@ APART_FROM = 64
 
 def _entropies(logits: Array, labels: ArrayLike) -> Array:
     """Cross entropies float32[n], from logits beside the label's: of p - 1 little is left in float32 near p = 1."""
-    own = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
-    beside = jnp.where(own, -jnp.inf, logits - jnp.where(own, logits, 0).sum(-1, keepdims=True))
+    is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+    beside = jnp.where(is_label, -jnp.inf, logits - jnp.where(is_label, logits, 0).sum(-1, keepdims=True))
     return jax.nn.softplus(jax.nn.logsumexp(beside, axis=-1))
 
 
@@ -59,9 +59,9 @@ def _each(config: Model, variables: Variables, of: dict[str, Any], images, label
         return {}
     params = flatten(variables["params"])
 
-    def loss(some, image, label):
-        whole = {**variables, "params": unflatten({**params, **some})}
-        return _entropies(apply(config, whole, image[None])[0], label[None])[0]
+    def loss(chosen, image, label):
+        merged = {**variables, "params": unflatten({**params, **chosen})}
+        return _entropies(apply(config, merged, image[None])[0], label[None])[0]
 
     return jax.vmap(jax.grad(loss), (None, 0, 0))(of, jnp.asarray(images), jnp.asarray(labels))
 
@@ -113,11 +113,11 @@ def summed_gradients(
     known = {f"{path}/{name}" for path, call in calls.items() for name in call.parameters}
     covered = {path: leaf for path, leaf in params.items() if path in known}
 
-    def loss(some, shifts):
-        whole = {**variables, "params": unflatten({**params, **some})}
+    def loss(chosen, shifts):
+        merged = {**variables, "params": unflatten({**params, **chosen})}
         read: dict[str, Array] = {}
         with layers.intercepted(_reading(read, shifts)):
-            logits = apply(config, whole, images)[0]
+            logits = apply(config, merged, images)[0]
         return (_entropies(logits, labels) * counted).sum(), read
 
     shifts = {path: jnp.zeros(call.shape, jnp.float32) for path, call in calls.items()}
@@ -224,9 +224,9 @@ def _seen(module: nn.Conv, x: Array) -> tuple[Array, dict[str, Any]]:
             pads = lax.padtype_to_pads(images.shape[1:-1], sides, strides, pads)
         how = {"sides": kernel.shape[:-2], "strides": tuple(strides), "padding": tuple(pads), "dilations": dilations}
         calls.append((images, {**how, "groups": feature_group_count, "lhs_dilation": lhs_dilation}))
-        own = module.conv_general_dilated or lax.conv_general_dilated
+        convolve = module.conv_general_dilated or lax.conv_general_dilated
         others |= {"lhs_dilation": lhs_dilation, "rhs_dilation": rhs_dilation}
-        return own(images, kernel, strides, padding, feature_group_count=feature_group_count, **others)
+        return convolve(images, kernel, strides, padding, feature_group_count=feature_group_count, **others)
 
     params = module.variables["params"]
     alone = module.clone(parent=None, name=None, conv_general_dilated=convolution)
@@ -274,9 +274,9 @@ def _conv_squares(
             for begin, size, stride in zip(begins, outputs, strides, strict=True)
         ]
         windows.append(padded[:, *cut].reshape(n, math.prod(outputs), groups, -1))
-    given = delta.reshape(n, -1, groups, channels // groups)
+    deltas = delta.reshape(n, -1, groups, channels // groups)
     # Of large maps the windows of all weights at once are many times the map.
-    parts = windows if given.shape[1] >= APART_FROM else [jnp.concatenate(windows, -1)]
+    parts = windows if deltas.shape[1] >= APART_FROM else [jnp.concatenate(windows, -1)]
     kept = masks["kernel"]
     if kept is not None:
         kept = kept.reshape(len(parts), -1, groups, channels // groups)
@@ -284,7 +284,7 @@ def _conv_squares(
     for k, seen in enumerate(parts):
         # The kernel's inputs are those of a group, its outputs go over all groups.
         axes = (2, 2, None if kept is None else 1)
-        squares, own = jax.vmap(_product_squares, axes, (0, 1))(seen, given, None if kept is None else kept[k])
+        squares, own = jax.vmap(_product_squares, axes, (0, 1))(seen, deltas, None if kept is None else kept[k])
         square += squares.sum(0)
         sums.append(own)
     whole = None if sums[0] is None else jnp.stack(sums)

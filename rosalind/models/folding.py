@@ -52,16 +52,16 @@ def norms(config: Model) -> dict[str, Norm]:
     # Made before, as making it calls all modules too.
     variables, image = blank(config), jnp.zeros((1, *(config.image_shape or ())), jnp.float32)
     with layers.intercepted(handle):
-        jaxpr = jax.make_jaxpr(lambda given: apply(config, given, image)[0])(variables).jaxpr
+        jaxpr = jax.make_jaxpr(lambda arrays: apply(config, arrays, image)[0])(variables).jaxpr
     read = [v for eqn in jaxpr.eqns for v in eqn.invars] + list(jaxpr.outvars)
     readers = Counter(id(v) for v in read if not isinstance(v, Literal))
     named = [eqn for eqn in jaxpr.eqns if eqn.primitive.name == "name" and eqn.params["name"] in calls]
     layer_of = {id(eqn.outvars[0]): name for eqn in named if (name := eqn.params["name"]) not in epsilons}
     kernels: dict[str, str] = {}
     for eqn in named:
-        norm, given = eqn.params["name"], id(eqn.invars[0])
-        if norm in epsilons and given in layer_of and readers[given] == 1:
-            layer = layer_of[given]
+        norm, source = eqn.params["name"], id(eqn.invars[0])
+        if norm in epsilons and source in layer_of and readers[source] == 1:
+            layer = layer_of[source]
             # Of a shared module one fold would have to serve two places.
             if calls[norm] == calls[layer] == 1:
                 kernels[norm] = f"{layer}/kernel"

@@ -254,7 +254,7 @@ def without_gradient(config: Model) -> tuple[str, ...]:
     depending = {*program.jaxpr.invars}
     for step in program.jaxpr.eqns:
         # Literals have a value and are no variables.
-        if any(not hasattr(given, "val") and given in depending for given in step.invars):
+        if any(not hasattr(operand, "val") and operand in depending for operand in step.invars):
             depending.update(step.outvars)
     reached = [not hasattr(slope, "val") and slope in depending for slope in program.jaxpr.outvars]
     by_path = flatten(jax.tree.unflatten(jax.tree.structure(variables["params"]), reached))
@@ -278,7 +278,7 @@ def apply(
         variables but `params` (those given where `train` is False), with `collected` if there is one.
     """
     state = {name: tree for name, tree in variables.items() if name != "params"}
-    given = {name: tree for name, tree in variables.items() if name != RNGS}
+    collections = {name: tree for name, tree in variables.items() if name != RNGS}
     rngs = None
     if RNGS in state:
         key, following = jax.random.split(jax.random.wrap_key_data(state[RNGS]["key"]))
@@ -287,11 +287,11 @@ def apply(
         if train:
             state[RNGS] = {"key": jax.random.key_data(following)}
     if dtypes := _traits(config).dtypes:
-        flat = flatten(given)
-        given = unflatten({path: x.astype(dtypes[path]) if path in dtypes else x for path, x in flat.items()})
-    mutable = [name for name in given if name != "params" and train] + ([collected] if collected else [])
+        flat = flatten(collections)
+        collections = unflatten({path: x.astype(dtypes[path]) if path in dtypes else x for path, x in flat.items()})
+    mutable = [name for name in collections if name != "params" and train] + ([collected] if collected else [])
     with layers.sized():
-        outputs, changed = _module(config).apply(given, images, train=train, rngs=rngs, mutable=mutable)
+        outputs, changed = _module(config).apply(collections, images, train=train, rngs=rngs, mutable=mutable)
     return *outputs, {**state, **_as_float32(changed)}
 
 

@@ -25,12 +25,12 @@ def _forward(config: Model, variables, start):
     flat = flatten(variables)
     squared = {path: jnp.square(x) for path, x in flat.items() if path.startswith("params/")}
     squared |= {path: x * start for path, x in squared.items() if path.endswith("/bias")}
-    given = {path: x for path, x in flat.items() if path not in squared} | squared
+    replaced = {path: x for path, x in flat.items() if path not in squared} | squared
     for path, norm in norms.items():
         factor, shift = folding.affine(flat, path, norm.epsilon)
-        given |= folding.with_affine(flat, path, norm.epsilon, factor**2, start * shift**2)
+        replaced |= folding.with_affine(flat, path, norm.epsilon, factor**2, start * shift**2)
     image = jnp.full((1, *(config.image_shape or ())), start, jnp.float32)
-    return apply(config, unflatten(given), image)[0].sum()
+    return apply(config, unflatten(replaced), image)[0].sum()
 
 
 def _is_known(config: Model, variables: Variables) -> bool:
@@ -60,10 +60,10 @@ def log_path_sum(config: Model, variables: Variables) -> float:
     channels = (config.image_shape or (1,))[-1]
     plain = dataclasses.replace(config, mean=(0.0,) * channels, std=(1.0,) * channels)
     # A bias and the shift of the norm behind it are one: two squares would be less than that of their sum.
-    given = folding.folded(config, {name: tree for name, tree in variables.items() if name != RNGS})
+    folded = folding.folded(config, {name: tree for name, tree in variables.items() if name != RNGS})
     sums = []
     for start in STARTS:
-        sums = [float(_forward(plain, given, jnp.float32(s))) for s in (start, 2 * start)]
+        sums = [float(_forward(plain, folded, jnp.float32(s))) for s in (start, 2 * start)]
         if np.isfinite(sums).all() and sums[0] > 0:
             is_proportional = abs(sums[1] - 2 * sums[0]) <= 1e-4 * sums[1]
             return float(np.log(sums[0]) - np.log(start)) if is_proportional else float("nan")
@@ -84,8 +84,8 @@ def log_paths(config: Model, variables: Variables, masks: Mapping[str, Any]) -> 
     flat = flatten(variables)
     for path, leaf in flat.items():
         if path.startswith("params/"):
-            kept = masks.get(path.removeprefix("params/"), not path.endswith("/bias"))
-            flat[path] = np.broadcast_to(np.asarray(kept, np.float32), np.shape(leaf))
+            mask = masks.get(path.removeprefix("params/"), not path.endswith("/bias"))
+            flat[path] = np.broadcast_to(np.asarray(mask, np.float32), np.shape(leaf))
     for path, norm in folding.norms(config).items():
         flat |= folding.with_affine(flat, path, norm.epsilon, 1.0, 0.0)
     return log_path_sum(config, unflatten(flat))

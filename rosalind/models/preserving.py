@@ -42,8 +42,8 @@ def without_channels(maps: Array, drop: float, key: ArrayLike) -> Array:
     channels = maps.shape[-1]
     # 0.29 * 100 is a little less than 29.
     count = math.floor(drop * channels + 1e-9)
-    kept = jax.random.permutation(jnp.asarray(key), jnp.arange(channels) >= count)
-    return jnp.where(kept[None, None, None], maps, 0)
+    is_kept = jax.random.permutation(jnp.asarray(key), jnp.arange(channels) >= count)
+    return jnp.where(is_kept[None, None, None], maps, 0)
 
 
 @functools.cache
@@ -81,7 +81,7 @@ def preserved(config: Model, kind: str, drop: float = 0.3) -> Callable[..., Arra
         teacher = {"params": state["teacher"]["trainable"], **state["teacher"]["state"]}
         targets = apply(config, teacher, images)[0].argmax(1)
         taught = maps_of(teacher, images, targets, key if kind == "sswa" else None, False)
-        own = maps_of({"params": params, **state["inner"]}, images, targets, None, train)
-        return map_distance(own, jax.lax.stop_gradient(taught)).mean()
+        student_maps = maps_of({"params": params, **state["inner"]}, images, targets, None, train)
+        return map_distance(student_maps, jax.lax.stop_gradient(taught)).mean()
 
     return term

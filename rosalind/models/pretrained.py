@@ -99,8 +99,8 @@ def fitted(source: str, shapes: Mapping[str, Any]) -> dict[str, np.ndarray]:
         if path is None:
             raise ValueError(f"variables {source!r}: {unknown('array of the model', name, shapes)}")
         if np.shape(array) != shapes[path].shape:
-            wanted, shape = list(shapes[path].shape), list(np.shape(array))
-            raise ValueError(f"variables {source!r}: {name!r} must have shape {wanted}, got {shape}.")
+            expected, shape = list(shapes[path].shape), list(np.shape(array))
+            raise ValueError(f"variables {source!r}: {name!r} must have shape {expected}, got {shape}.")
         arrays[path] = np.asarray(array).astype(shapes[path].dtype)
     if not arrays:
         raise ValueError(f"variables {source!r} has no arrays.")

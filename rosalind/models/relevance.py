@@ -34,24 +34,24 @@ def _trace(config: Model) -> tuple[dict[str, str], tuple[str, ...], tuple[str, .
     norms: dict[str, str] = {}
     readers: list[str] = []
     unknown: list[str] = []
-    kept: list[tuple[Any, str]] = []
+    norm_outputs: list[tuple[Any, str]] = []
     first: list[Any] = []
 
     def handle(path, module, x, call_original):
-        own = module.variables.get("params", {})
-        holds_arrays = any(not hasattr(value, "items") for value in own.values())
+        params = module.variables.get("params", {})
+        holds_arrays = any(not hasattr(value, "items") for value in params.values())
         is_followed = isinstance(module, _FOLLOWED) and not layers.is_lifted(module)
         if not is_followed and (holds_arrays or layers.is_lifted(module) or _is_of_flax(module)):
             unknown.append(f"{path.removeprefix('backbone/')} ({type(module).__name__})")
         if isinstance(module, nn.BatchNorm):
-            norms.update({layer: path for output, layer in kept if output is x})
+            norms.update({layer: path for output, layer in norm_outputs if output is x})
         if isinstance(module, WEIGHTED):
             first[:] = first or [x]
             if x is first[0]:
                 readers.append(path)
         output = call_original(x)
         if isinstance(module, WEIGHTED):
-            kept.append((output, path))
+            norm_outputs.append((output, path))
         return output
 
     image = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)

@@ -218,9 +218,9 @@ def check_network(
             n_m.pattern(kernels, sparsity, options.get("group", 4), protected)
     if recipe.exact:
         zeros = {path: np.zeros(np.shape(kernel), np.float32) for path, kernel in kernels.items()}
-        whole = (*protected, *((tickets.HEAD,) if options.get("learn_head") else ()))
+        left_dense = (*protected, *((tickets.HEAD,) if options.get("learn_head") else ()))
         for sparsity in method.sparsities:
-            masks.keep(zeros, sparsity, protected=whole, layers=options.get("layers"))
+            masks.keep(zeros, sparsity, protected=left_dense, layers=options.get("layers"))
 
 
 def check_parent(method: Method, parent: Parent) -> None:

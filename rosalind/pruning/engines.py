@@ -223,8 +223,8 @@ def learn_masks(run: MethodRun) -> Iterator[Pruned]:
 
     made_by = {**run.outside, "learned": _name(parametrise), "options": determining(options)}
     for sparsity in run.sparsities:
-        made = functools.partial(tuned if finetunes else make, sparsity)
-        yield cached(run, {**made_by, "sparsity": sparsity}, made)
+        make_network = functools.partial(tuned if finetunes else make, sparsity)
+        yield cached(run, {**made_by, "sparsity": sparsity}, make_network)
 
 
 def train_sparse(run: MethodRun) -> Iterator[Pruned]:

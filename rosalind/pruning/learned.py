@@ -149,11 +149,11 @@ def _l0(rate: float) -> MaskParametrisation:
 
     def final_masks(trained: Tree, carried: Mapping[str, Any]):
         chosen = top_of(trained["gates"], {"all": carried["kept"]["all"]})
-        left, wanted = float(share(trained)), float(carried["density"])
-        note = f"gates expected to be open: {left:.4f}, wanted {wanted:.4f}"
-        if left > wanted + EXCESS_SAID:
+        left, target = float(share(trained)), float(carried["density"])
+        note = f"gates expected to be open: {left:.4f}, wanted {target:.4f}"
+        if left > target + EXCESS_SAID:
             note += "; the rest is cut off at once: raise `gate_rate`, `multiplier_rate` or `epochs`"
-        elif left < wanted - EXCESS_SAID:
+        elif left < target - EXCESS_SAID:
             note += "; kept weights whose gate is shut are zero: lower `multiplier_rate`"
         dense = masks.everything(trained["weights"])
         return {**dense, **{path: np.asarray(mask) for path, mask in chosen.items()}}, (note,)

@@ -56,9 +56,9 @@ def counts_of(kernels: Mapping[str, Any], sparsity: float, scope: str, protected
         chosen = masks.keep(uniform, sparsity, scope="layer", protected=protected)
         return {path: jnp.int32(mask.sum()) for path, mask in chosen.items()}
     total = sum(weight.size for weight in kernels.values())
-    whole = {path: w.size for path, w in kernels.items() if masks.is_protected(path, protected)}
-    counts = {path: jnp.int32(size) for path, size in whole.items()}
-    return counts | {"all": jnp.int32(masks.kept_count(total, sparsity) - sum(whole.values()))}
+    dense_sizes = {path: w.size for path, w in kernels.items() if masks.is_protected(path, protected)}
+    counts = {path: jnp.int32(size) for path, size in dense_sizes.items()}
+    return counts | {"all": jnp.int32(masks.kept_count(total, sparsity) - sum(dense_sizes.values()))}
 
 
 def cubic_counts(first: Mapping[str, Any], last: Mapping[str, Any], progress: Any) -> dict[str, jax.Array]:

@@ -199,8 +199,8 @@ def keep(
     target = kept_count(sum(v.size for v in values.values()), sparsity) - sum(
         int(mask.sum()) for mask in masks.values()
     )
-    wanted = {path: min(kept_count(values[path].size, s), limits[path]) for path, s in fixed.items()}
-    counts = _filled_up(wanted, limits, target, 2 * len(paths))
+    fixed_counts = {path: min(kept_count(values[path].size, s), limits[path]) for path, s in fixed.items()}
+    counts = _filled_up(fixed_counts, limits, target, 2 * len(paths))
     masks |= {path: top(values[path], count, alive[path]) for path, count in counts.items()}
     target -= sum(counts.values())
     room = sum(limits[path] for path in free)

@@ -127,6 +127,6 @@ def planned_epochs(method: Method, config: Train) -> float:
     if recipe.retraining == "rewind":
         rewound = options.get("rewind", 0) * config.epochs
         controls = 0 if options.get("control") is None else len(method.sparsities)
-        again = config.epochs if options.get("control") == "reinitialised" else config.epochs - rewound
-        return rewound + count * (config.epochs - rewound) + controls * again
+        control_epochs = config.epochs if options.get("control") == "reinitialised" else config.epochs - rewound
+        return rewound + count * (config.epochs - rewound) + controls * control_epochs
     return count * per_level

@@ -60,12 +60,12 @@ def inverse_fisher(scoring: Scoring) -> dict[str, jax.Array]:
     while done < total:
         batch = scoring.batches(scoring.key, step)
         samples = len(jax.tree.leaves(batch)[0])
-        whole = samples // together * together
-        if not whole:
+        usable = samples // together * together
+        if not usable:
             raise ValueError(f"fisher_batch is {together}, batches have {samples} samples; make it smaller.")
         # Pieces, as every gradient has the model's size.
-        for start in range(0, min(whole, (total - done) * together), 32 * together):
-            stop = min(start + 32 * together, whole, start + (total - done) * together)
+        for start in range(0, min(usable, (total - done) * together), 32 * together):
+            stop = min(start + 32 * together, usable, start + (total - done) * together)
             piece = jax.tree.map(lambda x, a=start, b=stop: x[a:b], batch)
             slopes = by_path(grouped_gradients(scoring.loss, together)(masked, scoring.state, piece))
             for path, mask in scoring.masks.items():

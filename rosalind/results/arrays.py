@@ -221,11 +221,11 @@ def load_arrays(
     """
     with _opened(path) as (names, read):
         stored = [name.removesuffix(".npy") for name in names]
-        wanted = stored if keys is None else [*keys, *(key for key in optional if key in stored)]
-        missing = [key for key in wanted if key not in stored]
+        chosen = stored if keys is None else [*keys, *(key for key in optional if key in stored)]
+        missing = [key for key in chosen if key not in stored]
         if missing:
             raise Damaged(f"{path} lacks {missing}; it has {sorted(stored)[:20]}.")
-        return {key: _read(path, read, key) for key in wanted}
+        return {key: _read(path, read, key) for key in chosen}
 
 
 def new_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap:

@@ -72,8 +72,8 @@ def read_diagnostic(path: Path) -> DiagnosticInfo:
         FileNotFoundError, OSError, Damaged: see `results.load_json`.
     """
     value = check_keys(path, load_json(path), _KEYS)
-    for array, given in value["gives"].items():
-        if not isinstance(given, dict) or not isinstance(given.get("axes"), list):
+    for array, output in value["gives"].items():
+        if not isinstance(output, dict) or not isinstance(output.get("axes"), list):
             raise Damaged(f"{path} does not say which axes {array} has.")
     return DiagnosticInfo(**{key: value[key] for key in _KEYS}, path=path.with_suffix(".npz"), score=value.get("score"))
 

@@ -118,11 +118,11 @@ def check_makeable(folder: str | Path) -> None:
     """`check_writable` as far as it can be told without making or writing anything; it raises the same."""
     _check_named(folder)
     folder = Path(folder)
-    there = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
-    if not there.is_dir():
-        raise PermissionError(f"cannot write in {folder}: {there} is no folder. Choose another folder.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(f"cannot write in {folder}: {there} may not be written. Choose another folder.")
+    nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    if not nearest.is_dir():
+        raise PermissionError(f"cannot write in {folder}: {nearest} is no folder. Choose another folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(f"cannot write in {folder}: {nearest} may not be written. Choose another folder.")
 
 
 def check_writable(folder: str | Path) -> None:

@@ -35,24 +35,24 @@ def read_predictions(
     """
     results.check_ids(conditions=[condition], own_samples=True)
     where = f"{network!r} under {condition}"
-    given = _read(where, source)
-    if "id" not in given or not {"prediction", "logits"} & given.keys():
-        raise ValueError(f"{where} must have id, and prediction or logits; it has {', '.join(given) or 'nothing'}.")
+    columns = _read(where, source)
+    if "id" not in columns or not {"prediction", "logits"} & columns.keys():
+        raise ValueError(f"{where} must have id, and prediction or logits; it has {', '.join(columns) or 'nothing'}.")
     path = results.folder / "conditions" / f"{condition}.npz"
     ids = load_arrays(path, ("id",))["id"] if condition in results.shifts else results.samples["id"]
-    order = _order(where, given["id"], ids)
+    order = _order(where, columns["id"], ids)
     classes, labels = len(results.class_names), results.labels_of(condition)
-    for name, value in given.items():
+    for name, value in columns.items():
         shape = (len(ids), classes) if name == "logits" else (len(ids),)
         if value.shape != shape or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
             got = f"{value.dtype}{list(value.shape)}"
             raise ValueError(f"{name} of {where} must be finite numbers {list(shape)}, got {got}.")
-    given = {name: value[order] for name, value in given.items()}
-    wrong = (given.get("label", labels) != labels) & (labels >= 0)
-    if wrong.any():
-        raise ValueError(f"label of {where} differs from the study's for {wrong.sum()} of {len(labels)} samples.")
-    logits, confidence = given.get("logits"), given.get("confidence")
-    prediction = given["prediction"] if "prediction" in given else given["logits"].argmax(1)
+    columns = {name: value[order] for name, value in columns.items()}
+    differs = (columns.get("label", labels) != labels) & (labels >= 0)
+    if differs.any():
+        raise ValueError(f"label of {where} differs from the study's for {differs.sum()} of {len(labels)} samples.")
+    logits, confidence = columns.get("logits"), columns.get("confidence")
+    prediction = columns["prediction"] if "prediction" in columns else columns["logits"].argmax(1)
     if ((prediction < 0) | (prediction >= classes) | (prediction % 1 != 0)).any():
         span = f"{prediction.min()} to {prediction.max()}"
         raise ValueError(f"prediction of {where} must be whole numbers 0 to {classes - 1}, got {span}.")

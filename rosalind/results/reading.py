@@ -133,8 +133,8 @@ class Results:
 
         Conditions may be shifts where `own_samples` is set.
         """
-        known = {**self.conditions, **(self.shifts if own_samples else {})}
-        for kind, ids, infos in (("network", networks, self.networks), ("condition", conditions, known)):
+        allowed = {**self.conditions, **(self.shifts if own_samples else {})}
+        for kind, ids, infos in (("network", networks, self.networks), ("condition", conditions, allowed)):
             for id_ in ids:
                 if id_ not in infos:
                     raise ValueError(" ".join([f"{self.folder}: {unknown(kind, id_, infos)}", *self.problems]))
@@ -220,8 +220,8 @@ class Results:
         if "logits" not in arrays:
             # One column, that of the prediction, as where only the largest logits are stored.
             gaps |= {"logits": nothing[:, None], "class_id": arrays["prediction"][:, None], "brier": nothing}
-        wanted = {*gaps, *arrays} if keys is None else keys
-        return {key: arrays.get(key, gaps.get(key, nothing)) for key in wanted}
+        chosen = {*gaps, *arrays} if keys is None else keys
+        return {key: arrays.get(key, gaps.get(key, nothing)) for key in chosen}
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         """Class directions float32[d, c] and bias float32[c]."""

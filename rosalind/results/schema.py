@@ -102,13 +102,13 @@ def check_arrays(path: Path, arrays: Mapping[str, np.ndarray], axes: Mapping[str
     Raises:
         Damaged: text, or another shape.
     """
-    for key, wanted in axes.items():
+    for key, expected in axes.items():
         if key not in arrays:
             continue
         shape, dtype = arrays[key].shape, arrays[key].dtype
-        alike = len(shape) == len(wanted) and all(w in (None, s) for s, w in zip(shape, wanted, strict=True))
+        alike = len(shape) == len(expected) and all(w in (None, s) for s, w in zip(shape, expected, strict=True))
         if not alike or dtype.kind not in "buif":
-            sizes = " x ".join("any" if w is None else f"{w:,}" for w in wanted)
+            sizes = " x ".join("any" if w is None else f"{w:,}" for w in expected)
             raise Damaged(f"{path} has {key} of shape {list(shape)} and type {dtype}; it must be {sizes} numbers.")
 
 

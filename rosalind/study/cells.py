@@ -263,9 +263,9 @@ def condition_images(
     key = planning.draw_key(dataset, planned.condition)
     # The batch that is measured where that takes no longer than to compile another size, a third of a second; else
     # powers of two, so that few sizes are compiled.
-    size, whole = 1 << max(len(rows) - 1, 0).bit_length(), measuring.batch_size(dataset.test)
-    is_soon = planned.kind.corruption is not None and whole * math.prod(dataset.image_shape[:2]) <= SOON
-    size, parts = whole if is_soon or 2 * size > whole else size, []
+    size, full_size = 1 << max(len(rows) - 1, 0).bit_length(), measuring.batch_size(dataset.test)
+    is_soon = planned.kind.corruption is not None and full_size * math.prod(dataset.image_shape[:2]) <= SOON
+    size, parts = full_size if is_soon or 2 * size > full_size else size, []
     for start in range(0, len(rows), size):
         batch = split.take(rows[np.minimum(np.arange(start, start + size), len(rows) - 1)])
         images = np.asarray(conditions.apply(planned, network, np.asarray(batch.images), batch.labels, batch.ids, key))[

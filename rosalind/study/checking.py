@@ -123,8 +123,8 @@ def _check_pairs(study: Study, dataset: data.Dataset) -> None:
         return
     tasks = [task for part in planning.tasks(study) for task in part]
     names = {name for task in tasks for name in planning.expected(study, dataset, task)}
-    given = {name for pair in study.attribution_pairs for name in pair}
-    _check_among("attribution_pairs", "network", sorted(given), sorted(names))
+    named = {name for pair in study.attribution_pairs for name in pair}
+    _check_among("attribution_pairs", "network", sorted(named), sorted(names))
 
 
 def _check_model(study: Study) -> None:
@@ -172,16 +172,16 @@ def _check_means(study: Study) -> None:
     """Raise ValueError for a mean whose name is taken or which is over no corruption of the study."""
     planned = [conditions.plan(condition) for condition in study.conditions]
     corrupted = [p for p in planned if p.kind.corruption is not None]
-    known = {word for p in corrupted for word in (p.condition.id, short_name(p.condition.name))}
+    words = {word for p in corrupted for word in (p.condition.id, short_name(p.condition.name))}
     taken = {*robustness.SETS, *(p.kind.category for p in corrupted)}
     for name, members in study.means.items():
         results.check_name(name)
         if name in taken or name.startswith("severity"):
             raise ValueError(f"means: {name!r} is the name of a mean that every study has; choose another.")
-        if missing := [member for member in members if member not in known]:
+        if missing := [member for member in members if member not in words]:
             raise ValueError(
                 f"means[{name!r}] must be corruptions or ids of conditions of the study, got {missing}; allowed: "
-                f"{', '.join(sorted(known)[:20])}{', ...' if len(known) > 20 else ''}."
+                f"{', '.join(sorted(words)[:20])}{', ...' if len(words) > 20 else ''}."
             )
         if not members:
             raise ValueError(f"means[{name!r}] is empty; name at least one corruption.")
@@ -190,9 +190,9 @@ def _check_means(study: Study) -> None:
 def _check_sizes(study: Study, dataset: data.Dataset) -> None:
     """Raise ValueError where the model cannot be built at a width or depth of the study, naming the field."""
     sizes = {"model": study.model, **{f"baselines[{k}]": baseline for k, baseline in enumerate(study.baselines)}}
-    for path, given in sizes.items():
+    for path, part in sizes.items():
         for name in ("width", "depth"):
-            if (value := getattr(given, name)) is None:
+            if (value := getattr(part, name)) is None:
                 continue
             try:
                 models.blank(planning.completed_model(dataclasses.replace(study.model, **{name: value}), dataset))

@@ -29,16 +29,16 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
             model = planning.parent_model(study, method)
             kept, every = channel_groups(method, model, folder), models.groups(model)
             if kept != every:
-                whole = ", ".join(group.members[0][0] for group in every if group not in kept)
+                removed = ", ".join(group.members[0][0] for group in every if group not in kept)
                 sentences.append(
                     f"{pruning.label_of(method)} goes on with {len(kept)} of {len(every)} groups of channels, as its "
-                    f"networks in {folder} are from before those of {whole} could be removed; give a label for all."
+                    f"networks in {folder} are from before those of {removed} could be removed; give a label for all."
                 )
         earlier = _earlier(method, folder)
         if earlier:
-            given = ", ".join(f"{name}={value}" for name, value in earlier.items())
+            listed = ", ".join(f"{name}={value}" for name, value in earlier.items())
             sentences.append(
-                f"{pruning.label_of(method)} goes on with {given}, as its networks in {folder} are from before that "
+                f"{pruning.label_of(method)} goes on with {listed}, as its networks in {folder} are from before that "
                 f"was an option; give {', '.join(earlier)} and a label for another way."
             )
         methods.append(dataclasses.replace(method, options={**earlier, **method.options}) if earlier else method)

@@ -47,9 +47,9 @@ def nearest(
         templates: `spectra(...).mean(0)` of each member's training images.
         together: the images' mean spectrum decides for all of them, as for a batch of one domain.
     """
-    own = spectra(images)
-    own = np.broadcast_to(own.mean(0), own.shape) if together else own
-    distances = np.stack([np.linalg.norm(own - template[None], axis=1) for template in templates])
+    spectrum = spectra(images)
+    spectrum = np.broadcast_to(spectrum.mean(0), spectrum.shape) if together else spectrum
+    distances = np.stack([np.linalg.norm(spectrum - template[None], axis=1) for template in templates])
     return distances.argmin(0)
 
 

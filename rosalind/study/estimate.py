@@ -108,11 +108,11 @@ def _bytes(study: Study, model: Model, dataset: data.Dataset, networks: float, e
     variables = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(blank))
     masks = sum(leaf.size for leaf in pruning.masks.prunable(blank["params"]).values())
     classes, features = len(dataset.class_names), blank["params"]["head"]["kernel"].shape[0]
-    samples, kept = len(dataset.test), min(study.features, len(dataset.test))
+    samples, feature_rows = len(dataset.test), min(study.features, len(dataset.test))
     # Logits, six measures in float32, two classes in int16; of nearest classes their numbers too.
     near = min(classes, measuring.NEAREST)
     sample = 4 * near + 6 * 4 + 2 * 2 + (2 * near + 8 if near < classes else 0)
-    cell = samples * sample + 2 * kept * features + 4 * classes * (features + 2)
+    cell = samples * sample + 2 * feature_rows * features + 4 * classes * (features + 2)
     # One bit and one float16 per training sample and epoch.
     trained = epochs * len(dataset.train) * (2 + 1 / 8)
     return networks * (variables + masks) + trained + cells * cell

@@ -165,8 +165,8 @@ def _of_pair(
 ) -> np.ndarray:
     """float64[coalitions, conditions] of one pair; whole networks have the accuracy of their stored cells."""
     accuracy = np.full((len(plan.exists), len(names)), np.nan)
-    whole = plan.whole(pair)
-    mixed = [k for k in np.flatnonzero(plan.exists).tolist() if k not in whole]
+    of_whole_networks = plan.whole(pair)
+    mixed = [k for k in np.flatnonzero(plan.exists).tolist() if k not in of_whole_networks]
     assembled = None
     if mixed:
         progress.begin(f"hybrids of {pair[0]} and {pair[1]}")
@@ -175,7 +175,7 @@ def _of_pair(
         assembled = hybrids.ready(assembler, {k: plan.sources(pair, k, loaded) for k in mixed})
     labelled = study_results.labels >= 0
     for column, name in enumerate(names):
-        for k, network in whole.items():
+        for k, network in of_whole_networks.items():
             hits = study_results.geometry(network, name, ("prediction",))["prediction"] == study_results.labels
             accuracy[k, column] = hits[labelled].mean()
         if assembled is not None:

@@ -47,8 +47,8 @@ def frequency_maps(
         raise ValueError(
             f"{folder} has no network whose weights are stored; give `networks`, an imported.Imported each."
         )
-    given = {network if isinstance(network, str) else network.name: network for network in networks}
-    names = list(given)
+    of_name = {network if isinstance(network, str) else network.name: network for network in networks}
+    names = list(of_name)
     study_results.check_ids(networks=names)
     dataset = cells.dataset_of(study_results)
     samples = dataset.test.take(planning.stratified_rows(dataset, images))
@@ -60,7 +60,7 @@ def frequency_maps(
     parts = cells.chunks(folder, todo)
     with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:
         for part in parts:
-            loaded = [network_files.ready_network(folder, given[name], dataset.test) for name in part]
+            loaded = [network_files.ready_network(folder, of_name[name], dataset.test) for name in part]
             clean = dict(measuring.accuracies(loaded, conditions.plan(Condition()), samples, key))
             errors = {name: np.full((height, width), np.nan, np.float32) for name in part}
             for row, column in waves:

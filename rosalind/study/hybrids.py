@@ -108,10 +108,10 @@ def body_masks(network: Network) -> dict[str, np.ndarray]:
 
 def has_weights_under(network: Network, other: Network) -> bool:
     """True where a network has a weight wherever another's mask keeps one, so that it can be put under that mask."""
-    own, wanted = body_masks(network), body_masks(other)
-    if own.keys() != wanted.keys() or any(own[path].shape != wanted[path].shape for path in own):
+    masks, other_masks = body_masks(network), body_masks(other)
+    if masks.keys() != other_masks.keys() or any(masks[path].shape != other_masks[path].shape for path in masks):
         return False
-    return all((own[path] | ~wanted[path]).all() for path in own)
+    return all((masks[path] | ~other_masks[path]).all() for path in masks)
 
 
 def _arrays(network: Network) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -17,7 +17,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, checking, network_files, planning, running
+from rosalind.study import cells, checking, comparing, network_files, planning, running
 
 
 def create(
@@ -51,8 +51,9 @@ def create(
     plan = Study(data=data, conditions=tuple(conditions), seeds=(), controls=(), **shown)
     # A model and a seed are checked as well, which no one uses.
     dataset = checking.check(dataclasses.replace(plan, seeds=(0,)), folder)
-    if made := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
-        raise ValueError(f"{', '.join(made)} must be made on a network that the study trains, and it trains none.")
+    if transferred := [p.condition.id for p in planning.conditions_of(plan, dataset) if p.kind.transfer]:
+        names = ", ".join(transferred)
+        raise ValueError(f"{names} must be made on a network that the study trains, and it trains none.")
     folder = Path(folder)
     planned = running.declare(plan, dataset, folder)
     with Progress("images", len(planned), unit="conditions") as progress:
@@ -79,8 +80,8 @@ def place(zoo_folder: str | Path, network: Imported, folder: str | Path) -> zoo.
     """
     reference = zoo.load(zoo_folder)
     fields = ("name", "severity", "draw", "bn", "table", "options", "files", "textures")
-    asked = [Condition(**{field: one[field] for field in fields}) for one in reference.about["conditions"]]
-    created = create(Data(**reference.about["data"]), asked, folder)
+    planned_conditions = [Condition(**{field: one[field] for field in fields}) for one in reference.about["conditions"]]
+    created = create(Data(**reference.about["data"]), planned_conditions, folder)
     if created.study["dataset_hash"] != reference.about["dataset_hash"]:
         raise ValueError(
             f"{reference.about['dataset']} must have the images of {zoo_folder}, got others (another hash)."
@@ -143,7 +144,7 @@ def add_network(
             progress.advance(len(ready) - len(todo), id_)
             if todo:
                 cells.measure_networks(folder, dataset, condition, todo, digests, extra, progress.advance)
-    return running.compare(folder)
+    return comparing.compare(folder)
 
 
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
@@ -191,13 +192,13 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
 def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray) -> None:
     """Raise ValueError unless features and head give the logits of the whole network."""
     assert network.logits is not None
-    wanted = np.asarray(network.logits(images), np.float32)
-    if wanted.shape != computed.shape:
+    logits = np.asarray(network.logits(images), np.float32)
+    if logits.shape != computed.shape:
         raise ValueError(
-            f"`logits` of {network.name!r} must give float{list(computed.shape)}, got {list(wanted.shape)}."
+            f"`logits` of {network.name!r} must give float{list(computed.shape)}, got {list(logits.shape)}."
         )
     # bfloat16 has 8 bits; another layer or an untransposed head is off by the size of the logits.
-    apart, size = np.abs(wanted - computed).max(), np.abs(wanted - wanted.mean()).max()
+    apart, size = np.abs(logits - computed).max(), np.abs(logits - logits.mean()).max()
     if not apart <= 0.02 * max(size, 1e-6):
         raise ValueError(
             f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "

@@ -19,7 +19,7 @@ def answer(request: dict[str, Any], out: TextIO) -> None:
     from rosalind.study import maps
 
     cells, ids = request["cells"], tuple(request["ids"])
-    total, done, made = len(cells) * len(ids), 0.0, 0
+    total, done, count = len(cells) * len(ids), 0.0, 0
 
     def say(**message: Any) -> None:
         out.write(json.dumps(message) + "\n")
@@ -32,12 +32,12 @@ def answer(request: dict[str, Any], out: TextIO) -> None:
 
     try:
         for folder, network, condition in cells:
-            made += maps.attribute_cell(folder, network, condition, ids, advance)
+            count += maps.attribute_cell(folder, network, condition, ids, advance)
     except Exception as error:
         # Whatever it is, the reader of a page has no other place to see it.
         say(error=f"{type(error).__name__}: {error}")
     else:
-        say(made=made)
+        say(made=count)
 
 
 def main() -> None:

@@ -158,8 +158,8 @@ def _fit_with_frozen_head(
     held = {"inner": state, "head": kernel}
     body = {**trainable, "head": head}
     fitted = fit(with_frozen_head(loss), body, held, batches, masks=others, **settings)
-    whole = {**fitted.trainable, "head": {**fitted.trainable["head"], "kernel": kernel}}
-    return fitted._replace(trainable=whole, state=fitted.state["inner"])
+    with_head = {**fitted.trainable, "head": {**fitted.trainable["head"], "kernel": kernel}}
+    return fitted._replace(trainable=with_head, state=fitted.state["inner"])
 
 
 def train_dense(
@@ -270,13 +270,14 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
         }
         for note in pruned.notes:
             print(f"{name}: {note}.", file=sys.stderr)
-        made = pruned.weights, pruned.masks, pruned.records, pruned.selection
-        save_network(study, dataset, folder, name, task, *made, provenance)
+        arrays = pruned.weights, pruned.masks, pruned.records, pruned.selection
+        save_network(study, dataset, folder, name, task, *arrays, provenance)
 
 
 def train(study: Study, folder: Path, task: Task, advance: Advance | None = None, fit: Fit = training.fit) -> bool:
     """Make the networks of a task that are missing; False where another process is making them."""
     with results.lease(folder, f"train.{planning.name_of(study, task)}") as is_ours:
         if is_ours:
-            (prune if task.method is not None else train_dense)(study, folder, task, advance, fit)
+            shared = functools.partial(fit, devices=models.devices_for(study.model, study.train.batch_size))
+            (prune if task.method is not None else train_dense)(study, folder, task, advance, shared)
     return is_ours

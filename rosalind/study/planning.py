@@ -53,12 +53,12 @@ def completed(study: Study, dataset: data.Dataset) -> Study:
     study = fields.checked(study)
     model = completed_model(study.model, dataset)
     methods = tuple(dataclasses.replace(m, label=pruning.label_of(m)) for m in controls.with_random(study))
-    whole = dataclasses.replace(study, model=model)
-    larger, of_larger = capacity.family(whole)
-    dense = controls.dense_controls(whole)
-    robust, of_robust = regimes.family(dataclasses.replace(whole, methods=methods), dense)
+    completed = dataclasses.replace(study, model=model)
+    larger, of_larger = capacity.family(completed)
+    dense = controls.dense_controls(completed)
+    robust, of_robust = regimes.family(dataclasses.replace(completed, methods=methods), dense)
     return dataclasses.replace(
-        whole,
+        completed,
         methods=(*methods, *of_larger, *of_robust),
         baselines=(*study.baselines, *dense, *larger, *robust),
         controls=(),

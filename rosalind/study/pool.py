@@ -1,7 +1,6 @@
 """Processes on this machine that share the units of a study."""
 
 import contextlib
-import math
 import multiprocessing
 import os
 import signal
@@ -10,14 +9,10 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 
 import jax
 
-from rosalind import memory, models
+from rosalind import cores, memory, models
 from rosalind.config import Study
 from rosalind.study import planning
 from rosalind.study.compilation_cache import use_compilation_cache
-
-SMALL = 1e9
-"""Multiply-adds of a batch's forward pass up to which one process does not use several cores well: a step of the demo's
-network (0.1e9) takes 4.2 ms on two cores and 5.3 ms on one."""
 
 MOST = 4
 """Most processes where no number is asked for: each takes 0.6 GB, and traces every program by itself."""
@@ -33,12 +28,7 @@ def default_jobs(study: Study) -> int:
         return 1
     dataset = planning.load(study.data)
     model = planning.completed(study, dataset).model
-    kernels = models.flatten(models.blank(model)["params"])
-    adds = sum(count * math.prod(kernels[path].shape) for path, count in models.positions(model).items())
-    if adds * study.train.batch_size > SMALL:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST)
+    return min(cores.count(), MOST) if models.is_small(model, study.train.batch_size) else 1
 
 
 def most_jobs() -> int:
@@ -54,9 +44,10 @@ def check_jobs(jobs: object, executor: Executor | None = None) -> None:
         raise ValueError(f"jobs must be 1 beside an executor, got {jobs!r}.")
 
 
-def _begin(cache: str | None) -> None:
-    """Make a process ready: its memory, the cache of compilations, and interrupts left to the first process."""
+def _begin(cache: str | None, devices: int) -> None:
+    """Make a process ready: memory, devices, the cache of compilations, and interrupts left to the first process."""
     memory.keep_freed()
+    cores.as_devices(devices)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if cache:
         use_compilation_cache(cache)
@@ -76,7 +67,9 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     # All may use all cores: with a core of its own each is no faster, and XLA's sums of one thread are rounded
     # otherwise than those of two (692 of 725 files of the demo's first seed differed).
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache,))
+    # As many devices as here: the sums of a batch that they share are rounded by their number.
+    devices = len(jax.local_devices(backend="cpu"))
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, devices))
     try:
         yield executor
     except BaseException:

@@ -47,10 +47,10 @@ class LogRows:
         for path in sorted(self.folder.glob(self.pattern)):
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))
-                whole = file.read().rpartition(b"\n")[0]
-            if whole:
-                self._read[path] = self._read.get(path, 0) + len(whole) + 1
-                yield from map(json.loads, whole.splitlines())
+                lines = file.read().rpartition(b"\n")[0]
+            if lines:
+                self._read[path] = self._read.get(path, 0) + len(lines) + 1
+                yield from map(json.loads, lines.splitlines())
 
 
 def summary_rows(study_results: Results) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,6 @@ import functools
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,11 +13,10 @@ import jax
 import numpy as np
 
 from rosalind import data, measures, results
-from rosalind.analysis import agreement, fragility, predictors, redundancy, robustness, similarity
 from rosalind.conditions import Planned
-from rosalind.config import CLEAN, Study, describe, fingerprint
+from rosalind.config import Study, describe
 from rosalind.progress import Progress
-from rosalind.results import Results, stamp
+from rosalind.results import Results
 from rosalind.study import (
     cells,
     checking,
@@ -34,15 +32,10 @@ from rosalind.study import (
     seeds,
     units,
 )
+from rosalind.study.comparing import compare
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
-
-FORMAT = 7
-"""Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
-
-PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")
-"""Fields of networks that the tables depend on."""
 
 
 def run(
@@ -62,8 +55,9 @@ def run(
         executor: of the tasks: None for one after the other in this process; a process pool made with
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder. Its workers
             keep compilations as this process does, see `use_compilation_cache`.
-        jobs: number of processes on this machine, in place of an executor. A script that asks for more than one must be
-            importable: `if __name__ == "__main__":` before the call.
+        jobs: number of processes on this machine, in place of an executor; for large networks 1 is faster, after
+            `cores.as_devices`. A script that asks for more than one must be importable: `if __name__ == "__main__":`
+            before the call.
         vmap_seeds: trainings that the seeds of a method have in common as one program under `vmap`: True always, False
             never; None where that is measured to be faster, and on a CPU never. The arrays are those of one after the
             other up to rounding.
@@ -290,70 +284,3 @@ def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
     for order, planned in enumerate(conditions):
         cells.declare_condition(study, dataset, folder, planned, order)
     return conditions
-
-
-TABLES: dict[str, Callable[..., object]] = {
-    "cells": robustness.cells.save,
-    "similarity": similarity.save,
-    "summary.csv": robustness.save_summary,
-    "methods.csv": robustness.methods.save,
-    "agreement": agreement.save,
-    "fragility": fragility.save,
-    "redundancy": redundancy.save,
-    "predictors": predictors.save,
-}
-"""What is made over all networks: what the others read, then what takes longest first."""
-
-OF_CELLS = ("cells",)
-"""Those that all others read."""
-
-OF_SUMMARY = ("redundancy", "predictors")
-"""Those that read summary.csv."""
-
-
-def compare(folder: Path, *, umap: bool = False, executor: Executor | None = None) -> Results:
-    """Make the tables and arrays over all networks, unless they are stored for the same cells."""
-    pauses = units.pauses()
-    while True:
-        with results.lease(folder, "compare") as is_ours:
-            if is_ours:
-                return _compare(folder, umap, executor)
-        time.sleep(next(pauses))
-
-
-def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
-    study_results = results.load(folder)
-    infos = study_results.networks
-    made_of = {
-        "cells": fingerprint([[*cell, infos[cell[0]].hash, file] for cell, file in study_results.cell_hashes.items()]),
-        # Of imported networks it may be given anew.
-        "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
-        "umap": umap,
-        "means": study_results.study.get("config", {}).get("means", {}),
-        "format": FORMAT,
-    }
-    if stamp.is_current(folder, made_of):
-        return study_results
-    stamp.withdraw(folder)
-    names = list(TABLES)
-    if not any(condition == CLEAN for _, condition in study_results.cells()):
-        # Places of networks refer to a first one under clean images; a study of predictions has none.
-        names.remove("similarity")
-    with Progress("comparing", len(names), unit="tables") as progress:
-        if executor is None:
-            for name in names:
-                _save_table(study_results, name, umap)
-                progress.advance(1, name)
-        else:
-            middle = [name for name in names if name not in (*OF_CELLS, *OF_SUMMARY)]
-            for part in (OF_CELLS, middle, OF_SUMMARY):
-                futures = {name: executor.submit(_save_table, study_results, name, umap) for name in part}
-                for name, future in futures.items():
-                    future.result()
-                    progress.advance(1, name)
-    stamp.save(folder, made_of)
-    return study_results
-
-
-def _save_table(study_results: Results, name: str, umap: bool) -> None:
-    TABLES[name](study_results, **({"umap": umap} if name == "similarity" else {}))

@@ -154,8 +154,8 @@ def _redrawn(study_results: Results, pairs: Sequence[Pair], notes: list[str]) ->
     for x, y in pairs:
         alike = [name for name in group_of[x].networks if infos[name].seed == infos[y].seed is not None]
         if not alike:
-            wanted = f"{group_of[x].name} of B's seed ({infos[y].seed})"
-            notes.append(f"The draw of the seed is joined with the body: there is no {wanted}.")
+            missing = f"{group_of[x].name} of B's seed ({infos[y].seed})"
+            notes.append(f"The draw of the seed is joined with the body: there is no {missing}.")
             return {}
         redrawn[x, y] = alike[0]
     return redrawn

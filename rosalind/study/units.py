@@ -124,7 +124,7 @@ def each(
     failures: dict[str, Exception] = {}
     unfinished = {unit.name for unit in units}
     waiting, busy, tried = list(units), list[Unit](), len(units)
-    told, lengths = False, pauses()
+    has_said, lengths = False, pauses()
     running: dict[Future, Unit] = {}
 
     def next_ready() -> Unit | None:
@@ -170,9 +170,9 @@ def each(
                     end(running.pop(future), future.result)
             elif busy:
                 if len(unfinished) == tried:
-                    if not told:
+                    if not has_said:
                         print(f"waiting for {busy[0].name}, which another process has in work", file=sys.stderr)
-                    told = True
+                    has_said = True
                     time.sleep(next(lengths))
                 else:
                     lengths = pauses()

@@ -86,12 +86,12 @@ def planned_bytes(executable: Any) -> int | None:
     return buffers + memory.temp_size_in_bytes
 
 
-def placement(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+def placement(batch_size: int, most: int | None = None) -> tuple[NamedSharding, NamedSharding]:
     """Shardings: copies on every device used, and batches cut along their first axis.
 
-    All local devices are used, or the largest number of them that divides the batch.
+    All local devices are used, or the first `most`, or the largest number of them that divides the batch.
     """
-    devices = jax.local_devices()
+    devices = jax.local_devices()[:most]
     count = max(k for k in range(1, len(devices) + 1) if batch_size % k == 0)
     mesh = Mesh(np.array(devices[:count]), ("batch",))
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
@@ -118,6 +118,7 @@ def fit(
     stop: int | None = None,
     optimizer_state: Tree | None = None,
     report: Callable[[dict[str, float]], None] | None = None,
+    devices: int | None = None,
     key: jax.Array,
 ) -> Fitted:
     """Train from step `start` to `stop` of the schedule; the arguments stay untouched.
@@ -138,6 +139,7 @@ def fit(
         optimizer_state: to go on with; fresh by default.
         report: called once per epoch with epoch, step, loss (mean), learning_rate, seconds and the mean
             of every record.
+        devices: most local devices that share a batch; None for all.
         key: of the data order and augmentation.
 
     Raises:
@@ -152,14 +154,14 @@ def fit(
     settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
     optimizer, step_function, executables = compiled(loss, *settings)
     first = batches(key, start)
-    copied, cut = placement(len(jax.tree.leaves(first)[0]))
+    copied, cut = placement(len(jax.tree.leaves(first)[0]), devices)
     several = copied.mesh.size > 1
     # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
     # keeps its buffer on its own one even with `may_alias=False`.
-    own = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
-    place = lambda tree: jax.device_put(own(tree), copied, may_alias=False)
-    masks = place(dict(masks))
+    copied_tree = lambda tree: jax.tree.map(jnp.array, tree) if several else tree
+    place = lambda tree: jax.device_put(copied_tree(tree), copied, may_alias=False)
     trainable, state = place(project(trainable, masks)), place(state)
+    masks = place(dict(masks))
     # One program, not one for every shape.
     optimizer_state = place(jax.jit(optimizer.init)(trainable) if optimizer_state is None else optimizer_state)
 
@@ -204,7 +206,19 @@ def fit(
     names = epochs[0] if epochs else {}
     stacked = {name: np.stack([epoch[name] for epoch in epochs]) for name in names}
     planned = executable and planned_bytes(executable)
+    trainable, state, optimizer_state = gathered((trainable, state, optimizer_state), copied)
     return Fitted(trainable, state, optimizer_state, stacked, max(stop - start, 0), planned)
+
+
+def gathered(trees: Any, copied: NamedSharding) -> Any:
+    """Trees of which devices hold copies, on the first one alone where all are cores of one processor.
+
+    What is computed on copies is computed once per device, and these have the same cores.
+    """
+    if copied.mesh.size == 1 or jax.default_backend() != "cpu":
+        return trees
+    # Through NumPy: what `device_put` places on a device cannot be used beside images that several devices share.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), trees)
 
 
 def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:

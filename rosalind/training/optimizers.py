@@ -80,11 +80,11 @@ def masked(inner: optax.GradientTransformation) -> optax.GradientTransformationE
         leaves = by_path(params)
         revived = [jnp.any(jnp.where(mask, 0, leaves[path]) != 0) for path, mask in masks.items()]
         # Of masks that have just changed, weights may still be there.
-        wrong = functools.reduce(jnp.logical_or, revived, jnp.array(False)) & (number == state.number)
-        if isinstance(wrong, jax.core.Tracer):
-            jax.lax.cond(wrong, lambda: jax.debug.callback(_warn, wrong), lambda: None)
+        is_revived = functools.reduce(jnp.logical_or, revived, jnp.array(False)) & (number == state.number)
+        if isinstance(is_revived, jax.core.Tracer):
+            jax.lax.cond(is_revived, lambda: jax.debug.callback(_warn, is_revived), lambda: None)
         else:
-            _warn(wrong)
+            _warn(is_revived)
         inner_state = project_moments(state.inner, params, masks)
         changes, inner_state = wrapped.update(project(updates, masks), inner_state, project(params, masks), **rest)
         back = lambda path, u, x: jnp.where(masks[path], u, -x) if path in masks else u
@@ -108,14 +108,15 @@ def _number(masks: Masks) -> jax.Array:
     total = jnp.uint32(1)
     for index, path in enumerate(sorted(masks)):
         removed = ~jnp.asarray(masks[path]).ravel()
-        odd = (jnp.arange(removed.size, dtype=jnp.uint32) + jnp.uint32(index)) * jnp.uint32(2654435761) | jnp.uint32(1)
-        total = total + jnp.where(removed, odd, 0).sum(dtype=jnp.uint32)
+        places = jnp.arange(removed.size, dtype=jnp.uint32) + jnp.uint32(index)
+        odd_factors = places * jnp.uint32(2654435761) | jnp.uint32(1)
+        total = total + jnp.where(removed, odd_factors, 0).sum(dtype=jnp.uint32)
     return total
 
 
-def _warn(wrong: Any) -> None:
+def _warn(is_revived: Any) -> None:
     """Warn if any is True: under vmap both sides of a condition run."""
-    if np.any(wrong):
+    if np.any(is_revived):
         warnings.warn(
             "removed weights are not zero after the last update: training.masked must be the outermost transformation, "
             "masked(optax.chain(...)), and its updates must be applied as they are.",

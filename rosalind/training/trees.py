@@ -70,5 +70,5 @@ def check_masks(trainable: Tree, masks: Masks) -> None:
         if path not in leaves:
             raise ValueError(f"mask {path!r} has no parameter; there are {sorted(leaves)}.")
         if mask.shape != leaves[path].shape or mask.dtype != bool:
-            wanted = f"bool{list(leaves[path].shape)}"
-            raise ValueError(f"mask {path!r} must be {wanted}, got {mask.dtype}{list(mask.shape)}.")
+            expected = f"bool{list(leaves[path].shape)}"
+            raise ValueError(f"mask {path!r} must be {expected}, got {mask.dtype}{list(mask.shape)}.")

@@ -39,6 +39,7 @@ class Run:
     stop: int | None = None
     optimizer_state: Tree | None = None
     report: Callable[[dict[str, float]], None] | None = None
+    devices: int | None = None
 
     @property
     def steps(self) -> int:
@@ -59,7 +60,8 @@ def kind(run: Run) -> Hashable | None:
     arrays = run.trainable, run.state, dict(run.masks), run.optimizer_state
     leaves, structure = jax.tree.flatten(arrays)
     shapes = tuple((jnp.shape(leaf), str(jnp.result_type(leaf))) for leaf in leaves)
-    return run.loss, repr(run.config), run.start, run.steps, run.batches.steps, run.batches.samples, structure, shapes
+    counts = run.start, run.steps, run.batches.steps, run.batches.samples, run.devices
+    return run.loss, repr(run.config), counts, structure, shapes
 
 
 @functools.cache
@@ -97,7 +99,7 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
     optimizer, step_function, executables, _ = _compiled(first.loss, *_settings(first))
     stacked = lambda step: _stack([run.batches(run.key, step) for run in runs])
     batch = stacked(first.start)
-    copied, cut = fitting.placement(jax.tree.leaves(batch)[0].shape[1])
+    copied, cut = fitting.placement(jax.tree.leaves(batch)[0].shape[1], first.devices)
     place = lambda trees: jax.device_put(_stack(trees), copied)
     cut = NamedSharding(cut.mesh, PartitionSpec(None, *cut.spec))
     masks = place([dict(run.masks) for run in runs])
@@ -136,19 +138,20 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
             line = {"epoch": (step + 1) / first.batches.steps, "step": step + 1, "learning_rate": rate}
             line["seconds"] = round(time.monotonic() - began, 3)
             for row, run in enumerate(runs):
-                own = jax.tree.map(lambda values, row=row: values[row], read)
-                means, epoch_records = fitting.close_epoch(own, first.batches.samples)
+                of_run = jax.tree.map(lambda values, row=row: values[row], read)
+                means, epoch_records = fitting.close_epoch(of_run, first.batches.samples)
                 epochs[row].append(epoch_records)
                 if run.report is not None and row not in failures:
                     run.report({**line, **means})
     check(stop - 1, np.asarray(losses))
-    whole = fitting.planned_bytes(executable)
-    share = None if whole is None else whole // count
+    planned = fitting.planned_bytes(executable)
+    share = None if planned is None else planned // count
+    trees = fitting.gathered((trainable, state, optimizer_state), copied)
 
     def fitted(row: int) -> Fitted:
-        weights, rest, moments = jax.tree.map(lambda values: values[row], (trainable, state, optimizer_state))
-        kept = {name: np.stack([epoch[name] for epoch in epochs[row]]) for name in epochs[row][0]}
-        return Fitted(weights, rest, moments, kept, first.steps, share)
+        weights, rest, moments = jax.tree.map(lambda values: values[row], trees)
+        records = {name: np.stack([epoch[name] for epoch in epochs[row]]) for name in epochs[row][0]}
+        return Fitted(weights, rest, moments, records, first.steps, share)
 
     return [failures[row] if row in failures else fitted(row) for row in range(count)]
 

@@ -121,8 +121,8 @@ def numbers_of(results: Results, network: str, condition: str) -> dict[str, floa
 
 def _read(results: Results, network: str, condition: str) -> dict[str, np.ndarray]:
     keys = [*GEOMETRY, "angle_agreement", "bias_share"]
-    whole = len(results.class_names) > 100 or results.networks[network].only_predictions
-    return results.geometry(network, condition, None if whole else keys)
+    has_gaps = len(results.class_names) > 100 or results.networks[network].only_predictions
+    return results.geometry(network, condition, None if has_gaps else keys)
 
 
 def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -135,15 +135,15 @@ def _numbers(results: Results, network: str, condition: str, cell: Mapping[str, 
     hits = correct(cell, labels)
     table = log_softmax(cell)
     probability, margin = confidence(cell, table), cell["margin"] / unit
-    known = np.isfinite(probability)
+    finite = np.isfinite(probability)
     mean = lambda values: float(np.mean(values)) if len(values) else float("nan")
     values = (
         len(labelled),
         mean(hits),
         mean(loss(cell, labels, table)),
         mean(brier(cell, labels, table)),
-        metrics.calibration_error(probability[known], hits[known]),
-        metrics.adaptive_calibration_error(probability[known], hits[known]),
+        metrics.calibration_error(probability[finite], hits[finite]),
+        metrics.adaptive_calibration_error(probability[finite], hits[finite]),
         mean(cell["angle"]),
         float(cell["angle"].std()) if len(labels) else float("nan"),
         mean(cell["angle_centred"]),
@@ -168,8 +168,8 @@ def accuracy(results: Results) -> Float64[np.ndarray, "networks conditions"]:
         stored, shares = load(results), np.full((len(results.networks), len(results.conditions)), np.nan)
         row, column = ({name: k for k, name in enumerate(ids)} for ids in (results.networks, results.conditions))
         for network, condition in results.cells(predictions=True):
-            right = stored.prediction_of(network, condition) == results.labels
-            shares[row[network], column[condition]] = right.mean()
+            is_correct = stored.prediction_of(network, condition) == results.labels
+            shares[row[network], column[condition]] = is_correct.mean()
         shares.flags.writeable = False
         results.once["accuracy"] = shares
     return results.once["accuracy"]

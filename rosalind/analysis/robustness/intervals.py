@@ -64,7 +64,7 @@ def accuracy_ends(
         trials: that each value is a mean of.
         level: probability of a miss.
     """
-    count, total, squares = (np.asarray(given, float) for given in (count, total, squares))
+    count, total, squares = (np.asarray(sums, float) for sums in (count, total, squares))
     with np.errstate(divide="ignore", invalid="ignore"):
         low = _low_end(count, total, squares, trials, level)
         high = 1 - _low_end(count, count - total, count - 2 * total + squares, trials, level)
@@ -85,12 +85,12 @@ def _low_end(count: np.ndarray, total: np.ndarray, squares: np.ndarray, trials: 
         return np.clip(number, 0, trials * count)
 
     seen = effective()
-    here, there = (np.minimum(number, seen) for number in (effective(zeros=UNSEEN), effective(ones=UNSEEN)))
-    square = scipy.special.ndtri(1 - level / 2 * (2 - there / seen)) ** 2 / here
+    at_zero, at_one = (np.minimum(number, seen) for number in (effective(zeros=UNSEEN), effective(ones=UNSEEN)))
+    square = scipy.special.ndtri(1 - level / 2 * (2 - at_one / seen)) ** 2 / at_zero
     low = (mean + square / 2 - np.sqrt(square * (mean * (1 - mean) + square / 4))) / (1 + square)
-    right = mean * seen
-    few = (right > 0) & (right < FEW + 1e-6)
-    return np.where(few, np.minimum(low, scipy.special.gammaincinv(np.where(few, right, 1), level) / seen), low)
+    hits = mean * seen
+    few = (hits > 0) & (hits < FEW + 1e-6)
+    return np.where(few, np.minimum(low, scipy.special.gammaincinv(np.where(few, hits, 1), level) / seen), low)
 
 
 def change_interval(change: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:

@@ -56,8 +56,8 @@ def rows(results: Results) -> list[dict[str, Any]]:
             if info.is_parent:
                 plain_dense.setdefault((info.model, info.seed), network)
             # Of several, the one that is called so is the control, else the first.
-            known = np.isfinite(info.sparsity_requested)
-            if known and _is_control(info) and (key not in random or info.label == "random"):
+            has_sparsity = np.isfinite(info.sparsity_requested)
+            if has_sparsity and _is_control(info) and (key not in random or info.label == "random"):
                 random[key] = row.clean[k], row.corrupted[k]
     for row in measured:
         for k, network in enumerate(row.group.networks):
@@ -256,10 +256,10 @@ def missing_cells(results: Results) -> str:
 
     Those that an imported network cannot have are told by its `unmeasured`, those that cannot be read by `problems`.
     """
-    there, lacking = {*results.cells(predictions=True)}, {}
+    measured, lacking = {*results.cells(predictions=True)}, {}
     for name, info in results.networks.items():
-        told = {*info.unmeasured, *results.barred.get(name, ())}
-        if ids := [id_ for id_ in results.conditions if (name, id_) not in there and id_ not in told]:
+        explained = {*info.unmeasured, *results.barred.get(name, ())}
+        if ids := [id_ for id_ in results.conditions if (name, id_) not in measured and id_ not in explained]:
             lacking[name] = ids
     if not lacking:
         return ""

@@ -18,9 +18,9 @@ def parent_of(results: Results, network: str) -> str | None:
     infos = results.networks.items()
     if info.regime is not None:
         alike = [(n, i) for n, i in infos if i.is_dense and (i.seed, i.regime) == (info.seed, info.regime)]
-        own = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
-        if own is not None:
-            return own
+        of_regime = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
+        if of_regime is not None:
+            return of_regime
     return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
 
 

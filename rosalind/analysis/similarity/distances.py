@@ -110,10 +110,10 @@ def _tiles(rows: np.ndarray, height: int) -> np.ndarray:
     return tiles
 
 
-def _any(wanted: np.ndarray) -> np.ndarray:
+def _any(needed: np.ndarray) -> np.ndarray:
     """bool[tiles, tiles]: tiles of a matrix with anything that is wanted."""
-    starts = [np.arange(0, size, height) for size, height in zip(wanted.shape, (LEFT, RIGHT), strict=True)]
-    return np.logical_or.reduceat(np.logical_or.reduceat(wanted, starts[0], 0), starts[1], 1)
+    starts = [np.arange(0, size, height) for size, height in zip(needed.shape, (LEFT, RIGHT), strict=True)]
+    return np.logical_or.reduceat(np.logical_or.reduceat(needed, starts[0], 0), starts[1], 1)
 
 
 def _multiply(left: np.ndarray, right: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -158,8 +158,8 @@ def measure(
     samples, count = len(results.labels), len(points.names)
     fresh = {}
     for mode in modes:
-        known = set(previous[mode].made_of) if previous and mode in previous else set()
-        fresh[mode] = np.array([digest not in known for digest in made_of[mode]], bool)
+        stored_digests = set(previous[mode].made_of) if previous and mode in previous else set()
+        fresh[mode] = np.array([digest not in stored_digests for digest in made_of[mode]], bool)
     held = {mode: np.zeros(count, np.int64) for mode in modes}
     width = max(BLOCK // (4 * len(modes) * len(COORDINATES) * max(count, 1) * CHUNK), 1) * CHUNK
     totals = {mode: np.zeros((len(COORDINATES), int(fresh[mode].sum()), count), np.float32) for mode in modes}

@@ -112,20 +112,20 @@ def group(
     first, methods = _firsts(results, comparison)
     networks, conditions = results.networks, results.conditions
     if kind == "methods":
-        whole, kinds = methods, [networks[network].family for network, _ in first]
+        group_names, kinds = methods, [networks[network].family for network, _ in first]
     else:
-        whole = [corruption_of(conditions[condition]) for _, condition in first]
+        group_names = [corruption_of(conditions[condition]) for _, condition in first]
         kinds = [conditions[condition].category for _, condition in first]
     stratum, cell = strata(results, comparison, kind)
     kept = np.flatnonzero(np.ones(len(first), bool) if keep is None else keep)
-    rows, labels = _numbered([whole[k] for k in kept])
+    rows, labels = _numbered([group_names[k] for k in kept])
     distance = comparison.distance[np.ix_(kept, kept)] if len(kept) < len(first) else comparison.distance
     apart = between(distance, rows, stratum[kept])
     deviation, seeds = spread(distance, rows, cell[kept])
     picture = drawn(apart)
     of = np.full(len(first), -1, np.int32)
     of[kept] = rows
-    kind_of = dict(zip(whole, kinds, strict=True))
+    kind_of = dict(zip(group_names, kinds, strict=True))
     return Groups(
         kind,
         tuple(labels),
@@ -323,5 +323,5 @@ def _between_means(distance: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """
     mean = averaging(cells, np.bincount(cells))
     crossed = np.asarray(mean @ (mean @ distance.astype(np.float64) ** 2).T)
-    own = np.diag(crossed) / 2
-    return crossed - own[:, None] - own
+    within = np.diag(crossed) / 2
+    return crossed - within[:, None] - within

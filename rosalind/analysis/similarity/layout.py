@@ -52,17 +52,17 @@ def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.nd
         return np.zeros((count, 2), np.float32), 1.0
     centred = distance.astype(np.float64)
     centred *= centred
-    columns, rows, whole = centred.mean(0), centred.mean(1)[:, None], centred.mean()
+    columns, rows, overall = centred.mean(0), centred.mean(1)[:, None], centred.mean()
     # In place: of 2,000 cells every copy has 32 MB, and to get those takes as long as the sums.
     centred -= columns
     centred -= rows
-    centred += whole
+    centred += overall
     centred *= -0.5
     values, axes = _largest_two(centred)
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), range(axes.shape[1])])
     layout = axes * np.sqrt(np.maximum(values, 0))
-    whole = np.trace(centred)
-    kept = float(np.maximum(values, 0).sum() / whole) if whole > 0 else 1.0
+    variance = np.trace(centred)
+    kept = float(np.maximum(values, 0).sum() / variance) if variance > 0 else 1.0
     return layout.astype(np.float32), min(kept, 1.0)
 
 

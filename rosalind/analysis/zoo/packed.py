@@ -125,8 +125,8 @@ def figures_of(
         labels: int[n], -1 where unknown.
         corruptions: places of the conditions by category; place 0 is clean.
     """
-    known = labels >= 0
-    accuracy = 100 * (arrays["prediction"] == labels)[:, known].mean(1)
+    labelled = labels >= 0
+    accuracy = 100 * (arrays["prediction"] == labels)[:, labelled].mean(1)
     every = [place for places in corruptions.values() for place in places]
     mean = lambda places: float(accuracy[places].mean()) if places else float("nan")
     margin = arrays["margin"].astype(np.float64)

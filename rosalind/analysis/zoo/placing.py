@@ -136,8 +136,8 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
         FileNotFoundError, results.Damaged: see `Zoo.arrays`.
     """
     check(results, network, zoo)
-    own = arrays_of(results, network, zoo.conditions)
-    figures = figures_of(own, results.labels, corruptions_of(zoo.about))
+    own_arrays = arrays_of(results, network, zoo.conditions)
+    figures = figures_of(own_arrays, results.labels, corruptions_of(zoo.about))
     figures["effective_robustness"] = zoo.effective_robustness(figures)
     others = {name: row for name, row in zoo.networks.items() if row["hash"] != results.networks[network].hash}
     rows = {n: {**row, "effective_robustness": zoo.effective_robustness(row)} for n, row in others.items()}
@@ -147,14 +147,14 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
         name: percentile(value, np.array([rows[peer][name] for peer in peers])) if enough else float("nan")
         for name, value in figures.items()
     }
-    measured = [name for name in MEASURES if not np.isnan(own[name]).all()]
+    measured = [name for name in MEASURES if not np.isnan(own_arrays[name]).all()]
     scale = dict.fromkeys(MEASURES, 1.0)
-    scale |= {name: float(np.nanstd(own[name].astype(np.float32))) or 1.0 for name in measured}
+    scale |= {name: float(np.nanstd(own_arrays[name].astype(np.float32))) or 1.0 for name in measured}
     distances: dict[str, float] = {}
     apart, last = [], ("", {})
     for name, row in others.items():
         arrays = zoo.arrays(name)
-        distances[name] = distance(own, arrays, scale)
+        distances[name] = distance(own_arrays, arrays, scale)
         kind = f"{row['label']} {row['sparsity']}"
         if last[0] == kind:
             apart.append(distance(last[1], arrays, scale))
