@@ -43,8 +43,9 @@ def from_torch(
         What `prune` masks is masked anew first, as a call of its layer does.
 
     Raises:
-        ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; a
-            quantised head; another quantised kernel, unless `masks` and `parameters` are given.
+        ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; masks
+            of `prune` other than 0 and 1, as a moving average makes of them, unless `masks` are given; a quantised
+            head; another quantised kernel, unless `masks` and `parameters` are given.
     """
     layers = dict(model.named_modules())
     last = _linear(layers, head)
@@ -55,6 +56,13 @@ def from_torch(
         raise ValueError(
             f"{name!r} has hooks of NNCF, which its weights know nothing of: give "
             "`nncf.strip(model, strip_format=nncf.StripFormat.IN_PLACE)`."
+        )
+    if "masks" not in fields and (soft := torch_weights.soft_masks(model)):
+        # Averages over training move them with the weights (findings/timm_averages_masks.sh); none of theirs is 0.
+        found = ", ".join(f"{value:.3g} in {path}" for path, value in list(soft.items())[:5])
+        raise ValueError(
+            f"masks of {name!r} must be 0 and 1, got {found}: "
+            "copy those of the pruned network over an average's, or give `masks`."
         )
     classifier = _Classifier(model, head, last, mean, std)
     torch_weights.mask_anew(model)

@@ -19,6 +19,18 @@ def mask_anew(model: "torch.nn.Module") -> None:
             setattr(module, base, parameter * mask)
 
 
+def soft_masks(model: "torch.nn.Module") -> dict[str, float]:
+    """Masks of torch.nn.utils.prune with entries other than 0 and 1: one such entry each, by path."""
+    soft = {}
+    for path, parameter in model.named_parameters():
+        mask = path.removesuffix("_orig") + "_mask"
+        owner, _, name = mask.rpartition(".")
+        values = getattr(model.get_submodule(owner), name, None) if path.endswith("_orig") else None
+        if values is not None and values.shape == parameter.shape and ((values != 0) & (values != 1)).any():
+            soft[mask] = float(values[(values != 0) & (values != 1)][0])
+    return soft
+
+
 def effective(model: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
     """Every parameter as the model uses it, by path: masks of torch.nn.utils.prune and parametrisations applied."""
     weights: dict[str, Any] = {}

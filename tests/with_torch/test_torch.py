@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrize, prune
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rosalind import config, data, imported, results, study
 from rosalind.analysis import robustness
@@ -209,6 +210,24 @@ def test_a_pruned_checkpoint_of_attention_is_what_was_stored(digits):
     np.testing.assert_allclose(read.logits(images), expected.logits(images), atol=1e-6)
     used = loaded.attention.out_proj.weight.detach().numpy()
     np.testing.assert_array_equal(used != 0, read.masks["attention.out_proj.weight"])
+
+
+def test_masks_that_an_average_moved_are_refused():
+    network = Attentive()
+    with torch.no_grad():
+        prune.identity(network.fc, "weight")
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    average.update_parameters(network)
+    prune.l1_unstructured(network.fc, "weight", 0.5)
+    average.update_parameters(network)
+    removed = network.fc.weight_mask == 0
+    with pytest.raises(ValueError, match=r"masks of 'mean' must be 0 and 1, got 0\.9 in fc\.weight_mask: copy"):
+        imported.from_torch(average.module, "mean")
+    given = imported.from_torch(average.module, "mean", masks={"fc.weight": ~removed.numpy()})
+    assert imported.provenance(given)["sparsity"] == 0.5
+    average.module.fc.weight_mask.copy_(network.fc.weight_mask)
+    read = imported.from_torch(average.module, "mean")
+    np.testing.assert_array_equal(read.masks["fc.weight"], ~removed.numpy())
 
 
 @pytest.mark.parametrize("pruned", [False, True])
