@@ -108,6 +108,9 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
     assert set(session.views) == set(session.panels.classes)
     assert not session.errors.visible
     empty = {card: words_of(session, card) for card in session.views if not is_drawn(session, card)}
+    # A command is in no headline, but below it.
+    findings = [getattr(view, "finding", "") for view in session.views.values()]
+    assert not [text for text in findings if "<code>rosalind" in text.partition('class="remedy"')[0]]
     assert not {card: unlike for card in session.views if (unlike := unlike_a_figure(session, card))}
     wrong = {card: part for card, part in case.says.items() if part not in empty.get(card, "")}
     assert not wrong, {card: empty.get(card) for card in wrong}

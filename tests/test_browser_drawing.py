@@ -386,6 +386,8 @@ def test_what_is_printed_is_as_wide_as_on_the_screen(browser, address, tmp_path)
     page.tab.emulate_media(media="print")
     assert not page.tab.locator("#rail").is_visible()
     assert not page.tab.locator("header nav").is_visible()
+    # Nothing can be clicked on paper.
+    assert not page.tab.get_by_role("button", name="copy link").first.is_visible()
     widths = page.tab.evaluate(WIDTHS)
     assert len(widths) > 5
     assert all(canvas <= box for box, canvas in widths)

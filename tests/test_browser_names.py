@@ -1,10 +1,13 @@
 """Names in figures cover nothing and stand where they belong, on narrow pages too."""
 
+import shutil
+
 import generated
 import numpy as np
 from chromium import Page, ended, started
+from written_diagnostics import DENSE, PRUNED, write, write_layers
 
-from rosalind import config
+from rosalind import config, figures
 from rosalind.analysis.store import Store
 
 BOXES = """name => {
@@ -94,6 +97,77 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
                 assert apart >= size
             assert len(plane["boxes"]) > 0.7 * len(store.groups)
         assert page.errors() == []
+        page.tab.close()
+    finally:
+        ended(process)
+
+
+def test_letters_of_a_and_b_cover_no_number_of_a_layer(browser, small_folder, tmp_path):
+    shutil.copytree(small_folder, tmp_path / "study")
+    write_layers(tmp_path / "study")
+    process, address = started(tmp_path / "study")
+    try:
+        sides = f"a={DENSE[0]}%2Fclean&b={PRUNED[0]}%2Fclean"
+        page = Page(browser, f"{address}?layout=inside&{sides}", viewport={"width": 720, "height": 1000})
+        for width in (720, 1440):
+            page.tab.set_viewport_size({"width": width, "height": 1000})
+            page.settled()
+            boxes = page.tab.evaluate(BOXES, "layers")["boxes"]
+            assert {"A", "B"} <= {box[0] for box in boxes}
+            assert overlapping(boxes) == []
+            assert all(left >= -0.5 for _, left, *_ in boxes)
+        page.tab.close()
+    finally:
+        ended(process)
+
+
+def test_layers_of_long_names_leave_their_numbers_room(browser, small_folder, tmp_path):
+    shutil.copytree(small_folder, tmp_path / "study")
+    long = [f"{'a_very_long_name_of_a_block/' * 8}layer{k}" for k in range(12)]
+    for network in (DENSE[0], PRUNED[0]):
+        arrays = {"share": np.linspace(0.1, 900, 12, dtype=np.float32), "axis/layers": np.array(long)}
+        write(tmp_path / "study", "coherence", network, {"share": {"axes": ["layers"], "unit": "share"}}, arrays)
+    figure = figures.layers_figure(Store(tmp_path / "study").results)
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().height > 20
+    ends = {label.get_text()[-7:] for label in figure.axes[0].get_xticklabels()}
+    assert ends == {f"/layer{k}"[-7:] for k in range(12)}
+    process, address = started(tmp_path / "study")
+    try:
+        sides = f"a={DENSE[0]}%2Fclean&b={PRUNED[0]}%2Fclean"
+        page = Page(browser, f"{address}?layout=inside&{sides}", viewport={"width": 1440, "height": 1000})
+        frame = page.tab.evaluate(BOXES, "layers")
+        assert frame["height"] > 28
+        names, apart, size, longest = frame["columns"]
+        assert len(set(names)) == 12
+        assert apart >= size
+        card = page.tab.locator("#layers").bounding_box()
+        assert page.tab.evaluate(BARS, "layers") <= frame["height"]
+        assert card["height"] > frame["height"] + 0.6 * longest
+        page.tab.close()
+    finally:
+        ended(process)
+
+
+BARS = """name => {
+  const bar = Bokeh.documents[0].get_model_by_name(name).right[0];
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = `${bar.title_text_font_size} ${bar.title_text_font}`;
+  return pen.measureText(bar.title).width;
+}"""
+"""The pixels that the name of a figure's colour bar takes beside it."""
+
+
+def test_a_command_is_below_the_headline(browser, small_folder):
+    process, address = started(small_folder)
+    try:
+        page = Page(browser, f"{address}?layout=inside")
+        lines = page.tab.locator("#path .finding code, #layer_likeness .finding code")
+        assert lines.count()
+        for line in lines.all():
+            assert line.evaluate("(one) => getComputedStyle(one).fontWeight") == "400"
+            headline = line.locator("xpath=ancestor::p").evaluate("(one) => one.getBoundingClientRect().top")
+            assert line.bounding_box()["y"] > headline + 15
         page.tab.close()
     finally:
         ended(process)

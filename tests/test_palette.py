@@ -83,3 +83,21 @@ def test_no_module_has_a_colour_of_its_own_that_has_a_meaning():
             found = {colour.lower() for colour in re.findall(r"#[0-9a-fA-F]{6}", path.read_text())}
             offenders += [f"{path.name}: {colour}" for colour in sorted(found & meant)]
     assert not offenders
+
+
+def test_ticks_that_a_figure_has_not_are_not_drawn_in_any_theme():
+    figure = draw.plot("matrix", "a matrix")
+    figure.yaxis.major_tick_line_color = None
+    for name, colours in theme.COLOURS.items():
+        theme.apply_theme(figure.references(), name)
+        assert figure.yaxis.major_tick_line_color is None
+        assert figure.xaxis.major_tick_line_color == colours["line"]
+
+
+def test_cards_beside_the_pointer_have_one_look():
+    sources = [*Path(theme.__file__).parent.glob("*.html"), *Path(theme.__file__).parent.rglob("*.py")]
+    assert sum(path.read_text().count(".bk-Tooltip {") for path in sources) == 1
+    assert theme.HOVER_CARD in theme.FIGURE
+    for name in ("head.html", "standalone.html"):
+        page = theme.page_template(name)
+        assert page.globals["hover_card"] == theme.HOVER_CARD

@@ -149,4 +149,4 @@ class TestMultiples:
         page.change(pins=SIX)
         shown = page.view.text.text
         assert shown.count("<img") + shown.count("no stored image") == before + 4
-        assert sorted("".join(page.view.sides.data["text"])) == sorted("AB1356")
+        assert sorted("".join(page.view.letters.data["text"])) == sorted("AB1356")

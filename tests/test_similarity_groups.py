@@ -226,6 +226,11 @@ class TestView:
         tied = replace(found, distance=np.where(np.eye(count), 0, 2.0))
         assert tied.tied() == count * (count - 1) // 2 - 1
         assert says(similarity_caption.finding(tied), 2.0, tied.tied())
+        # Of two groups that were asked for, their own distance is said too.
+        near = found.nearest()
+        sides = next((0, k) for k in range(1, count) if {0, k} != set(near))
+        assert says(similarity_caption.finding(found, sides=sides), found.distance[near], found.distance[sides])
+        assert "A and B" not in similarity_caption.finding(found, sides=near)
         gaps = replace(found, distance=np.where(np.eye(count), 0, np.nan))
         assert (gaps.nearest(), gaps.tied()) == (None, 0)
         assert "share a condition" in similarity_caption.finding(gaps)

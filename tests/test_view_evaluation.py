@@ -177,6 +177,14 @@ class TestDocument:
         sources = Page(store, Evaluation).view.header.sources
         for source in sources.values():
             assert {"noise", "digital", "gaussian", "contrast", "1", "5", "clean", "mean"} <= set(source.data["text"])
+        # Means have a name too where there is room over theirs.
+        for pixels, source in sources.items():
+            above = dict(zip(source.data["text"], zip(source.data["x"], source.data["y"], strict=True), strict=True))
+            names = [name for name in store.columns if name not in store.conditions]
+            assert ("means" in above) == (pixels / Page(store, Evaluation).view.places.end >= 16 and len(names) > 1)
+            if "means" in above:
+                assert above["means"][1] == above["noise"][1]
+                assert above["means"][0] > above["digital"][0]
 
 
 def test_names_of_rows_and_columns_show_their_severities(store):

@@ -66,7 +66,7 @@ class TestLayers:
         assert view.names.data["layer"] == [LAYERS]
         assert view.figure.visible
         assert view.mapper.nan_color not in view.mapper.palette
-        assert view.texts.data["text"][:3] == ["0.1", "0.2", "·"]
+        assert view.texts.data["text"][:3] == ["0.100", "0.200", "·"]
         assert says(told(view), 0.15, 0.345, 0.05, 1)
         assert "&lt;b&gt;" in told(view)
         assert "Lower is better" in told(view)
@@ -97,7 +97,7 @@ class TestLayers:
         view = found.view
         np.testing.assert_allclose(view.cells.data["image"][0], np.log10(list(values.values())), rtol=1e-5)
         np.testing.assert_allclose(view.cells.data["value"][0], list(values.values()), rtol=1e-5)
-        assert view.texts.data["text"] == ["0.001", "0.02", "0.5", "0.002", "0.03", "0.7"]
+        assert view.texts.data["text"] == ["0.001", "0.020", "0.500", "0.002", "0.030", "0.700"]
         assert view.bar.title.endswith("log scale")
         named = view.bar.major_label_overrides
         assert {k: named[k] for k in sorted(named)} == pytest.approx({-3.0: "0.001", -2.0: "0.01", -1.0: "0.1"})
@@ -119,7 +119,7 @@ class TestLayers:
             found.view.tap(place)
         assert found.state == before
         found.change(a=("lth 0.5 over seeds", "clean"))
-        assert found.view.marks.data["text"] == ["A", "A = B"]
+        assert found.view.marks.data["text"] == ["A", "AB"]
 
     def test_many_networks_are_means_over_seeds(self, store):
         table = inside.layers(store, "dead_units / total / clean", most=3)
@@ -229,9 +229,37 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
     # Every diagnosis of the name has its panel in the report.
     drawn = figures.paths_figure(results.load(copied), "bezier").axes
-    ends = [(len(axes.get_lines()), float(axes.get_lines()[0].get_ydata()[-1])) for axes in drawn]
-    assert ends == [(1, pytest.approx(15)), (1, pytest.approx(10))]
+    lines = [{line.get_label(): line.get_ydata().tolist() for line in axes.get_lines()} for axes in drawn]
+    to_parent = {"lth 0.5": pytest.approx([10, 15, 20, 25, 20])}
+    assert lines[0] == to_parent | {"dense to lth 0.5": pytest.approx([20, 30, 40, 30, 20])}
+    assert lines[1] == {"lth 0.5": pytest.approx([10, 22, 24, 22, 20])}
     assert f"Stored: {DENSE[0]} to " in told(found.view)
+
+
+def test_a_path_in_the_report_leads_from_what_was_pruned_to_its_parent_or_names_both_ends(copied):
+    forth = figures.paths_figure(results.load(copied))
+    lines = {line.get_label(): line.get_ydata() for line in forth.axes[0].get_lines()}
+    assert lines.keys() == {"lth 0.5", "two dense seeds"}
+    np.testing.assert_allclose(lines["lth 0.5"], 100 * np.array(ERRORS), rtol=1e-6)
+    assert forth.get_supxlabel() == "on the way from the network to its parent"
+    # As A is the parent in the command that the page gives.
+    shutil.rmtree(copied / "diagnostics" / "linear_path")
+    write_path(copied, DENSE[0], PRUNED[0], ERRORS[::-1])
+    (line,) = figures.paths_figure(results.load(copied)).axes[0].get_lines()
+    assert line.get_label() == "lth 0.5"
+    np.testing.assert_allclose(line.get_ydata(), 100 * np.array(ERRORS), rtol=1e-6)
+    write_path(copied, DENSE[1], PRUNED[0], ERRORS)
+    other = figures.paths_figure(results.load(copied))
+    assert {line.get_label() for line in other.axes[0].get_lines()} == {"lth 0.5", "dense to lth 0.5"}
+    assert "from the first network to the second" in other.get_supxlabel()
+
+
+def test_the_finding_of_a_path_beside_that_of_two_dense_networks_is_short(copied):
+    write_path(copied, DENSE[0], PRUNED[0], ERRORS)
+    write_path(copied, DENSE[0], DENSE[1], ERRORS)
+    finding = page(Store(copied), Path).view.finding
+    assert "two dense networks" in finding
+    assert len(finding.split()) <= 20
 
 
 def test_without_diagnostics_every_view_names_its_command(small_folder):

@@ -242,7 +242,7 @@ def finding(tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, *, groupe
         return f"Class directions are {mean(tables['a']):.1f}° apart in A and {mean(tables['b']):.1f}° in B."
     a, b = (mean(np.diagonal(tables[side])) for side in "ab")
     row_kind = "group" if grouped else "class"
-    return f"Mean angle to the own {row_kind}: A {a:.1f}°, B {b:.1f}°; cells differ by {apart:.1f}°."
+    return f"Mean angle to the own {row_kind}: A {a:.1f}°, B {b:.1f}°; on average cells differ by {apart:.1f}°."
 
 
 def sentence(rows: Rows, tables: Mapping[str, Float[np.ndarray, "r r"]], show: str, null: str | None = None) -> str:

@@ -55,6 +55,17 @@ def command(
     return shlex.join(["rosalind", "diagnose", str(folder), diagnosis, *chosen, *under])
 
 
+def short_name(layer: str, letters: int = 24) -> str:
+    """The name of a layer for an axis: its last letters, as the first ones are those of the blocks around it.
+
+    >>> short_name("backbone/conv1/kernel"), short_name("encoder/block/attention/query/kernel")
+    ('conv1/kernel', '…/attention/query/kernel')
+    """
+    # All that is not the head is the backbone.
+    name = layer.removeprefix("backbone/")
+    return name if len(name) <= letters else f"…{name[1 - letters :]}"
+
+
 def kinds(store: Store) -> dict[str, tuple[str, str, str | None]]:
     """Diagnosis, array and condition of all numbers per layer, by what they are called in choices."""
     make = lambda: layer_arrays(store.results, stored(store)[0])

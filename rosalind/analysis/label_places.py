@@ -21,10 +21,11 @@ def place(
     gap: float | Sequence[float] = 9.0,
     first: Sequence[int] = (),
     frame: Float[np.ndarray, "2 2"] | None = None,
+    rings: Sequence[float] = RINGS,
 ) -> tuple[Int[np.ndarray, "m 2"], Bool[np.ndarray, " m"]]:
     """The offset in pixels of every name's middle from its mark, and which names have room.
 
-    One name after the other takes the first of eight places around its mark, at three distances, that covers neither a
+    One name after the other takes the first of eight places around its mark, at some distances, that covers neither a
     name before it nor another mark and lies within the frame. A name without such a place is left out, offset 0: a
     tooltip has to tell it.
 
@@ -34,6 +35,7 @@ def place(
         gap: pixels from a mark's middle to the nearest name; of all, or of each.
         first: positions that choose before the others; they always have a place, at worst over a mark.
         frame: left and top, right and bottom of what is seen, in pixels; without it there is room on all sides.
+        rings: distances at which a name may stand, in gaps.
 
     >>> place(np.array([[0.0, 0.0], [40.0, 0.0]]), ["ab", "cd"])[0].tolist()
     [[16, 0], [16, 0]]
@@ -52,7 +54,7 @@ def place(
             continue
         half = np.array([LETTER * len(names[k]) / 2, LINE / 2])
         # Straight above and below, names need less room.
-        steps = [AROUND * (half + ring * gaps[k] * np.array([1, 0.75]) + (0, ring * 2)) for ring in RINGS]
+        steps = [AROUND * (half + ring * gaps[k] * np.array([1, 0.75]) + (0, ring * 2)) for ring in rings]
         middles = points[k] + np.concatenate(steps).round()
         covers = np.zeros(len(middles), int)
         if taken:

@@ -12,6 +12,7 @@ from rosalind.analysis import robustness, severity_curves
 from rosalind.analysis.palette import QUIET
 from rosalind.analysis.scope import chosen
 from rosalind.figures import looks
+from rosalind.figures.names import write_beside
 from rosalind.figures.numbers import Numbers
 from rosalind.results import Results, load_arrays
 
@@ -94,21 +95,27 @@ def trade_figure(
     return figure
 
 
+COLUMN = 0.3
+"""Width of the column of names beside the points, as a share of theirs."""
+
+
 def _name(axes: Axes, names: list[str], places: list[tuple[float, float]]) -> None:
-    """Names in a column on the right of all points, in the order of heights, each with a line to its point."""
+    """Names beside their points; what has no room there, in a column on the right, with a line to its point."""
     if not names:
         return
     x, y = np.array(places).T
     for axis in (axes.xaxis, axes.yaxis):
         looks.percents(axis)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    heights = severity_curves.dodge(y, 0.042 * (high - low), low + 0.02 * (high - low), high - 0.02 * (high - low))
-    axes.set_xlim(left, right + 0.3 * (right - left))
+    crowded = write_beside(axes, np.stack([x, y], 1), names, 6, (5.4 / (1 + COLUMN), 3.3))
+    axes.set_xlim(left, right + COLUMN * (right - left))
     axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= right])
-    for name, point, height in zip(names, zip(x, y, strict=True), heights, strict=True):
+    room = high - low
+    heights = severity_curves.dodge(y[crowded], 0.042 * room, low + 0.02 * room, high - 0.02 * room)
+    for k, height in zip(crowded, heights, strict=True):
         leader = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.4, "relpos": (0, 0.5)}
         at = (right + 0.08 * (right - left), height)
-        axes.annotate(name, point, at, fontsize=6, va="center", arrowprops=leader)
+        axes.annotate(names[k], (x[k], y[k]), at, fontsize=6, va="center", arrowprops=leader)
 
 
 def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:

@@ -22,8 +22,8 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
     """Clean and corruption accuracy against what is left of the network, and against epochs.
 
     A line per method over its sparsities, mean and deviation over seeds, in the colour of its family with a marker of
-    its own; random masks are dashed, dense networks of any width are stars. Of some groups of seeds; of all where none
-    is named.
+    its own; random masks are dashed, dense networks of any width are larger and hollow. Of some groups of seeds; of all
+    where none is named.
     """
     by_method: dict[str, dict[str, list[dict]]] = {}
     names = {network for group in chosen(robustness.groups(results), groups) for network in group.networks}
@@ -53,8 +53,9 @@ def comparison_figure(results: Results, groups: Collection[str] = ()) -> Figure:
                     y,
                     yerr=spread,
                     color=colours[family],
-                    marker="*" if dense else markers[k % len(markers)],
-                    markersize=11 if dense else 5,
+                    marker=markers[k % len(markers)],
+                    markersize=7 if dense else 5,
+                    markerfacecolor="white" if dense else colours[family],
                     linestyle="--" if random else "-",
                     linewidth=1,
                     capsize=2,
@@ -235,6 +236,8 @@ def predictors_figure(results: Results) -> Figure | None:
         axes.scatter([one.tau for one in shown], places, s=44, c=faces, edgecolors=BOTH, zorder=2)
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_xlim(-1.05, 1.05)
+        # More of them run into each other.
+        axes.set_xticks(np.linspace(-1, 1, 5))
         axes.set_yticks(range(len(names)), names.values())
         axes.tick_params(labelsize=7)
         axes.grid(axis="x", alpha=0.3)

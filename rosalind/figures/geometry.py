@@ -58,6 +58,8 @@ def distribution_figure(
             axes.plot(middle, places, "|", color="white", markersize=6)
             axes.set_xlabel(labels[measure], fontsize=8)
             axes.tick_params(labelsize=7)
+            # More numbers of four digits run into each other.
+            axes.locator_params(axis="x", nbins=6)
             axes.grid(axis="x", alpha=0.3)
             if measure == "margin":
                 axes.axvline(0, color="black", linewidth=0.6)

@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from rosalind.analysis import diagnostics, heat_map, robustness
+from rosalind.analysis import diagnostics, heat_map, inside, robustness
 from rosalind.analysis.palette import families
 from rosalind.analysis.scope import chosen as chosen_groups
 from rosalind.config import CLEAN
@@ -21,6 +21,9 @@ PANELS = 12
 
 COLUMNS = 3
 """Heat maps side by side."""
+
+LETTERS = 48
+"""Most letters of layers' names, with gaps, that stand side by side under a heat map."""
 
 NULL = "two dense seeds"
 """What paths between dense networks of two seeds are called."""
@@ -67,14 +70,16 @@ def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | No
             bar.ax.xaxis.set_minor_formatter(NullFormatter())
         bar.set_label(f"{table.unit}, {table.better} is better" if table.better else table.unit, fontsize=6)
         axes.set_title(": ".join(key) + (f"\n{condition}" if condition else ""), fontsize=8)
-        names = [layer.removeprefix("backbone/") for layer in table.layers]
-        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=6)
+        names = [inside.short_name(layer) for layer in table.layers]
+        fits = sum(len(name) + 2 for name in names) <= LETTERS
+        turned: dict[str, Any] = {} if fits else {"rotation": 60, "ha": "right"}
+        axes.set_xticks(range(len(names)), names, fontsize=6, **turned)
         axes.set_yticks(range(len(rows_shown)), [group.name for group in rows_shown], fontsize=6)
     return figure
 
 
 def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | None:
-    """Errors on paths: from pruned networks to their parents, and between dense networks of two seeds.
+    """Errors on paths: from pruned networks to their parents or other networks, and between two dense seeds.
 
     A line is the mean over seeds of a group, a row of panels a diagnosis' id, a column a condition; the dashed lines of
     two dense seeds say what a seed alone does. None without paths of a diagnostic or a diagnosis' id of this name.
@@ -96,7 +101,11 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
             axes.tick_params(labelsize=7, labelbottom=True)
             axes.grid(alpha=0.3)
         row[0].set_ylabel("error, percent", fontsize=8)
-    figure.supxlabel("on the way from the network to its parent", fontsize=8)
+    infos_of, ends = results.networks, [_ends(results, info) for info in infos]
+    dense = lambda pair: all(infos_of[end].is_dense for end in pair)
+    others = [pair for pair in ends if infos_of[pair[0]].parent != pair[1] and not dense(pair)]
+    way = "from the first network to the second, or to its parent" if others else "from the network to its parent"
+    figure.supxlabel(f"on the way {way}", fontsize=8)
     drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
     handles = {label: handle for lines, labels in drawn for handle, label in zip(lines, labels, strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside right center", fontsize=6)
@@ -113,18 +122,34 @@ def _draw_paths(axes: Axes, results: Results, infos: Collection[DiagnosticInfo])
     for group in groups:
         of_family.setdefault(group.family, []).append(group.name)
     lines: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    group_of_line: dict[str, str] = {}
     for info in infos:
         arrays = info.arrays(("error", "axis/points"))
-        is_null = all(results.networks[end].is_dense for end in (info.network, info.other) if end)
-        name = NULL if is_null else group_of[info.network].name
-        lines.setdefault(name, []).append((arrays["axis/points"], arrays["error"]))
+        first, second = _ends(results, info)
+        points, errors = arrays["axis/points"], arrays["error"]
+        if first != info.network:
+            points, errors = 1 - points[::-1], errors[::-1]
+        is_null = all(results.networks[end].is_dense for end in (first, second))
+        to_parent = results.networks[first].parent == second
+        ends = [group_of[end].name for end in (first, second)]
+        name = NULL if is_null else ends[0] if to_parent else " to ".join(ends)
+        group_of_line[name] = ends[results.networks[first].is_dense]
+        lines.setdefault(name, []).append((points, errors))
     for name, paths in lines.items():
         errors = 100 * np.mean([of_seed for _, of_seed in paths], 0)
         look: dict[str, Any] = {"color": "0.35", "linestyle": "--"}
         if name != NULL:
-            dash = dashes[of_family[family[name]].index(name) % len(dashes)]
-            look = {"color": colours[family[name]], "linestyle": dash}
+            group = group_of_line[name]
+            dash = dashes[of_family[family[group]].index(group) % len(dashes)]
+            look = {"color": colours[family[group]], "linestyle": dash}
         axes.plot(paths[0][0], errors, label=name, linewidth=1.2, **look)
+
+
+def _ends(results: Results, info: DiagnosticInfo) -> tuple[str, str]:
+    """The networks from which and to which a path is drawn: a pruned one comes before its parent."""
+    assert info.other is not None
+    is_parent = results.networks[info.other].parent == info.network
+    return (info.other, info.network) if is_parent else (info.network, info.other)
 
 
 def curves_figure(results: Results) -> Figure | None:

@@ -15,6 +15,7 @@ from rosalind.analysis.slice_accuracy import Summary
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
 from rosalind.figures import looks
+from rosalind.figures.names import write_beside
 from rosalind.figures.numbers import Numbers
 
 GREY = "#8a94a6"
@@ -199,8 +200,12 @@ def pareto_figure(
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
         drawn = [not groups or group.name in groups for group in shown.groups]
-        named = np.flatnonzero(shown.front & drawn)
-        heights = 100 * shown.mean[named, column]
+        named = np.flatnonzero(shown.front & drawn & known)
+        points = np.stack([kilobytes, 100 * shown.mean[:, column]], 1)
+        others = [k for k in asked if k not in named]
+        names = [shown.groups[k].name for k in named]
+        named = named[write_beside(axes, points[named], names, 5.5, (3.9, 3.2), points[others])]
+        heights = points[named, 1]
         gap = 0.025 * (high - low)
         places = pareto.name_places(kilobytes[named], heights, 1.6, gap, low + gap, high - gap)
         for k, y, place in zip(named, heights, places, strict=True):
@@ -276,6 +281,7 @@ def redundancy_figure(
     # Names under the axis would leave the figure no height.
     steps = [f"{k}: {step} ({error:.2f})" for k, step, error in zip(sizes, curve.steps(), curve.error, strict=True)]
     lines = [line for step in steps for line in textwrap.wrap(step, 100, subsequent_indent="    ")]
+    lines = ["what every number of benchmarks adds, and its error in points", *lines]
     figure.set_size_inches(11, 4.6 + 0.1 * len(lines))
     right.text(0, -0.16, "\n".join(lines), transform=right.transAxes, fontsize=5.5, va="top")
     right.set_ylabel("error on held-out families, points", fontsize=8)

@@ -344,7 +344,9 @@ def fingerprint_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     axes = figure.subplots()
     look: dict[str, Any] = {"cmap": "RdBu", "aspect": "auto", "interpolation": "nearest"}
     image = axes.imshow(margins.values, vmin=low, vmax=high, **look)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="margin, units").ax.tick_params(labelsize=6)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.ax.tick_params(labelsize=6)
+    bar.set_label("margin, units", fontsize=7)
     line, place = np.nonzero(margins.wrong)
     if columns <= 120 and rows <= 120:
         axes.scatter(place, line, marker="x", s=6, color="black", linewidths=0.5)

@@ -166,14 +166,14 @@ def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: boo
     if not np.isfinite(first.null):
         return f"From A to B the {first.measure} moves by {size(first)}; no seeds to compare it with."
     by_chance = "draws" if any(one[0] == other[0] for one, other in store.sides.nulls(a, b)[0]) else "seeds"
-    pairs = f"{first.pairs} pair{'s' * (first.pairs != 1)}"
+    pairs = f"{first.pairs} pair{'s' * (first.pairs != 1)} of {by_chance}"
     if first.pairs < moved.FEWEST_PAIRS:
         known = [one for one in (first, *others) if np.isfinite(one.change) and np.isfinite(one.null)]
         sizes = "; ".join(f"{one.measure} {size(one)} ({in_digits(one.null)})" for one in known)
-        return f"{sizes[0].upper()}{sizes[1:]}; in brackets: {pairs} of {by_chance}."
+        return f"{sizes[0].upper()}{sizes[1:]}; in brackets: {pairs}."
     rest = ", ".join(f"{one.measure} {one.times:.1f}" for one in others if np.isfinite(one.times))
     return (
-        f"The {first.measure} moved most, {size(first)}: {first.times:.1f} times what {by_chance} do, {pairs} ({rest})."
+        f"The {first.measure} moved most, {size(first)}: {first.times:.1f} times the change between {pairs} ({rest})."
     )
 
 

@@ -1,6 +1,6 @@
 """The finding and the key of the similarity view at every level, and the details that are folded below it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -34,12 +34,13 @@ KEYS = {
 """What marks mean and what a click does, by level; HTML of at most 40 words."""
 
 
-def finding(groups: Groups, selected: int | None = None) -> str:
+def finding(groups: Groups, selected: int | None = None, sides: Collection[int] = ()) -> str:
     """The two groups that are most alike beside what seeds alone make, or why there are none; HTML, 20 words at most.
 
     Args:
         groups: methods or corruptions.
         selected: number of the samples that the groups are of; None for all.
+        sides: positions of A's and B's group, whose distance is said too where they are two others.
     """
     if (count := len(groups.names)) < 2:
         lacking = f"{'one is' if count else 'none is'} here; add another to the study, or switch more on"
@@ -52,7 +53,9 @@ def finding(groups: Groups, selected: int | None = None) -> str:
     if tied := groups.tied():
         text += f", as {'is' if tied == 1 else 'are'} {tied:,} other pair{'s' * (tied > 1)}"
     elif np.isfinite(chance := groups.chance(*near)):
-        text += f": {'less' if groups.distance[near] < chance else 'more'} than the {chance:.2f} of seeds alone"
+        text += f" (seeds alone: {chance:.2f})"
+    if not tied and len(sides) == 2 and set(sides) != set(near) and np.isfinite(groups.distance[*sides]):
+        text += f"; A and B: {groups.distance[*sides]:.2f}"
     return f"{text}{'' if selected is None else f' ({selected:,} selected samples)'}."
 
 

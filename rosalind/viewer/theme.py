@@ -82,11 +82,15 @@ FIGURES = Theme(
 SHADES = 64
 """Number of colours of a density; Bokeh validates each one for every mapper, 6 ms for 256."""
 
-FIGURE = """
-:host(:focus-visible) { outline: 2px solid var(--focus); outline-offset: 1px; }
+HOVER_CARD = """
 .bk-Tooltip { opacity: 1; --tooltip-color: var(--panel); --tooltip-text: var(--ink); --tooltip-border: var(--line);
   --tooltip-arrow-color: var(--panel); --tooltip-arrow-border: var(--line); }
 """
+"""Of figures, and of pages for tooltips that Bokeh puts outside figures."""
+
+FIGURE = f"""
+:host(:focus-visible) {{ outline: 2px solid var(--focus); outline-offset: 1px; }}
+{HOVER_CARD}"""
 
 # Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
@@ -106,6 +110,7 @@ select:not([multiple]).bk-input { background-image: var(--arrow); }
 .slick-header-column, .slick-cell, .slick-row, .slick-viewport, .bk-data-table {
   background: var(--panel) !important; color: var(--ink) !important; border-color: var(--line) !important; }
 .slick-cell > * { overflow: hidden; text-overflow: ellipsis; }
+@media print { .bk-btn { display: none; } }
 """
 
 TEXT = """
@@ -141,6 +146,7 @@ p { margin: 0 0 3px; }
 .pin > button:hover { text-decoration: underline; }
 .pin > button:focus-visible { outline: 2px solid var(--focus); }
 .finding { margin: 0 0 5px; font: 600 15px/1.4 system-ui, sans-serif; color: var(--ink); }
+.remedy { display: block; font: 12.5px/1.5 system-ui, sans-serif; color: var(--soft); }
 .key { margin: 0 0 4px; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
@@ -155,7 +161,8 @@ th { color: var(--ink); }
 @cache
 def page_template(name: str) -> Template:
     """A template of a whole page, compiled once (20 ms); it needs `page_colours()` as `themes`."""
-    return Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True).get_template(name)
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    return environment.get_template(name, globals={"hover_card": Markup(HOVER_CARD)})
 
 
 def page_colours() -> dict[str, dict[str, Any]]:
@@ -221,7 +228,9 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
             title.text_color = colours["ink"]
         elif isinstance(model, Axis):
             model.major_label_text_color = model.axis_label_text_color = colours["soft"]
-            model.major_tick_line_color = colours["line"]
+            # Beside a matrix there are none.
+            if model.major_tick_line_color is not None:
+                model.major_tick_line_color = colours["line"]
             if isinstance(model, CategoricalAxis):
                 model.group_text_color = colours["soft"]
         elif isinstance(model, Grid):

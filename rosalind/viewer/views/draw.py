@@ -187,6 +187,7 @@ def colour_bar(mapper: LinearColorMapper, title: str, **options: Any) -> Any:
     `title` says what the colours are, with the unit; other options are those of Bokeh's `ColorBar`.
     """
     look = {"width": 10, "padding": 4, "title_text_font_size": "11px", "title_text_font_style": "normal"}
+    look |= {"title_standoff": 5}
     return ColorBar(color_mapper=mapper, title=title, **{**look, **options})
 
 
@@ -257,6 +258,11 @@ def commands(*lines: str) -> str:
     """
     whole = lambda word: f"<span>{escape(word)}</span>" if "-" in word else escape(word)
     return "<br>".join(f"<code>{' '.join(map(whole, line.split(' ')))}</code>" for line in lines)
+
+
+def remedy(words: str, *lines: str) -> str:
+    """What gives that which a card lacks, as HTML below its finding: words, then commands, see `commands`."""
+    return f'<span class="remedy">{words}<br>{commands(*lines)}</span>'
 
 
 def card(rows: Sequence[tuple[str, str]]) -> str:

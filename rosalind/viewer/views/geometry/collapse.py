@@ -50,7 +50,7 @@ class Collapse:
             elif np.isfinite([a, b]).all():
                 alike = round(a, 3) == round(b, 3)
                 how = "as tight in B as in A" if alike else "tighter in B" if b < a else "wider in B"
-                self.finding = f"Classes are {how}: spread within over distance between {b:.3f}, in A {a:.3f}."
+                self.finding = f"Classes are {how}: within-class over between-class spread {b:.3f}, in A {a:.3f}."
             else:
                 self.finding = "Too few samples or classes with stored features to say."
 
@@ -71,9 +71,9 @@ def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
         columns["null ±"] = np.fmax.reduce(np.abs(differences))
     corner, signed = collapse.equal_angle(classes), ("B minus A",)
     cell = lambda text, tag="td", style="text-align:right;white-space:nowrap": (
-        f'<{tag} style="padding:1px 9px;{style}">{text}</{tag}>'
+        f'<{tag} style="padding:1px 18px 1px 0;{style}">{text}</{tag}>'
     )
-    lines = ["".join(cell(name, "th") for name in columns)]
+    lines = ["<td></td>" + "".join(cell(name, "th") for name in columns)]
     for k, (key, measure) in enumerate(collapse.MEASURES.items()):
         form = ".1f" if key == "closest_angle" else ".3f"
         texts = [
@@ -81,7 +81,8 @@ def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
             for name, column in columns.items()
         ]
         note = NOTES[key].format(corner=corner)
-        lines.append("".join(map(cell, texts)) + cell(f"<b>{measure}</b>. {note}", style="text-align:left"))
+        name, note = (cell(words, style="text-align:left") for words in (f"<b>{measure}</b>", note))
+        lines.append(name + "".join(map(cell, texts)) + note)
     seeds = [name for side in (state.a, state.b) for name, _ in store.sides.seeds(side)]
     width = min(store.results.head(name)[0].shape[0] for name in seeds)
     narrow = f" With {width} features {classes:,} classes cannot all be at equal angles."

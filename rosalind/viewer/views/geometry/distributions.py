@@ -201,7 +201,7 @@ class Distributions:
         widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
         chance = distributions.chance_gap(count)
         self.finding = (
-            f"The {draw.short(widest)} differs most: cumulative curves {captions.in_digits(apart[widest])} apart, "
+            f"The {draw.short(widest)} differs most: Kolmogorov-Smirnov distance {captions.in_digits(apart[widest])}, "
             f"by chance seldom over {captions.in_digits(chance)}{frame.among}."
         )
         if state.a == state.b:

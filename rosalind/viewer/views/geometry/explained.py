@@ -13,15 +13,15 @@ from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views.draw import (
     GREY,
-    ZERO,
     caption,
-    commands,
+    columns,
     cut,
     empty,
     fill,
     mosaics,
     paragraphs,
     plot,
+    remedy,
     stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -30,6 +30,9 @@ UP, DOWN = palette.FLIPS[1], palette.FLIPS[2]
 
 LETTERS = 5
 """Most letters of a class under a sample."""
+
+NAME = 22
+"""Most letters of the condition beside the samples."""
 
 
 def stored(store: Store, a: str, b: str) -> Explanation | None:
@@ -82,14 +85,14 @@ class Explained:
         self.words, self.sliced, self.reach = "", empty("x", "y"), (0.0, 100.0)
         self.bars = empty("y", "left", "right", "colour")
         self.whiskers = empty("y", "low", "high")
-        self.ends = empty("x", "y")
+        self.ends, self.links = empty("x", "y"), empty("x", "low", "high")
         self.numbers = empty("x", "y", "text")
         self.figure = self._waterfall()
         self.sheet = empty("image", "dw")
-        self.texts = empty("x", "y", "text", "down")
-        self.samples = self._sheet(frame)
+        self.texts = empty("x", "y", "text")
+        self.samples, self.guesses = self._sheet(frame), self._guesses()
         self.caption = caption("explained-caption")
-        self.root = stacked(self.figure, self.samples)
+        self.root = stacked(self.figure, self.samples, self.guesses)
 
     def _waterfall(self) -> Any:
         figure = plot(
@@ -103,8 +106,10 @@ class Explained:
         figure.yaxis.ticker = FixedTicker()
         figure.ygrid.grid_line_color = None
         figure.xaxis.axis_label = "corruption accuracy (%)"
+        figure.segment("x", "low", "x", "high", source=self.links, line_color=GREY, line_width=1)
         figure.hbar("y", height=0.6, left="left", right="right", source=self.bars, color="colour")
-        figure.segment("low", "y", "high", "y", source=self.whiskers, line_color=ZERO, line_width=1.5)
+        look = {"name": "ink", "line_color": "#1c2536", "line_width": 1.5}
+        figure.segment("low", "y", "high", "y", source=self.whiskers, **look)
         figure.scatter("x", "y", source=self.ends, marker="dash", angle=np.pi / 2, size=22, line_width=4, color=GREY)
         ring = {"size": 13, "fill_color": None, "line_width": 2.5, "line_color": "#1c2536", "name": "ink"}
         figure.scatter("x", "y", source=self.sliced, **ring)
@@ -115,20 +120,24 @@ class Explained:
     def _sheet(self, frame: Frame) -> Any:
         figure = plot(
             "explained-samples",
-            "The samples that carry the gain: clean above, corrupted below, then the class and both predictions.",
+            "The samples that carry the gain: clean above, corrupted below.",
             width=620,
-            height=148,
+            height=88,
             sizing_mode="scale_width",
             x_range=(0, SHOWN),
-            y_range=(2.86, 0),
+            y_range=Range1d(start=2, end=0),
             visible=False,
         )
-        figure.axis.visible = False
-        figure.grid.grid_line_color = None
         mosaics(figure, frame.store, self.sheet, height=2)
-        text = {"source": self.texts, "name": "ink", "text_font_size": "10px", "text_align": "center"}
-        figure.text("x", "y", text="text", text_baseline="top", y_offset="down", **text)
-        return figure
+        return _named(figure, {0.5: "clean", 1.5: "corrupted"})
+
+    def _guesses(self) -> Any:
+        label = "The class of these samples, and the predictions of A and of B."
+        places = {"x_range": (0, SHOWN), "y_range": Range1d(start=3, end=0)}
+        figure = plot("explained-predictions", label, height=50, visible=False, **places)
+        text = {"source": self.texts, "name": "ink", "text_font_size": "11px", "text_align": "center"}
+        figure.text("x", "y", text="text", text_baseline="middle", **text)
+        return _named(figure, {0.5: "class", 1.5: "A predicts", 2.5: "B predicts"})
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -153,7 +162,7 @@ class Explained:
         except (Damaged, OSError) as error:
             self.finding = escape(str(error))
         self.figure.visible = explained is not None
-        self.samples.visible = explained is not None and len(explained.shown) > 0
+        self.samples.visible = self.guesses.visible = explained is not None and len(explained.shown) > 0
         self.explained = explained
         if explained is not None:
             self._draw(explained)
@@ -163,10 +172,8 @@ class Explained:
         if explained is not None:
             self.key = "Bars sum to the gain; whiskers: 95 % over seeds."
         if explained is not None and len(explained.shown):
-            self.key += (
-                f" Samples: clean, and under {escape(explained.shown_condition)}; below them the class, then A's "
-            )
-            self.key += "and B's predictions, one per seed."
+            self.key += f" Samples that carry it, clean and under {escape(explained.shown_condition)}; "
+            self.key += "a prediction per seed."
         self.words = paragraphs(words or MEANING, escape(notes), frame.null_sentence)
 
     def _slice(self, frame: Frame, a: str, b: str) -> str:
@@ -198,7 +205,7 @@ class Explained:
         except ValueError as error:
             return f"No explanation: {escape(str(error))}"
         line = command(self.store, a, b)
-        return f"No explanation of these two is stored. Make it with<br>{commands(line)}"
+        return f"No explanation of these two is stored. {remedy('Make it with', line)}"
 
     def _draw(self, explained: Explanation) -> None:
         shares, total = explained.shares, explained.total
@@ -228,6 +235,8 @@ class Explained:
             },
         )
         fill(self.whiskers, {"y": as_float(places[known]), "low": as_float(low[known]), "high": as_float(high[known])})
+        below = np.arange(count + 1)
+        fill(self.links, {"x": as_float(starts), "low": as_float(below), "high": as_float(below + 1)})
         fill(self.ends, {"x": as_float([first, starts[-1]]), "y": as_float([0, count + 1])})
         beyond = np.maximum(np.maximum(starts[:-1], starts[1:]), np.nan_to_num(high[:count]))
         fill(
@@ -251,7 +260,7 @@ class Explained:
         count = len(explained.shown)
         if not count:
             fill(self.sheet, {"image": [], "dw": []})
-            fill(self.texts, {"x": [], "y": [], "text": [], "down": []})
+            fill(self.texts, {"x": [], "y": [], "text": []})
             return
         pictures = np.concatenate([explained.images[:, 0], explained.images[:, 1]])
         sheet = contact_sheet.mosaic(pictures, count, 2, max(pictures.shape[2] // 8, 1))
@@ -259,7 +268,16 @@ class Explained:
         name = lambda number: cut(explained.class_names[number], LETTERS)
         rows = []
         for k in range(count):
-            a, b = (" ".join(name(one) for one in side) for side in explained.predictions[k])
-            for line, text in enumerate((name(explained.labels[k]), f"A {a}", f"B {b}")):
-                rows.append((k + 0.45, 2.0, text, 3 + 13 * line))
-        fill(self.texts, {key: [row[k] for row in rows] for k, key in enumerate(("x", "y", "text", "down"))})
+            sides = (" ".join(name(one) for one in side) for side in explained.predictions[k])
+            rows += [(k + 0.45, line + 0.5, text) for line, text in enumerate((name(explained.labels[k]), *sides))]
+        fill(self.texts, columns(("x", "y", "text"), rows))
+        self.samples.yaxis.major_label_overrides = {0.5: "clean", 1.5: cut(explained.shown_condition, NAME)}
+
+
+def _named(figure: Any, rows: dict[float, str]) -> Any:
+    """A figure whose rows are named at its left, without a frame."""
+    figure.xaxis.visible = False
+    figure.grid.grid_line_color = None
+    figure.outline_line_alpha = 0
+    figure.yaxis.update(ticker=FixedTicker(ticks=list(rows)), major_label_overrides=rows, major_tick_line_color=None)
+    return figure

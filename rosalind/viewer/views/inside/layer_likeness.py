@@ -20,12 +20,12 @@ from rosalind.viewer.views.draw import (
     card,
     cell_name,
     colour_bar,
-    commands,
     empty,
     fill,
     paragraphs,
     plain,
     plot,
+    remedy,
     stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -149,7 +149,7 @@ class LayerLikeness:
         self.figure.y_range.update(start=lines - 0.5, end=-0.5)
         for axis, names in ((self.figure.yaxis[0], of.rows), (self.figure.xaxis[0], of.columns)):
             axis.ticker.ticks = list(range(len(names)))
-            axis.major_label_overrides = dict(enumerate(map(plain, names)))
+            axis.major_label_overrides = {k: plain(inside.short_name(name)) for k, name in enumerate(names)}
         self.figure.xaxis[0].major_label_orientation = "horizontal" if columns <= NUMBERED else np.pi / 2
         images = {"image": shown, "value": of.value, "null": of.null, "excess": of.excess}
         cells = {name: [values.astype(np.float32)] for name, values in images.items()}
@@ -179,7 +179,7 @@ def _missing(store: Store, pair: tuple[Cell, Cell], cells: list[Cell]) -> list[s
     lines = [inside.command(store, "layer_features", [name], condition) for name, condition in cells]
     if len(cells) > 1 and cells[0][1] == cells[1][1] and not store.results.homes:
         lines = [inside.command(store, "layer_features", [name for name, _ in cells], cells[0][1])]
-    return [f"The activations of {names} are not stored. Make them with<br>{commands(*lines)}"]
+    return [f"The activations of {names} are not stored. {remedy('Make them with', *lines)}"]
 
 
 def _finding(compared: Compared, by: str) -> str:
@@ -187,7 +187,7 @@ def _finding(compared: Compared, by: str) -> str:
     value, _, excess, layers = compared.diagonal
     if not layers:
         return "A and B have no layer of one name with a likeness."
-    return f"{BY[by]} of the same layer in A and B: {value:.2f}, {excess:.2f} of it beyond the classes."
+    return f"{BY[by]} of the same layer in A and B: {value:.2f} on average; excess over the classes {excess:.2f}."
 
 
 def _words(compared: Compared, pairs: list[tuple[Cell, Cell]], by: str) -> list[str]:

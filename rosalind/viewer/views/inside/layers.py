@@ -34,6 +34,15 @@ NUMBERS = 14
 LETTERS = 100
 """Largest number of letters of all layers side by side."""
 
+LEANING = 30
+"""Largest number of layers whose names lean; more stand upright."""
+
+GUTTER = 0.026
+"""Share of the width of all layers that is left of them, for the letters of A and B: 12 pixels on a narrow page."""
+
+NAME = 34
+"""Longest name of a row, in letters; the card under the pointer has the whole."""
+
 NAMED = 72
 """Largest number of rows that all have a name beside them."""
 
@@ -66,6 +75,8 @@ class Layers:
         self.store, self.change, self.changed = frame.store, change, Changed()
         self.rows: list[str] = []
         """Ids of the rows' sides."""
+        self.left = -0.5
+        """The left end of the figure, where the letters of A and B are."""
         self.logarithmic = False
         """True while the colours go by logarithm."""
         self.cells = draw.empty("image", "value", "change", "dw", "dh")
@@ -88,6 +99,7 @@ class Layers:
             visible=False,
         )
         figure.grid.grid_line_color = None
+        figure.outline_line_alpha = 0
         # Changing a ticker is cheap; a new one makes Bokeh go through the whole document.
         figure.xaxis.ticker, figure.yaxis.ticker = FixedTicker(), FixedTicker()
         figure.axis.major_tick_line_color = None
@@ -99,7 +111,7 @@ class Layers:
         ring = {"fill_color": None, "line_color": "colour", "line_width": 3}
         figure.rect("x", "y", "width", 1, source=self.marks, **ring)
         tag = {"text_color": "#ffffff", "background_fill_color": "colour", "padding": 1}
-        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 3}
+        tag |= {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "x_offset": 1}
         figure.text("left", "y", text="text", source=self.marks, **tag)
         self.bar = draw.colour_bar(self.mapper, "", ticker=FixedTicker())
         figure.add_layout(self.bar, "right")
@@ -157,18 +169,23 @@ class Layers:
             self.caption.text = draw.paragraphs(stays, others, frame.null_sentence)
             return
         if self.changed("cells", (kind, way)):
-            self._fill(table, way)
-            unit = f" ({table.unit})" if table.unit else ""
-            # The list above names the diagnostic and the condition, for which the bar is too short.
-            array = inside.kinds(self.store)[kind][1].replace("_", " ")
-            scale = ", log scale" * self.logarithmic
-            self.bar.title = f"{'change of ' * (way == CHANGE)}{array}{unit}{scale}"
+            self._fill(table, kind, way)
         self._mark(table)
         self.finding = self._finding(table, kind, way)
         words = (_about(table, kind, way, self.store), self._numbers(table, way))
         self.caption.text = draw.paragraphs(stays, *words, problems, frame.null_sentence)
 
-    def _fill(self, table: inside.Layers, way: str) -> None:
+    def _bar_name(self, kind: str, way: str, unit: str, pixels: int) -> str:
+        """The name of the colour bar, with unit and scale where so many pixels have room for them."""
+        # The list above names the diagnostic and the condition, for which the bar is too short.
+        diagnosis, array, _ = inside.kinds(self.store)[kind]
+        name = "change of " * (way == CHANGE) + (diagnosis if array.startswith("of_") else array).replace("_", " ")
+        scale = ", log scale" * self.logarithmic
+        longer = f"{name} ({unit})" if unit else name
+        fitting = (text for text in (f"{longer}{scale}", f"{name}{scale}") if draw.width_of(text) * 11 <= pixels)
+        return next(fitting, draw.cut_to(name, pixels / 11))
+
+    def _fill(self, table: inside.Layers, kind: str, way: str) -> None:
         self.rows = table.names
         shown = table.change if way == CHANGE else table.values
         lines, columns = shown.shape
@@ -181,9 +198,16 @@ class Layers:
         self.bar.ticker.ticks = at
         self.bar.major_label_overrides = {k: number(tick, table.unit) for k, tick in zip(at, ticks, strict=True)}
         self.mapper.update(palette=draw.DIVERGING if way == CHANGE else draw.SEQUENTIAL, low=low, high=high)
-        # The name of the bar takes 150 pixels.
-        self.figure.height = 80 + min(max(14 * lines, 26 * min(lines, 12), 150), 1000)
-        self.figure.x_range.update(start=-0.5, end=columns - 0.5)
+        # All that is not the head is the backbone; the card under the pointer has the whole name.
+        layers = [inside.short_name(layer) for layer in table.layers]
+        longest = max(map(len, layers), default=0)
+        fits = columns * longest <= LETTERS
+        turn = 0.0 if fits else 0.7 if columns <= LEANING else np.pi / 2
+        tall = min(max(14 * lines, 26 * min(lines, 12), 150), 1000)
+        self.figure.height = tall + 20 + max(60, round(7 * longest * np.sin(turn)))
+        self.bar.title = self._bar_name(kind, way, table.unit, tall)
+        self.left = -0.5 - GUTTER * columns
+        self.figure.x_range.update(start=self.left, end=columns - 0.5)
         self.figure.y_range.update(start=lines - 0.5, end=-0.5)
         across, down = self.figure.xaxis[0], self.figure.yaxis[0]
         down.ticker.ticks = list(range(0, lines, -(-lines // NAMED)))
@@ -191,13 +215,10 @@ class Layers:
         # Of groups by name: that all are over seeds is said once, below.
         groups = self.store.sides.groups_by_id
         names = [groups[name].name if name in groups else name for name in table.names]
-        down.major_label_overrides = dict(enumerate(map(draw.plain, names)))
-        # All that is not the head is the backbone; the card under the pointer has the whole name.
-        layers = [layer.removeprefix("backbone/") for layer in table.layers]
+        down.major_label_overrides = {k: draw.plain(draw.cut(name, NAME)) for k, name in enumerate(names)}
         across.major_label_overrides = dict(enumerate(map(draw.plain, layers)))
         down.major_label_text_font_size = "11px" if lines <= 30 else "9px"
-        fits = columns * max(map(len, layers), default=0) <= LETTERS
-        across.major_label_orientation = "horizontal" if fits else np.pi / 2
+        across.major_label_orientation = turn or "horizontal"
         arrays = {"image": coloured, "value": table.values, "change": table.change}
         images = {name: [values.astype(np.float32)] for name, values in arrays.items()}
         self.cells.data = {**images, "dw": [columns], "dh": [lines]}
@@ -211,7 +232,9 @@ class Layers:
         # Light ink at the dark ends of the colours: one end of values, both of changes.
         light = np.abs(share - 0.5) > 0.36 if way == CHANGE else share < draw.DARK_HALF
         y, x = (axis.ravel().astype(np.float32) for axis in np.indices(written.shape))
-        texts = [number(value, table.unit, signed=way == CHANGE) for value in written.ravel().tolist()]
+        # Numbers below each other have as many digits, but counts.
+        full = bool((written[np.isfinite(written)] % 1).any())
+        texts = [number(value, table.unit, signed=way == CHANGE, full=full) for value in written.ravel().tolist()]
         inks = ["#ffffff" if is_light else "#1c2536" for is_light in light.ravel().tolist()]
         # Pale where a seed alone does as much.
         alone = (way == CHANGE) & (np.abs(written) <= table.null)
@@ -228,8 +251,8 @@ class Layers:
             "x": np.full(len(letters), (columns - 1) / 2, np.float32),
             "y": np.array(list(letters), np.float32),
             "width": np.full(len(letters), columns, np.float32),
-            "left": np.full(len(letters), -0.5, np.float32),
-            "text": [" = ".join(names) for names in letters.values()],
+            "left": np.full(len(letters), self.left, np.float32),
+            "text": ["".join(names) for names in letters.values()],
             "colour": [draw.side_colour("".join(names)) for names in letters.values()],
         }
         draw.fill(self.marks, marks)
@@ -240,12 +263,10 @@ class Layers:
         means = {letter: nan_mean_std(shown[rows].ravel())[0] for letter, rows in self._sides(table).items() if rows}
         of = lambda mean: number(mean, table.unit, signed=way == CHANGE) if np.isfinite(mean) else "no number"
         listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
-        words = escape(_plainly(kind))
-        return (
-            f"{words[:1].upper()}{words[1:]}; mean over layers {listed}."
-            if listed
-            else "A and B are not in this table."
-        )
+        if not listed:
+            return "A and B are not in this table."
+        diagnosis, _, of = escape(_plainly(kind)).partition(": ")
+        return f"{diagnosis[:1].upper()}{diagnosis[1:]}{f' ({of})' if of else ''}, mean over layers: {listed}."
 
     def _sides(self, table: inside.Layers) -> dict[str, list[int]]:
         """The rows of A and of B; none where they are not in the table."""
@@ -285,10 +306,9 @@ def _missing(store: Store) -> str:
     alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
     others = [name for name, info in store.results.conditions.items() if not info.is_clean]
     if alone and others:
-        line = draw.commands(inside.command(store, alone[0], condition=others[0]))
-        return f"{escape(alone[0])} of clean images compares them with themselves. Measure a corruption with<br>{line}"
-    line = draw.commands(inside.command(store, "dead_units"))
-    return f"The study has no numbers per layer. Make them with<br>{line}"
+        how = draw.remedy("Measure a corruption with", inside.command(store, alone[0], condition=others[0]))
+        return f"{escape(alone[0])} of clean images compares them with themselves. {how}"
+    return f"The study has no numbers per layer. {draw.remedy('Make them with', inside.command(store, 'dead_units'))}"
 
 
 def _plainly(kind: str) -> str:
@@ -315,11 +335,15 @@ def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
     )
 
 
-def number(value: float, unit: str = "", *, signed: bool = False) -> str:
+def number(value: float, unit: str = "", *, signed: bool = False, full: bool = False) -> str:
     """A number in about three digits, a share in three decimals or its first digit; a dot for a gap.
+
+    `full` keeps zeros at the end.
 
     >>> number(0.12345), number(1234567), number(-0.5, signed=True), number(float("nan"))
     ('0.123', '1.23 M', '-0.5', '·')
+    >>> number(76.0, full=True), number(112.4, full=True), number(2.0, full=True), number(0.05, "share", full=True)
+    ('76.0', '112', '2.00', '0.050')
     >>> number(0.05561, "share"), number(-0.0002, "share"), number(0.0, "share")
     ('0.056', '-0.0002', '0')
     """
@@ -329,9 +353,12 @@ def number(value: float, unit: str = "", *, signed: bool = False) -> str:
     if abs(value) < 1e-12:
         return "0"
     sign = "+" if signed and value > 0 else ""
+    in_three = lambda part: f"{part:#.3g}".rstrip(".") if full else f"{part:.3g}"
     if unit == "share" and abs(value) < 1:
-        return f"{sign}{round(value, 3):.3g}" if abs(value) >= 5e-4 else f"{sign}{value:.1g}"
+        if abs(value) < 5e-4:
+            return f"{sign}{value:.1g}"
+        return f"{sign}{value:.3f}" if full else f"{sign}{round(value, 3):.3g}"
     for scale, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= scale:
-            return f"{sign}{value / (1e3 if letter == ' k' else scale):.3g}{letter}"
-    return f"{sign}{value:.4g}" if abs(value) >= 1000 else f"{sign}{value:.3g}"
+            return f"{sign}{in_three(value / (1e3 if letter == ' k' else scale))}{letter}"
+    return f"{sign}{value:.4g}" if abs(value) >= 1000 else f"{sign}{in_three(value)}"

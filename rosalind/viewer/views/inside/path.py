@@ -11,7 +11,7 @@ from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, card, commands, empty, fill, paragraphs, plot, stacked
+from rosalind.viewer.views.draw import GREY, caption, card, empty, fill, paragraphs, plot, remedy, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -37,7 +37,7 @@ LISTED = 3
 class Path:
     """A line from A to B, dashed and dotted ones for trained curves, and a thin one between two dense networks."""
 
-    page, title = "inside", "Is there a hill between A and B?"
+    page, title = "inside", "Is there a barrier between A and B?"
     geometry = True
     finding = ""
     """See `View`."""
@@ -153,8 +153,8 @@ class Path:
 
 def _finding(name: str, barrier: float, null: paths.Path | None) -> str:
     """How far the error rises above the line between its ends, beside two dense networks; 20 words at most."""
-    rise = f"rises by up to {100 * barrier:.1f} points" if barrier >= 5e-4 else "does not rise"
-    beside = f"; between two dense networks by {100 * null.barrier:.1f} points" if null is not None else ""
+    rise = f"rises {100 * barrier:.1f} points" if barrier >= 5e-4 else "does not rise"
+    beside = f"; between two dense networks {100 * null.barrier:.1f} points" if null is not None else ""
     return f"On the {name} from A to B the error {rise}{beside}."
 
 
@@ -163,7 +163,7 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
-    return f"No losses from A to B are stored under {escape(condition)}. Make them with<br>{commands(line)}"
+    return f"No losses from A to B are stored under {escape(condition)}. {remedy('Make them with', line)}"
 
 
 def _others(store: Store) -> str:

@@ -14,7 +14,7 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load
 from rosalind.viewer.state import LAYOUTS
-from rosalind.viewer.views.draw import caption, commands, paragraphs, stacked
+from rosalind.viewer.views.draw import caption, paragraphs, remedy, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SIGNS = {"holds": "✓", "does not hold": "✕", "cannot tell": "?"}
@@ -89,8 +89,9 @@ class Claims:
                 f"{refuted} {'does' if refuted == 1 else 'do'} not hold, and {undecided} cannot be decided."
             )
         else:
-            lines = commands(*(f"rosalind claims {folder}" for folder in self.store.folders))
-            self.finding = f"No claim is judged on the networks and cells as they are now. Judge them with<br>{lines}"
+            lines = (f"rosalind claims {folder}" for folder in self.store.folders)
+            how = remedy("Judge them with", *lines)
+            self.finding = f"No claim is judged on the networks and cells as they are now. {how}"
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""
         self.caption.text = paragraphs(stays, escape(claims.EXPLAINED))

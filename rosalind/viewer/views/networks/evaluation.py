@@ -52,7 +52,7 @@ class Evaluation:
     views; down the wide columns it chooses rows alone, along the names above columns alone.
     """
 
-    page, title = "networks", "Which networks hold?"
+    page, title = "networks", "Which networks hold up?"
     finding = key = ""
     """See `View`."""
 
@@ -104,6 +104,8 @@ class Evaluation:
             y_range=(rows - 0.5, -0.5 - self.head),
         )
         figure.grid.grid_line_color = None
+        figure.outline_line_alpha = 0
+        figure.yaxis.major_tick_line_color = None
         figure.xaxis.visible = False
         # A label needs about 11 pixels; where cells are lower, only some of them are named.
         step = -(-rows * 11 // 1000) if rows > 38 else 1
@@ -195,7 +197,8 @@ class Evaluation:
             palette = draw.DIVERGING[::-1] if middled else draw.SEQUENTIAL
             self.mapper.palette = palette[::-1] if mode.better < 0 else palette
         self._scale(mode, limits)
-        self.bar.title = name
+        # What is counted and in which unit, where that fits beside the colours.
+        self.bar.title = mode.words if draw.width_of(mode.words) * 11 <= self.bar.height else name
         blocks = self.places.blocks
         self.cells.data = {
             "shade": [np.ascontiguousarray(shade[:, start:stop]) for start, stop in blocks],

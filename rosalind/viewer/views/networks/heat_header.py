@@ -19,6 +19,12 @@ PIXELS = (950, 720, 500)
 Names are cut for each of them, and the page shows those of the widest that its frame has room for.
 """
 
+LEAN = np.pi / 3
+"""Angle of the names of means."""
+
+SHORT = 10
+"""Most letters of leaning names that leave room for a line over them."""
+
 HIGH = 66
 """Pixels of the header, for the room of upright names."""
 
@@ -82,8 +88,12 @@ def header(
             leans = unit >= 16
             words = name.removeprefix("mean-").replace("severity", "severity ")
             short = draw.cut(draw.plain(words), 13 if leans else HIGH // 6 - 1)
-            angle = np.pi / 3 if leans else np.pi / 2
+            angle = LEAN if leans else np.pi / 2
             texts.append((places.middle[k], -0.5 - 0.06 * high, short, "10px", angle, "left"))
+    means = [k for k in range(frozen, len(names)) if names[k] not in store.conditions]
+    if means and unit >= 16 and max(len(names[k].removeprefix("mean-")) for k in means) <= SHORT:
+        left, right = places.left[means[0]], places.left[means[-1]] + places.width[means[-1]]
+        texts.append(((left + right) / 2, upper, "means", "11px", 0.0, "center"))
     if blocked:
         listed = [k for k in range(frozen, len(names)) if names[k] in store.conditions]
         groups = [infos[names[k]].category for k in listed]

@@ -22,6 +22,9 @@ TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 
 KEY = "; filled, with names: on the Pareto front; lines: deviations over seeds."
 
+GAP = 0.047
+"""Least distance of two names, as a share of the range of accuracies: 12 pixels, for text of 10."""
+
 NAMED = 25
 """Most groups on the front that are named beside their points."""
 
@@ -151,7 +154,7 @@ class Pareto:
             self.figure.y_range.update(start=low, end=high)
             # Names stand on the right of their points.
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
-            heights = pareto.name_places(x[named].astype(float), heights, 1.4, 0.035 * room, low, high)
+            heights = pareto.name_places(x[named].astype(float), heights, 1.4, GAP * room, low, high)
         names = [groups[at[n]].name for n in named]
         draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
         self.figure.visible, self.key = bool(at), (draw.family_legend(self.looks) + KEY) * bool(at)
@@ -210,7 +213,7 @@ class Pareto:
         lacks = f"no {name} yet, which comes at the end of a run"
         if not np.isfinite(self.picture.mean[:, 2]).any():
             lacks = "no bytes, as the study has no weights of its networks; those that a run makes are stored"
-        return f"Nothing to compare: {lacks}. Make it with {draw.commands('rosalind run ...')}"
+        return f"Nothing to compare: {lacks}. {draw.remedy('Make it with', 'rosalind run ...')}"
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""

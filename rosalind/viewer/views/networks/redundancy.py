@@ -22,10 +22,10 @@ from rosalind.viewer.views.draw import (
     caption,
     card,
     colour_bar,
-    commands,
     empty,
     fill,
     plot,
+    remedy,
     show_between,
     square,
     stacked,
@@ -110,7 +110,7 @@ def of_slice(store: Store, kind: str, whole: Correlations, summary: Summary | No
 class Redundancy:
     """Correlations of corruptions over networks, and the error of predicting their mean from few of them."""
 
-    page, title = "networks", "Which corruptions say the same?"
+    page, title = "networks", "Which corruptions are redundant?"
     finding = ""
     """See `View`."""
 
@@ -308,8 +308,8 @@ class Redundancy:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
         if len(self.correlations.names) < 2:
-            line = commands("rosalind run --corruptions")
-            return f"Two corruptions are needed to say the same. Measure more with {line}"
+            how = remedy("Measure more with", "rosalind run --corruptions")
+            return f"At least two corruptions are needed. {how}"
         if curve is None:
             return "Too few networks or families to say which corruptions predict the others: add methods to the study."
         size = curve.smallest(points)

@@ -17,11 +17,11 @@ from rosalind.viewer.views.draw import (
     POINTS,
     caption,
     card,
-    commands,
     cut,
     empty,
     fill,
     plot,
+    remedy,
     side_colour,
     stacked,
 )
@@ -127,8 +127,8 @@ class Severities:
             self.finding = (
                 f"No curves: means to join to {escape(state.b[1])} come at the end of a run. Click a corrupted cell."
                 if infos[state.b[1]].is_clean and len(severities) > 1
-                else "No curves: the study has fewer than two severities to join. Measure more with "
-                + commands("rosalind run --severities")
+                else "No curves: the study has fewer than two severities to join. "
+                + remedy("Measure more with", "rosalind run --severities")
             )
             self.caption.text = ""
         else:

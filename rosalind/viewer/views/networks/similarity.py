@@ -255,7 +255,7 @@ class Similarity:
         else:
             words = similarity_caption.of_groups(shown, sides, chosen[1], chosen[0])
             count = int(frame.selected.sum()) if shown is not self.groups else None
-            self.finding = similarity_caption.finding(shown, count)
+            self.finding = similarity_caption.finding(shown, count, sides)
         self.key = similarity_caption.KEYS[self.level] if len(names) > 1 else ""
         self.caption.text = draw.paragraphs(of_slice) + words + draw.paragraphs(frame.null_sentence)
 

@@ -25,6 +25,7 @@ from rosalind.viewer.views.draw import (
     card,
     cell_name,
     colour_bar,
+    columns,
     cut,
     empty,
     plot,
@@ -60,10 +61,12 @@ class SampleDetail:
             "Margins of the shown sample over all networks and conditions; click a cell to make it B.",
             # The name of the bar takes 110 pixels.
             height=int(np.clip(15 * count, 110, 620)) + 78,
-            x_range=(0, max(width, 1)),
+            # Left of the cells are the letters of A and B, 16 pixels or so.
+            x_range=(-max(0.04 * width, 1), max(width, 1)),
             y_range=(max(count, 1), 0),
         )
         figure.grid.grid_line_color = None
+        figure.outline_line_alpha = 0
         # One label for each run of one corruption: severities and draws stand side by side.
         starts = [k for k in range(width) if k == 0 or names[k] != names[k - 1]]
         ticks = {(start + end) / 2: names[start] for start, end in pairwise([*starts, width])}
@@ -90,15 +93,14 @@ class SampleDetail:
         self.wrong = empty("x", "y")
         look = {"marker": "x", "size": 5, "line_color": "#3a0d12", "line_alpha": 0.75}
         figure.scatter("x", "y", source=self.wrong, **look)
-        self.sides = empty("x", "y", "left", "top", "text", "colour")
-        # What a field shows is seen through its letter.
+        self.sides, self.letters = empty("x", "y", "colour"), empty("x", "y", "text", "colour")
         for colour, width in (("#ffffff", 5), ("colour", 3)):
             look = {"fill_color": None, "line_color": colour, "line_width": width}
             figure.rect("x", "y", 1, 1, source=self.sides, **look)
-        # In the corner, so that the colour of the cell is seen.
-        tag = {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "top", "text_color": "#ffffff"}
-        tag |= {"background_fill_color": "colour", "padding": 2}
-        figure.text("left", "top", "text", source=self.sides, **tag)
+        # Beside the row, so that the colour of the cell is seen.
+        tag = {"text_font_size": "9px", "text_font_style": "bold", "text_baseline": "middle", "text_color": "#ffffff"}
+        tag |= {"background_fill_color": "colour", "padding": 2, "text_align": "right", "x_offset": -5}
+        figure.text("x", "y", "text", source=self.letters, **tag)
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         self.caption = caption("fingerprint-caption")
         self.ways = Div(text="", name="sample-ways", sizing_mode="stretch_width")
@@ -139,7 +141,8 @@ class SampleDetail:
             )
             self.ways.text = _or_why(_forgotten, frame, position)
             share = 100 * margins.right / margins.cells if margins.cells else float("nan")
-            self.own = f"Sample {state.primary}, {of_class}: right in {share:.0f} % of {margins.cells:,} cells."
+            pairs = f"{margins.cells:,} network-condition pairs"
+            self.own = f"Sample {state.primary}, {of_class}: right in {share:.0f} % of {pairs}."
             self.key = KEY
             self._render(frame, margins)
         else:
@@ -170,11 +173,13 @@ class SampleDetail:
         self.sides.data = {
             "x": [x + 0.5 for _, x in places],
             "y": [y + 0.5 for y, _ in places],
-            "left": [x for _, x in places],
-            "top": [y for y, _ in places],
-            "text": list(places.values()),
             "colour": [side_colour(letters) for letters in places.values()],
         }
+        rows: dict[int, str] = {}
+        for (line, _), letters in places.items():
+            rows[line] = rows.get(line, "") + letters
+        named = [(0, line + 0.5, letters, side_colour(letters)) for line, letters in rows.items()]
+        self.letters.data = columns(("x", "y", "text", "colour"), named)
         self.caption.text = self._caption(frame, margins, high, few)
 
     def _caption(self, frame: Frame, margins: SampleMargins, high: float, crossed: bool) -> str:
@@ -184,7 +189,7 @@ class SampleDetail:
         text = (
             f"Where it breaks: margin in each network's unit{', mean over seeds' if grouped else ''}, "
             f"blue above 0, red below{crosses * crossed} (colours end at ±{high:.2g}); "
-            f"right in {margins.right:,} of {margins.cells:,} cells (networks under conditions)"
+            f"right in {margins.right:,} of {margins.cells:,} pairs of network and condition"
         )
         if not margins.complete:
             text += (
@@ -215,7 +220,7 @@ def _of_slice(frame: Frame) -> str:
     if frame.slice_summary is None:
         return ""
     share = 100 * slice_accuracy.over_cells(frame.store, frame.slice_summary)
-    return f"Of {int(frame.selected.sum()):,} selected {share:.0f} % are right on average."
+    return f"Of {int(frame.selected.sum()):,} selected: {share:.0f} % on average."
 
 
 def _or_why(words: Callable[[Frame, int], str], frame: Frame, position: int) -> str:
@@ -242,7 +247,7 @@ def _forgotten(frame: Frame, position: int) -> str:
     lost, ways = of["B"]["sparsity"]
     label = escape(store.results.networks[store.sides.members(state.b[0])[0]].label)
     sparser = f" As sparsity grows: {label} {lost} of {counted(ways, 'seed')}." * (ways > 0)
-    return f"Forgotten as severity grows, a way per corruption and seed: {', '.join(parts)}.{sparser}"
+    return f"Turns wrong as severity grows, per corruption and seed: {', '.join(parts)}.{sparser}"
 
 
 def _exemplar(frame: Frame, position: int) -> str:
