@@ -19,7 +19,7 @@ from rosalind.viewer.app import Session
 from rosalind.viewer.copying import Graph
 from rosalind.viewer.page_messages import Messages, Recorder
 from rosalind.viewer.state import LAYOUTS, State
-from rosalind.viewer.turns import QUIET, Turns
+from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import VIEWS, View, choices
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +29,9 @@ MOST = 8
 
 AHEAD = tuple(layout for layout in LAYOUTS if layout != "all")
 """Sections whose pages are made before anybody asks for them."""
+
+STARTING = 0.5
+"""Seconds in which a browser that runs already asks for the first page; one that is being started takes longer."""
 
 ASKED = 100
 """Most pages that are remembered as asked for."""
@@ -128,7 +131,7 @@ class Originals:
         _shorten(self._wanted, ASKED)
         if self._later is not None and not self._is_working:
             self._is_working = True
-            self._later(QUIET, self._work)
+            self._later(STARTING, self._work)
 
     def _work(self) -> None:
         """Make one view of a page that is wanted, where it is quiet."""

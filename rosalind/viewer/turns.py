@@ -9,16 +9,16 @@ BREATH = 0.02
 """Seconds between two turns while readers wait: a request takes several rounds of the event loop, and a view 0.4 s."""
 
 
-QUIET = 0.5
-"""Seconds since a reader has asked for anything, after which the server works for those to come: a browser that is
-being opened has asked by then, or takes as long to start as a page to make."""
+QUIET = 2.0
+"""Seconds since a reader has asked for anything, after which the server works for those to come: between the page and
+its next question a browser reads Bokeh's scripts for 0.5 s, on a busy machine 1.5."""
 
 
 class Turns:
     """A lock of the one reader that the server makes a session or a view for."""
 
     def __init__(self) -> None:
-        self._lock, self._asking, self._asked = asyncio.Lock(), 0, time.monotonic()
+        self._lock, self._asking, self._asked = asyncio.Lock(), 0, float("-inf")
 
     def note(self) -> None:
         """Note that a reader has asked for something."""
