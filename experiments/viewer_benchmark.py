@@ -22,9 +22,10 @@ Commands (also as `python experiments/benchmarks.py viewer`; needs the extra `te
     python experiments/viewer_benchmark.py --readers 20 --seconds 60
     python experiments/viewer_benchmark.py --studies samples-200000 classes-1000 --against 21f71c7
 
-With `--against` the benchmark of another commit, in an environment of its own, takes turns with this one, each on its
-own drawing of the same study; a row is the ratio of the medians, this version over the other. Rows that only one of
-the two has are left out.
+With `--against` the viewer of another commit, in an environment of its own, takes turns with this one in the same
+browser, each on its own drawing of the same study; a row is the ratio of the medians over turns, this version over the
+other. What has been measured is printed and kept after each turn of each part (`--parts`), one to four minutes: with
+`--keep` the same command goes on where it was stopped, and one with more `--repeats` adds turns.
 
 Expected time: half an hour, of which most draws the studies; `--keep` draws them once. The machine should be idle.
 The budget that the viewer is held to (12 networks, 10,000, 50,000 and 200,000 samples): first paint after 1.5 s, a
@@ -86,6 +87,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import alternating
 import generated
 import load_test
 import other_version
@@ -101,6 +103,7 @@ from browser_timing import (
     plain,
     timed_browser,
 )
+from other_version import Version
 from playwright.sync_api import sync_playwright
 
 from rosalind import config, corruptions
@@ -141,9 +144,14 @@ TALL = 6000
 """Pixels of a window in which no view is off the screen."""
 
 
-def by_samples(timed: TimedBrowser) -> Rows:
-    """Opening and brushing as a reader of 12 networks."""
-    rows = {**timed.opening("networks"), **timed.opening("all")}
+def opening(*layouts: str) -> Callable[[TimedBrowser], Rows]:
+    """A part: pages that are opened."""
+    return lambda timed: {title: row for layout in layouts for title, row in timed.opening(layout).items()}
+
+
+def brushes(timed: TimedBrowser) -> Rows:
+    """Brushing as a reader of 12 networks."""
+    rows: Rows = {}
     for name, layout, height in (
         ("geometry", "geometry", 1000),
         ("all", "all", 1000),
@@ -159,8 +167,8 @@ def by_samples(timed: TimedBrowser) -> Rows:
 
 
 def many_classes(timed: TimedBrowser) -> Rows:
-    """Opening, other matrices and another condition of B as a reader of 1,000 classes."""
-    rows = timed.opening("geometry")
+    """Other matrices and another condition of B as a reader of 1,000 classes."""
+    rows: Rows = {}
     tab = timed.tab("geometry")
     rows["another condition"] = timed.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
     rows["brush"] = timed.acting(tab, lambda number: drag(tab, number), "status")
@@ -173,8 +181,8 @@ def many_classes(timed: TimedBrowser) -> Rows:
 
 
 def many_networks(timed: TimedBrowser) -> Rows:
-    """Opening, clicks on the heat map, other numbers, measures and accuracies as a reader of 300 networks."""
-    rows = timed.opening("networks")
+    """Clicks on the heat map, other numbers, measures and accuracies as a reader of 300 networks."""
+    rows: Rows = {}
     tab = timed.tab("networks")
     rows["click on the heat map"] = timed.acting(tab, lambda number: click(tab, number), "address")
     for title, label in CHOICES.items():
@@ -209,12 +217,48 @@ def memory_per_reader(folder: Path, repeats: int) -> Rows:
     return rows
 
 
-MEASURES: dict[str, Callable[[TimedBrowser], Rows]] = {
-    **dict.fromkeys(("samples-10000", "samples-50000", "samples-200000"), by_samples),
-    "classes-1000": many_classes,
-    "networks-300": many_networks,
+MEASURES: dict[str, dict[str, Callable[[TimedBrowser], Rows]]] = {
+    "samples-10000": {"opening": opening("networks", "all"), "acting": brushes},
+    "samples-50000": {"opening": opening("networks", "all"), "acting": brushes},
+    "samples-200000": {"opening": opening("networks", "all"), "acting": brushes},
+    "classes-1000": {"opening": opening("geometry"), "acting": many_classes},
+    "networks-300": {"opening": opening("networks"), "acting": many_networks},
 }
-"""The measurements of each study."""
+"""By study and part what is measured in a browser."""
+
+SLEPT = 8
+"""Seconds after which a server has made the pages that it makes ahead."""
+
+AT_ONCE = 20
+
+
+def readers(folder: Path, version: Version) -> Rows:
+    """The server's work for readers of one address without a browser, its memory, and twenty who come at once."""
+    rows: Rows = {}
+    layout = "geometry"
+
+    def come(server: load_test.Server, count: int, title: str) -> float:
+        """The memory of each; the rows are of all."""
+        work, memory = server.work(), server.memory()
+        outcome = asyncio.run(load_test.crowd(server.address, [], count, brushes=0, layout=layout))
+        if outcome.errors:
+            raise RuntimeError(outcome.errors[0])
+        rows[f"{title}, {layout}: server's work"] = f"{server.work() - work:.3f} s"
+        rows[f"{title}, {layout}: document there"] = f"{max(outcome.opened):.3f} s"
+        return (server.memory() - memory) / count
+
+    with load_test.serving(folder, version=version) as server:
+        for number in ("first", "second", "third"):
+            come(server, 1, f"{number} reader")
+        rows["memory with three readers"] = f"{server.memory():.1f} MB"
+        rows["memory per further reader"] = f"{come(server, AT_ONCE, f'{AT_ONCE} readers at once'):.2f} MB"
+    with load_test.serving(folder, version=version) as server:
+        started = server.work()
+        rows["start"] = f"{started:.3f} s"
+        time.sleep(SLEPT)
+        rows["work before the first reader"] = f"{server.work() - started:.3f} s"
+        come(server, 1, f"first reader after {SLEPT} s")
+    return rows
 
 
 def lines(rows: Rows) -> str:
@@ -248,6 +292,8 @@ class Options:
     """How often everything is measured."""
     against: str = ""
     """A commit that is measured beside this version, in turns of two of the repeats."""
+    parts: tuple[Literal["opening", "acting", "readers"], ...] = ("opening", "acting", "readers")
+    """What is measured of both."""
 
 
 def study_folder(home: Path, name: str) -> Path:
@@ -269,7 +315,8 @@ def measure(home: Path, options: Options) -> None:
             least = f"{plain(browser, options.repeats):.2f} s"
             rows: Rows = {"first paint of a Bokeh page of three points, warm": least}
             with timed_browser(browser, folder, options.repeats) as timed:
-                rows |= MEASURES[name](timed)
+                for part in MEASURES[name].values():
+                    rows |= part(timed)
                 rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
             browser.close()
         print(f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}")
@@ -277,36 +324,38 @@ def measure(home: Path, options: Options) -> None:
         print(lines(memory_per_reader(folder, options.repeats)), flush=True)
 
 
-def numbers(table: str) -> dict[tuple[str, str], float]:
-    """The numbers of a printed table by row and column; without the heads."""
-    found = {}
-    columns = ("time", "down", "server's work", "browser's work")
-    for line in table.splitlines():
-        title, *cells = (cell.strip() for cell in line.strip("| ").split(" | ")) if line.startswith("| ") else ("",)
-        for column, cell in zip(columns, cells, strict=False):
-            number, _, unit = cell.strip("| ").partition(" ")
-            if unit in ("s", "MB"):
-                found[title, "memory" if title.startswith("memory") else column] = float(number)
-    return found
+DRAW = "import sys, viewer_benchmark as b; from pathlib import Path; b.study_folder(Path(sys.argv[1]), sys.argv[2])"
+"""Draws a study as a version of its own time does."""
 
 
 def beside(options: Options, home: Path) -> None:
-    """Measure both versions in turns, and print the ratios of their medians."""
-    with other_version.installed(options.against) as other:
+    """Measure both versions in turns of two of the repeats, and print the ratios of their medians."""
+    turns = max(options.repeats // 2, 1)
+    with other_version.installed(options.against, options.keep and home) as other:
         versions = {"this": other_version.PRESENT, options.against: other}
+        names = {version: name for name, version in versions.items()}
+
+        def in_browser(version: Version, name: str, part: Callable[[TimedBrowser], Rows]) -> Rows:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                with timed_browser(browser, home / names[version] / name, 2, version) as timed:
+                    rows = part(timed)
+                browser.close()
+                return rows
+
         for name in options.studies:
-            seen: dict[str, list[dict]] = {version: [] for version in versions}
-            turns = max(options.repeats // 2, 1)
-            for turn, version in itertools.product(range(turns), versions):
-                print(f"({name}, turn {turn + 1} of {turns}: {version})", flush=True)
-                arguments = ["--studies", name, "--keep", str(home / version), "--repeats", "2"]
-                seen[version].append(numbers(versions[version].run("viewer_benchmark.py", arguments)))
-            print(f"\n| {name} | | this | {options.against} | ratio |\n{'|---' * 5}|")
-            ours, theirs = seen.values()
-            for row in [row for row in ours[0] if row in theirs[0]]:
-                here, there = (statistics.median(turn[row] for turn in turns) for turns in (ours, theirs))
-                ratio = f"{here / there:.2f}" if there else ""
-                print(f"| {row[0]} | {row[1]} | {here:g} | {there:g} | {ratio} |", flush=True)
+            for title, version in versions.items():
+                version.run(DRAW, str(home / title), name)
+            parts: dict[str, Callable[[Version], Rows]] = {
+                title: lambda version, name=name, part=part: in_browser(version, name, part)
+                for title, part in MEASURES[name].items()
+            }
+            parts["readers"] = lambda version, name=name: readers(home / names[version] / name, version)
+            chosen = {part: parts[part] for part in options.parts}
+            save = home / f"{name}-{options.against}.json"
+            seen = alternating.alternate(chosen, versions, turns, save)
+            print(f"\n| {name} | | this | {options.against} | ratio | turns |\n{'|---' * 6}|")
+            print(alternating.table(seen), flush=True)
 
 
 def run(options: Options) -> None:
