@@ -62,10 +62,11 @@ Beside 21f71c7, in whose build most views do not follow a brush, an idle machine
 alternating turns, a window of 1,440 x 1,000, this over that. A brush of 200,000 samples, from the release of the mouse
 to the last paint: the geometry page 0.054 and 0.052 s over 0.068 and 0.075 (0.79, 0.69, two runs), all sections on one
 page 0.052 over 0.112 (0.47). Processor time with late views and the drag itself: server 0.02 to 0.03 over 0.02 s and
-0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. Another condition of B, 1,000
-classes, to the last paint of the matrices: 0.139 over 0.154 s (0.90; 0.14 over 0.23 where 21f71c7 shows one for the
-first time after its start), server 0.02 over 0.13 s, the browser 0.22 over 0.19. So half of a brush is reached with all
-sections alone, and 0.4 of another B in the server's work alone.
+0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. So half of a brush is reached
+with all sections alone. Another condition of B, 1,000 classes, until the matrices below the screen follow, a busy
+machine, six in turns: 0.162 over 0.540 s (0.30), the shortest 0.106 over 0.264 (0.40), server 0.03 over 0.13 s, the
+browser 0.21 over 0.23; while views off the screen were drawn after the paint of those on it, 0.247 and 0.172 s in the
+same turns, and 0.139 over 0.154 (0.90) on an idle machine.
 
 Not measured again since figures are painted within their frames: in a window of 6,000 pixels a brush took 1.65 times
 that of 21f71c7 (0.28 over 0.17 s), first paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet
