@@ -83,7 +83,9 @@ viewer.serve(sys.argv[1], open_browser=False, **tokens)
 
 
 @contextmanager
-def serving(folder: str | Path, stderr: IO[str] | None = None, version: Version | None = None) -> Iterator[Server]:
+def serving(
+    folder: str | Path, stderr: IO[str] | int | None = None, version: Version | None = None
+) -> Iterator[Server]:
     """Run the viewer on a study.
 
     Args:
