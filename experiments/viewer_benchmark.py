@@ -80,7 +80,10 @@ over 171 MB, per further reader 1.2 over 3.3 (0.37). A brush in the same turn: 0
 geometry page, 0.094 over 0.327 (0.29) with all sections on one page, 0.75 over 0.43 (1.76) of these in a window of
 6,000 pixels. 1,000 classes, one turn: a brush 0.050 over 0.099 s (0.51), other matrices in groups 0.08 over 0.87, of
 all classes 0.40 over 0.26 (1.57), first paint cold 3.7 over 2.9 and warm 2.0 over 2.5, whole page 4.1 over 5.8 and 2.0
-over 3.9.
+over 3.9. 200,000 samples, one turn, machine loaded with eight other processes, when the document is idle for the first
+time and when all views are there: networks cold 2.7 over 1.6 and 3.4 over 3.0, warm 2.0 over 1.3 and 2.0 over 2.8, all
+sections cold 3.1 over 1.8 and 8.4 over 6.8, warm 3.4 over 1.7 and 8.4 over 6.2. A copied page is idle only when it is
+whole, as its views come at once; how much of the rest is the load is not known.
 """
 
 import asyncio
