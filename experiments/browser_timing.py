@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import load_test
+from other_version import Version
 from playwright.sync_api import Browser, sync_playwright
 
 CHROMIUM = os.environ.get("ROSALIND_CHROMIUM", "/usr/bin/chromium")
@@ -263,11 +264,13 @@ class TimedBrowser:
 
 
 @contextmanager
-def timed_browser(browser: Browser, folder: Path, repeats: int) -> Iterator[TimedBrowser]:
-    """The viewer of a study behind a counting proxy."""
+def timed_browser(
+    browser: Browser, folder: Path, repeats: int, version: Version | None = None
+) -> Iterator[TimedBrowser]:
+    """The viewer of a study behind a counting proxy; by default of the version that this process imports."""
     wire = Wire()
     try:
-        with load_test.serving(folder) as server:
+        with load_test.serving(folder, version=version) as server:
             wire.start(int(server.address.rsplit(":", 1)[1].strip("/")))
             yield TimedBrowser(browser, server, wire, repeats)
     finally:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +20,18 @@ class Version:
     checkout: Path
     python: Path
 
-    def run(self, script: str, arguments: Sequence[str]) -> str:
-        """What one of its experiments prints.
+    def environment(self) -> dict[str, str]:
+        """The variables with which its Python imports it, and nothing of the version that measures."""
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (self.checkout, self.checkout / "experiments")))}
 
-        Args:
-            script: name of a file in `experiments/`.
-            arguments: of its command line.
+    def run(self, code: str, *arguments: str) -> None:
+        """Run Python code with its package and its experiments.
 
         Raises:
             subprocess.CalledProcessError: it failed; what it wrote is shown.
         """
-        # Its own processes look where they are and then there; else they would find the version that measures.
-        environment = {**os.environ, "PYTHONPATH": str(self.checkout)}
-        command = [str(self.python), str(self.checkout / "experiments" / script), *arguments]
-        done = subprocess.run(
-            command, env=environment, cwd=self.checkout, stdout=subprocess.PIPE, text=True, check=True
-        )
-        return done.stdout
+        command = [str(self.python), "-c", code, *arguments]
+        subprocess.run(command, env=self.environment(), cwd=self.checkout, check=True)
 
 
 PRESENT = Version(ROOT, Path(sys.executable))
@@ -44,25 +39,27 @@ PRESENT = Version(ROOT, Path(sys.executable))
 
 
 @contextmanager
-def installed(commit: str) -> Iterator[Version]:
-    """Context manager: a commit, with the packages of its own time, in a folder that goes with the block.
-
-    A minute, and half a gigabyte.
+def installed(commit: str, keep: Path | None = None) -> Iterator[Version]:
+    """Context manager: a commit, with the packages of its own time; a minute, and half a gigabyte.
 
     Args:
         commit: hash, tag or branch.
+        keep: a folder where it stays and is found again; without, it goes with the block.
 
     Raises:
         subprocess.CalledProcessError: there is no such commit, or its packages cannot be had.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        checkout, environment = Path(temporary) / "checkout", Path(temporary) / "environment"
-        checkout.mkdir()
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], stdout=subprocess.PIPE, check=True)
-        subprocess.run(["tar", "-x", "-C", str(checkout)], input=archive.stdout, check=True)
-        venv.create(environment, with_pip=True)
-        pins = checkout / ".ci" / "constraints.txt"
-        pinned = ["-c", str(pins)] if pins.exists() else []
+        place = (keep or Path(temporary)) / "versions" / commit
+        checkout, environment, finished = place / "checkout", place / "environment", place / "finished"
         python = environment / "bin" / "python"
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *pinned, f"{checkout}[test]"], check=True)
+        if not finished.exists():
+            checkout.mkdir(parents=True, exist_ok=True)
+            archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], stdout=subprocess.PIPE, check=True)
+            subprocess.run(["tar", "-x", "-C", str(checkout)], input=archive.stdout, check=True)
+            venv.create(environment, with_pip=True)
+            pins = checkout / ".ci" / "constraints.txt"
+            pinned = ["-c", str(pins)] if pins.exists() else []
+            subprocess.run([str(python), "-m", "pip", "install", "-q", *pinned, f"{checkout}[test]"], check=True)
+            finished.touch()
         yield Version(checkout, python)

@@ -22,9 +22,10 @@ Commands (also as `python experiments/benchmarks.py viewer`; needs the extra `te
     python experiments/viewer_benchmark.py --readers 20 --seconds 60
     python experiments/viewer_benchmark.py --studies samples-200000 classes-1000 --against 21f71c7
 
-With `--against` the benchmark of another commit, in an environment of its own, takes turns with this one, each on its
-own drawing of the same study; a row is the ratio of the medians, this version over the other. Rows that only one of
-the two has are left out.
+With `--against` the viewer of another commit, in an environment of its own, takes turns with this one in the same
+browser, each on its own drawing of the same study; a row is the ratio of the medians over turns, this version over the
+other. What has been measured is printed and kept after each turn of each part (`--parts`), one to four minutes: with
+`--keep` the same command goes on where it was stopped, and one with more `--repeats` adds turns.
 
 Expected time: half an hour, of which most draws the studies; `--keep` draws them once. The machine should be idle.
 The budget that the viewer is held to (12 networks, 10,000, 50,000 and 200,000 samples): first paint after 1.5 s, a
@@ -61,19 +62,28 @@ Beside 21f71c7, in whose build most views do not follow a brush, an idle machine
 alternating turns, a window of 1,440 x 1,000, this over that. A brush of 200,000 samples, from the release of the mouse
 to the last paint: the geometry page 0.054 and 0.052 s over 0.068 and 0.075 (0.79, 0.69, two runs), all sections on one
 page 0.052 over 0.112 (0.47). Processor time with late views and the drag itself: server 0.02 to 0.03 over 0.02 s and
-0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. Another condition of B, 1,000
-classes, to the last paint of the matrices: 0.139 over 0.154 s (0.90; 0.14 over 0.23 where 21f71c7 shows one for the
-first time after its start), server 0.02 over 0.13 s, the browser 0.22 over 0.19. So half of a brush is reached with all
-sections alone, and 0.4 of another B in the server's work alone.
+0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. So half of a brush is reached
+with all sections alone. Another condition of B, 1,000 classes, until the matrices below the screen follow, a busy
+machine, six in turns: 0.162 over 0.540 s (0.30), the shortest 0.106 over 0.264 (0.40), server 0.03 over 0.13 s, the
+browser 0.21 over 0.23; while views off the screen were drawn after the paint of those on it, 0.247 and 0.172 s in the
+same turns, and 0.139 over 0.154 (0.90) on an idle machine.
 
 Not measured again since figures are painted within their frames: in a window of 6,000 pixels a brush took 1.65 times
 that of 21f71c7 (0.28 over 0.17 s), first paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet
 machine).
 
-Readers of one address, geometry page of 200,000 samples, no browser, a busy machine: processor time of the server for
-the first, who has the study read, 0.79 s over 1.06, for the second 0.81 over 0.82, from the third on 0.03 over 0.79
-(0.04); for twenty who open at once 0.8 over 17.6 s, the last has the page after 4.8 and 6.8 s (two runs) over 76;
-memory per further reader 1.4 over 3.2 MB (0.43).
+Readers of one address, geometry page of 200,000 samples, no browser, a busy machine, one turn: processor time of the
+server for the first, right after its start, who has the study read, 1.09 s over 1.13, for the second 0.03 over 1.06,
+for the third 0.04 over 0.96; for the first 8 s after the start 0.05 over 1.08, as 1.96 s were spent on pages ahead;
+for twenty who open at once 0.67 over 21.0 s, the last has the page after 2.5 s over 60; memory with three readers 195
+over 171 MB, per further reader 1.2 over 3.3 (0.37). A brush in the same turn: 0.074 over 0.173 s (0.43) on the
+geometry page, 0.094 over 0.327 (0.29) with all sections on one page, 0.75 over 0.43 (1.76) of these in a window of
+6,000 pixels. 1,000 classes, one turn: a brush 0.050 over 0.099 s (0.51), other matrices in groups 0.08 over 0.87, of
+all classes 0.40 over 0.26 (1.57), first paint cold 3.7 over 2.9 and warm 2.0 over 2.5, whole page 4.1 over 5.8 and 2.0
+over 3.9. 200,000 samples, one turn, machine loaded with eight other processes, when the document is idle for the first
+time and when all views are there: networks cold 2.7 over 1.6 and 3.4 over 3.0, warm 2.0 over 1.3 and 2.0 over 2.8, all
+sections cold 3.1 over 1.8 and 8.4 over 6.8, warm 3.4 over 1.7 and 8.4 over 6.2. A copied page is idle only when it is
+whole, as its views come at once; how much of the rest is the load is not known.
 """
 
 import asyncio
@@ -84,8 +94,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Literal
 
+import alternating
 import generated
 import load_test
 import other_version
@@ -101,6 +113,7 @@ from browser_timing import (
     plain,
     timed_browser,
 )
+from other_version import Version
 from playwright.sync_api import sync_playwright
 
 from rosalind import config, corruptions
@@ -141,9 +154,14 @@ TALL = 6000
 """Pixels of a window in which no view is off the screen."""
 
 
-def by_samples(timed: TimedBrowser) -> Rows:
-    """Opening and brushing as a reader of 12 networks."""
-    rows = {**timed.opening("networks"), **timed.opening("all")}
+def opening(*layouts: str) -> Callable[[TimedBrowser], Rows]:
+    """A part: pages that are opened."""
+    return lambda timed: {title: row for layout in layouts for title, row in timed.opening(layout).items()}
+
+
+def brushes(timed: TimedBrowser) -> Rows:
+    """Brushing as a reader of 12 networks."""
+    rows: Rows = {}
     for name, layout, height in (
         ("geometry", "geometry", 1000),
         ("all", "all", 1000),
@@ -159,8 +177,8 @@ def by_samples(timed: TimedBrowser) -> Rows:
 
 
 def many_classes(timed: TimedBrowser) -> Rows:
-    """Opening, other matrices and another condition of B as a reader of 1,000 classes."""
-    rows = timed.opening("geometry")
+    """Other matrices and another condition of B as a reader of 1,000 classes."""
+    rows: Rows = {}
     tab = timed.tab("geometry")
     rows["another condition"] = timed.acting(tab, lambda _: tab.keyboard.press("]"), "matrix-caption")
     rows["brush"] = timed.acting(tab, lambda number: drag(tab, number), "status")
@@ -173,8 +191,8 @@ def many_classes(timed: TimedBrowser) -> Rows:
 
 
 def many_networks(timed: TimedBrowser) -> Rows:
-    """Opening, clicks on the heat map, other numbers, measures and accuracies as a reader of 300 networks."""
-    rows = timed.opening("networks")
+    """Clicks on the heat map, other numbers, measures and accuracies as a reader of 300 networks."""
+    rows: Rows = {}
     tab = timed.tab("networks")
     rows["click on the heat map"] = timed.acting(tab, lambda number: click(tab, number), "address")
     for title, label in CHOICES.items():
@@ -209,12 +227,49 @@ def memory_per_reader(folder: Path, repeats: int) -> Rows:
     return rows
 
 
-MEASURES: dict[str, Callable[[TimedBrowser], Rows]] = {
-    **dict.fromkeys(("samples-10000", "samples-50000", "samples-200000"), by_samples),
-    "classes-1000": many_classes,
-    "networks-300": many_networks,
+MEASURES: dict[str, dict[str, Callable[[TimedBrowser], Rows]]] = {
+    "samples-10000": {"opening": opening("networks", "all"), "acting": brushes},
+    "samples-50000": {"opening": opening("networks", "all"), "acting": brushes},
+    "samples-200000": {"opening": opening("networks", "all"), "acting": brushes},
+    "classes-1000": {"opening": opening("geometry"), "acting": many_classes},
+    "networks-300": {"opening": opening("networks"), "acting": many_networks},
 }
-"""The measurements of each study."""
+"""By study and part what is measured in a browser."""
+
+SLEPT = 8
+"""Seconds after which a server has made the pages that it makes ahead."""
+
+AT_ONCE = 20
+
+
+def readers(folder: Path, version: Version) -> Rows:
+    """The server's work for readers of one address without a browser, its memory, and twenty who come at once."""
+    rows: Rows = {}
+    layout = "geometry"
+
+    def come(server: load_test.Server, count: int, title: str) -> float:
+        """The memory of each; the rows are of all."""
+        work, memory = server.work(), server.memory()
+        outcome = asyncio.run(load_test.crowd(server.address, [], count, brushes=0, layout=layout))
+        if outcome.errors:
+            raise RuntimeError(outcome.errors[0])
+        rows[f"{title}, {layout}: server's work"] = f"{server.work() - work:.3f} s"
+        rows[f"{title}, {layout}: document there"] = f"{max(outcome.opened):.3f} s"
+        return (server.memory() - memory) / count
+
+    # 21f71c7 logs a line for every reader who leaves; what fails is raised.
+    with load_test.serving(folder, DEVNULL, version) as server:
+        for number in ("first", "second", "third"):
+            come(server, 1, f"{number} reader")
+        rows["memory with three readers"] = f"{server.memory():.1f} MB"
+        rows["memory per further reader"] = f"{come(server, AT_ONCE, f'{AT_ONCE} readers at once'):.2f} MB"
+    with load_test.serving(folder, DEVNULL, version) as server:
+        started = server.work()
+        rows["start"] = f"{started:.3f} s"
+        time.sleep(SLEPT)
+        rows["work before the first reader"] = f"{server.work() - started:.3f} s"
+        come(server, 1, f"first reader after {SLEPT} s")
+    return rows
 
 
 def lines(rows: Rows) -> str:
@@ -248,6 +303,8 @@ class Options:
     """How often everything is measured."""
     against: str = ""
     """A commit that is measured beside this version, in turns of two of the repeats."""
+    parts: tuple[Literal["opening", "acting", "readers"], ...] = ("opening", "acting", "readers")
+    """What is measured of both."""
 
 
 def study_folder(home: Path, name: str) -> Path:
@@ -269,7 +326,8 @@ def measure(home: Path, options: Options) -> None:
             least = f"{plain(browser, options.repeats):.2f} s"
             rows: Rows = {"first paint of a Bokeh page of three points, warm": least}
             with timed_browser(browser, folder, options.repeats) as timed:
-                rows |= MEASURES[name](timed)
+                for part in MEASURES[name].values():
+                    rows |= part(timed)
                 rows["memory of the server"] = f"{timed.server.memory():.0f} MB"
             browser.close()
         print(f"\n| {name} | time | down | server's work | browser's work |\n{'|---' * 5}|\n{lines(rows)}")
@@ -277,36 +335,38 @@ def measure(home: Path, options: Options) -> None:
         print(lines(memory_per_reader(folder, options.repeats)), flush=True)
 
 
-def numbers(table: str) -> dict[tuple[str, str], float]:
-    """The numbers of a printed table by row and column; without the heads."""
-    found = {}
-    columns = ("time", "down", "server's work", "browser's work")
-    for line in table.splitlines():
-        title, *cells = (cell.strip() for cell in line.strip("| ").split(" | ")) if line.startswith("| ") else ("",)
-        for column, cell in zip(columns, cells, strict=False):
-            number, _, unit = cell.strip("| ").partition(" ")
-            if unit in ("s", "MB"):
-                found[title, "memory" if title.startswith("memory") else column] = float(number)
-    return found
+DRAW = "import sys, viewer_benchmark as b; from pathlib import Path; b.study_folder(Path(sys.argv[1]), sys.argv[2])"
+"""Draws a study as a version of its own time does."""
 
 
 def beside(options: Options, home: Path) -> None:
-    """Measure both versions in turns, and print the ratios of their medians."""
-    with other_version.installed(options.against) as other:
+    """Measure both versions in turns of two of the repeats, and print the ratios of their medians."""
+    turns = max(options.repeats // 2, 1)
+    with other_version.installed(options.against, options.keep and home) as other:
         versions = {"this": other_version.PRESENT, options.against: other}
+        names = {version: name for name, version in versions.items()}
+
+        def in_browser(version: Version, name: str, part: Callable[[TimedBrowser], Rows]) -> Rows:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                with timed_browser(browser, home / names[version] / name, 2, version) as timed:
+                    rows = part(timed)
+                browser.close()
+                return rows
+
         for name in options.studies:
-            seen: dict[str, list[dict]] = {version: [] for version in versions}
-            turns = max(options.repeats // 2, 1)
-            for turn, version in itertools.product(range(turns), versions):
-                print(f"({name}, turn {turn + 1} of {turns}: {version})", flush=True)
-                arguments = ["--studies", name, "--keep", str(home / version), "--repeats", "2"]
-                seen[version].append(numbers(versions[version].run("viewer_benchmark.py", arguments)))
-            print(f"\n| {name} | | this | {options.against} | ratio |\n{'|---' * 5}|")
-            ours, theirs = seen.values()
-            for row in [row for row in ours[0] if row in theirs[0]]:
-                here, there = (statistics.median(turn[row] for turn in turns) for turns in (ours, theirs))
-                ratio = f"{here / there:.2f}" if there else ""
-                print(f"| {row[0]} | {row[1]} | {here:g} | {there:g} | {ratio} |", flush=True)
+            for title, version in versions.items():
+                version.run(DRAW, str(home / title), name)
+            parts: dict[str, Callable[[Version], Rows]] = {
+                title: lambda version, name=name, part=part: in_browser(version, name, part)
+                for title, part in MEASURES[name].items()
+            }
+            parts["readers"] = lambda version, name=name: readers(home / names[version] / name, version)
+            chosen = {part: parts[part] for part in options.parts}
+            save = home / f"{name}-{options.against}.json"
+            seen = alternating.alternate(chosen, versions, turns, save)
+            print(f"\n| {name} | | this | {options.against} | ratio | turns |\n{'|---' * 6}|")
+            print(alternating.table(seen), flush=True)
 
 
 def run(options: Options) -> None:

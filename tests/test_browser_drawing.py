@@ -202,6 +202,12 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
           painted.push(figures.find((view) => hosts.includes(view.el))?.model.name ?? "none")
         return clear.apply(this, box)
       }
+      window.taken = []
+      const take = rosalindLate
+      window.rosalindLate = (names) => {
+        taken.push([names.length, painted.includes("local-b")])
+        take(names)
+      }
       window.late = new Set()
       new MutationObserver((changes) => {
         for (const {target} of changes) if (target.hasAttribute("data-late")) late.add(target.id)
@@ -218,6 +224,9 @@ def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_
     assert below
     assert set(below) <= set(late)
     assert opened.tab.locator("section[data-late]").count() == 0
+    (most, _), *fewer = opened.tab.evaluate("taken")
+    assert fewer
+    assert all(left < most and is_painted for left, is_painted in fewer), "what is off the screen was not held back"
     opened.tab.evaluate(PAINTED)
     painted = opened.tab.evaluate("painted")
     for name in ("local-b", "local-difference"):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rosalind.analysis.robustness.power import detectable_with_pairs, detectable_with_samples, seed_interval
+from rosalind.analysis.robustness import power
+from rosalind.analysis.robustness.power import (
+    detectable_with_pairs,
+    detectable_with_samples,
+    seed_interval,
+    student_quantile,
+)
 
 Z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
 
@@ -14,9 +20,9 @@ class TestDetectable:
     @pytest.mark.parametrize("samples", [597, 10_000])
     def test_samples_are_a_little_more_than_the_published_size_asks(self, samples, share):
         smallest = detectable_with_samples(samples, share)
-        critical, power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
+        critical, found = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
         rest = max(share - smallest**2, 0)
-        needed = (critical * np.sqrt(share) + power * np.sqrt(rest)) ** 2 / smallest**2
+        needed = (critical * np.sqrt(share) + found * np.sqrt(rest)) ** 2 / smallest**2
         assert 0.75 * samples < needed <= samples * (1 + 1e-9)
 
     def test_few_discordant_samples_must_all_point_one_way(self):
@@ -37,6 +43,17 @@ class TestDetectable:
         assert detectable_with_pairs(3, 1.0) == pytest.approx(3.264, abs=1e-3)
         assert np.isnan(detectable_with_pairs(1, 1.0))
         assert detectable_with_pairs(3, 0.0) == 0
+
+    def test_numbers_that_are_kept_are_those_that_are_computed(self):
+        for pairs, shift in power.SHIFTS.items():
+            assert shift == pytest.approx(power._shift(pairs, power.POWER, power.LEVEL), rel=1e-12)
+            assert detectable_with_pairs(pairs, 1.0) == shift / np.sqrt(pairs)
+
+    @pytest.mark.parametrize("p", [0.5, 0.8, 0.975, 0.9995])
+    def test_quantiles_of_t_in_closed_form_are_scipys(self, p):
+        for free in ([1, 2, 4], [2, 3], range(1, 30)):
+            quantiles = student_quantile(np.array(free), p)
+            np.testing.assert_allclose(quantiles, stats.t.ppf(p, free), rtol=1e-13, atol=1e-15)
 
     def test_intervals_over_seeds_are_those_of_t(self):
         values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 3.0], [5.0, np.nan, np.nan], [np.nan] * 3])

@@ -125,6 +125,20 @@ def test_a_study_can_be_reviewed_without_jax(small_folder):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_first_view_waits_for_no_functions_of_scipy(small_folder):
+    script = (
+        "import sys\n"
+        "sys.modules['scipy.special'] = None\n"
+        "from rosalind.viewer.originals import Originals\n"
+        "from rosalind.analysis.store import Store\n"
+        "from bokeh.document import Document\n"
+        f"session = Originals(Store({str(small_folder)!r})).page(Document(), {{}})\n"
+        "assert 'evaluation' in session.views, session.panels.figures['evaluation'].children[0].text"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_analysis_draws_nothing_and_measures_compute_without_jax():
     """All of analysis/ loads where nothing that draws or trains is installed; so do the measures."""
     names = [

@@ -16,8 +16,9 @@ from pages import opened, told
 from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
-from rosalind.viewer import bokeh_patches, originals, page_messages
+from rosalind.viewer import bokeh_patches, make_server, originals, page_messages, turns
 from rosalind.viewer.app import Session
+from rosalind.viewer.state import LAYOUTS
 
 QUERY = {"layout": "all"}
 
@@ -114,3 +115,66 @@ def test_a_browser_has_the_whole_page_before_what_changes(pages, early):
         server.destroy()
 
     asyncio.run(reads())
+
+
+@pytest.fixture
+def quiet(small_folder, monkeypatch):
+    """Pages of a server that has just started and needs no time to be quiet, and what it will call later."""
+    monkeypatch.setattr(turns, "QUIET", 0)
+    pages, later = originals.Originals(Store(small_folder)), []
+    pages.begin(lambda seconds, call: later.append(call))
+    return pages, later
+
+
+def is_copy(pages: originals.Originals, **query: str) -> bool:
+    pages.page(document := Document(), query)
+    return pages.messages_of(document) is not None
+
+
+def test_the_first_reader_of_a_section_gets_a_copy_where_it_was_quiet_before(quiet):
+    pages, later = quiet
+    assert not is_copy(pages)
+    while later:
+        later.pop()()
+    assert is_copy(pages)
+    assert [is_copy(pages, layout=layout) for layout in LAYOUTS] == [layout in originals.AHEAD for layout in LAYOUTS]
+    assert set(LAYOUTS) - set(originals.AHEAD) == {"all"}
+
+
+def test_nothing_is_made_ahead_while_a_reader_waits(quiet):
+    pages, later = quiet
+
+    async def reads() -> None:
+        async with pages.turns.one():
+            for _ in range(20):
+                later.pop()()
+
+    asyncio.run(reads())
+    assert not is_copy(pages)
+
+
+def test_a_page_is_made_once_it_has_been_asked_for_and_it_is_quiet(quiet):
+    pages, later = quiet
+    query = {"layout": "inside", "theme": "dark"}
+
+    async def unasked() -> None:
+        raise AssertionError("nobody waits for it")
+
+    asyncio.run(pages.prepare(query, unasked))
+    assert not is_copy(pages, **query)
+    while not is_copy(pages, **query):
+        later.pop()()
+    assert not is_copy(pages), "what has been asked for comes first"
+
+
+def test_only_a_server_that_is_told_so_works_ahead(small_folder, monkeypatch):
+    begun = []
+    monkeypatch.setattr(originals.Originals, "begin", lambda pages, later: begun.append(later))
+
+    async def starts() -> None:
+        make_server(small_folder).stop()
+        assert not begun
+        make_server(small_folder, ahead=True).stop()
+        assert len(begun) == 1
+
+    asyncio.run(starts())

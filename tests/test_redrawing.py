@@ -1,7 +1,11 @@
 """Which views of a page are redrawn first, and what the others show until they are."""
 
+import asyncio
+import inspect
+
 import numpy as np
 import pytest
+from bokeh.server.callbacks import NextTickCallback
 from pages import opened, told
 
 PAGE = "geometry"
@@ -53,6 +57,22 @@ def test_what_is_on_the_screen_is_redrawn_first(session, store):
         session.complete(1)
     assert session.controls.late.text == ""
     assert words(session) == words(opened(store, PAGE, rule=session.state.rule))
+
+
+def test_what_is_off_the_screen_follows_without_a_word_of_the_browser(session):
+    session.press(f"seen:{session.panels.shown[PAGE][0]}")
+
+    async def ticks() -> None:
+        while later := [tick for tick in session.document.session_callbacks if isinstance(tick, NextTickCallback)]:
+            session.document.callbacks.remove_session_callback(later[0])
+            if inspect.isawaitable(work := later[0].callback()):
+                await work
+
+    for low in (0.2, 0.3):
+        session.change(rule=box(session, low, low + 0.3))
+        assert session.panels.late
+    asyncio.run(ticks())
+    assert not session.panels.late
 
 
 def test_another_page_is_drawn_at_once(session, store):

@@ -180,10 +180,6 @@ class Session:
         if kind == "seen":
             self.panels.see(rest.split())
             return
-        if kind == "painted":
-            if self.panels.late:
-                self._continue()
-            return
         if kind in ("go", "past"):
             self._follow(kind, rest)
             return
@@ -287,6 +283,9 @@ class Session:
         except Exception:
             self.state, self.history = before
             raise
+        if self.panels.late:
+            # While the browser paints what is on the screen; see `keyboard.js`.
+            self._continue()
 
     def _travel(self, step: Callable[[State], tuple[History, State]]) -> None:
         """Undo or redo."""

@@ -193,7 +193,7 @@ def _give_back() -> None:
         trim(0)
 
 
-def _free_later() -> int:
+def free_later() -> int:
     """Free memory `COLLECT_SECONDS` from now, once for all who ask until then, and once more where nobody asks after.
 
     Without an event loop at once.
@@ -227,7 +227,7 @@ def collect_together() -> None:
     """
     module: Any = bokeh.document.document
     if hasattr(module, "gc"):
-        module.gc = SimpleNamespace(collect=_free_later) if enabled() else gc
+        module.gc = SimpleNamespace(collect=free_later) if enabled() else gc
 
 
 @contextmanager

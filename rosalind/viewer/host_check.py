@@ -112,6 +112,11 @@ class SameOriginSocket(WSHandler):
             if self.ws_connection is not None and not self.ws_connection.is_closing():
                 await super()._async_open(token)
 
+    async def on_message(self, fragment: str | bytes) -> None:
+        """Take a part of a message, of a reader who is there."""
+        self.turns.note()
+        await super().on_message(fragment)
+
     def check_origin(self, origin: str) -> bool:
         """True for an allowed host at the port of this request, and for a proxy's, which has a port of its own."""
         host = origin.removeprefix("http://").removeprefix("https://")

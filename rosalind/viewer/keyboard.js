@@ -106,19 +106,24 @@
     show();
     if (by < 0) window.rosalindAnswered?.();
   };
-  // Views off the screen are drawn after those on it have been painted; until then they show what was before.
-  const painted = () => {
-    let told = false;
-    const tell = () => {
-      if (!told) send("painted");
-      told = true;
-    };
-    requestAnimationFrame(() => setTimeout(tell));
+  // The server draws views off the screen while those on it are painted: what it says of them waits for that.
+  let delayed = null, delaying = 0;
+  const release = () => {
+    clearTimeout(delaying);
+    const messages = delayed ?? [];
+    delayed = null;
+    while (messages.length && !delayed) messages.shift()();
+    delayed?.unshift(...messages);
+  };
+  const delay = () => {
+    delayed ??= [];
+    clearTimeout(delaying);
+    requestAnimationFrame(() => setTimeout(release));
     // A page in the background has no frames.
-    setTimeout(tell, 200);
+    delaying = setTimeout(release, 200);
   };
   window.rosalindLate = (names) => {
-    if (names.length > late) painted();
+    if (names.length > late) delay();
     document.querySelectorAll("section").forEach((section) => section.toggleAttribute("data-late", names.includes(section.id)));
     late = names.length;
     show();
@@ -133,6 +138,13 @@
       this.addEventListener("close", () => { if (!leaving) lost(); });
       this.addEventListener("message", (event) => {
         if (typeof event.data === "string" && event.data.includes('"reqid"')) count(-1);
+      });
+    }
+    get onmessage() { return super.onmessage; }
+    set onmessage(handler) {
+      super.onmessage = handler && ((event) => {
+        if (delayed) delayed.push(() => handler.call(this, event));
+        else handler.call(this, event);
       });
     }
     send(data) {

@@ -60,13 +60,14 @@ class PageHandler(DocHandler):
             )
         )
         try:
-            await self.flush()
-            await asyncio.sleep(HEAD_START)
-            # One session at a time, each 0.5 s of work, and none for a reader who has left while others had theirs.
-            async with self.turns.one():
-                if self.has_left:
-                    raise StreamClosedError
-                await self._finish(resources)
+            with self.originals.asked(query_of(self.request.arguments)):
+                await self.flush()
+                await asyncio.sleep(HEAD_START)
+                # One session at a time, each 0.5 s of work, and none for a reader who has left while others had theirs.
+                async with self.turns.one():
+                    if self.has_left:
+                        raise StreamClosedError
+                    await self._finish(resources)
         except StreamClosedError:
             # A reader who leaves before the page is there is no error; Tornado logs one for an answer without an end.
             with contextlib.suppress(StreamClosedError, RuntimeError):

@@ -108,6 +108,7 @@ def make_server(
     prefix: str = "",
     proxies: Sequence[str] = (),
     framed: bool = False,
+    ahead: bool = False,
 ) -> BaseServer:
     """A started server that does not block; `run_until_shutdown()` or an event loop drives it.
 
@@ -123,6 +124,7 @@ def make_server(
         prefix: path before all others, such as `/rosalind`, where a proxy shows the server under it and passes it on.
         proxies: names of hosts under which a proxy shows the server, beside the server's own.
         framed: True lets pages elsewhere that know the token, such as a notebook, show its pages in a frame.
+        ahead: True makes pages before anybody asks for them, while no reader waits: some 3 s of a processor.
         ticket: secret with which `/open/<ticket>` leads to the first page and its token, once; empty for none.
 
     Raises:
@@ -151,7 +153,7 @@ def make_server(
     routes["/"] = _together(stores)
     table = with_outside(views)
     turns = Turns()
-    originals = {path: Originals(store, table, turns.one) for path, store in routes.items()}
+    originals = {path: Originals(store, table, turns) for path, store in routes.items()}
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
@@ -196,6 +198,8 @@ def make_server(
         logging.getLogger(name).addFilter(shorten_refusal)
     bokeh_patches.collect_together()
     server.start()
+    if ahead:
+        originals["/"].begin(server.io_loop.call_later)
     return server
 
 
@@ -286,7 +290,15 @@ def serve(
     secret, ticket = (access.token_of_user(), secrets.token_urlsafe(24)) if token else ("", "")
     with _event_loop():
         server = make_server(
-            folders, host=host, port=port, views=views, token=secret, ticket=ticket, prefix=prefix, proxies=proxies
+            folders,
+            host=host,
+            port=port,
+            views=views,
+            token=secret,
+            ticket=ticket,
+            prefix=prefix,
+            proxies=proxies,
+            ahead=True,
         )
         # Every session that ends asks for a collection; what has been imported is never garbage.
         gc.freeze()
