@@ -28,6 +28,7 @@ from rosalind.models.forward import (
     unflatten,
     without_gradient,
 )
+from rosalind.models.layer_kinds import layer_kinds
 from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 from rosalind.models.moments import batch_statistics, moments
@@ -67,6 +68,7 @@ __all__ = [
     "head",
     "init",
     "inputs",
+    "layer_kinds",
     "layer_names",
     "log_path_sum",
     "log_paths",
