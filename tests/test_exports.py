@@ -57,6 +57,9 @@ def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
     count = exports.write_samples(study_results, path)
     table = parquet.read_table(path)
     assert table.num_rows == count
+    # No dictionaries, which Embedding Atlas offers neither as colours nor as charts.
+    kinds = {str(field.type) for field in table.schema}
+    assert kinds == {"string", "float", "double", "int32", "int16", "bool"}
     assert table.column_names[: len(exports.samples.COLUMNS)] == list(exports.samples.COLUMNS)
     (dense,) = {name for name in study_results.networks if name == "mlp-dense-seed0"}
     rows = np.array([name == dense for name in table["network"].to_pylist()])

@@ -165,7 +165,8 @@ def _column(pyarrow: Any, key: str, values: np.ndarray) -> Any:
     if key == "correct":
         return pyarrow.array(values, pyarrow.bool_())
     if values.dtype == object:
-        return pyarrow.array(values, pyarrow.string()).dictionary_encode()
+        # Plain: Embedding Atlas 0.26 offers no categories, which dictionaries become, as colours or charts.
+        return pyarrow.array(values, pyarrow.string())
     if values.dtype.kind == "f":
         return pyarrow.array(values, from_pandas=True)
     return pyarrow.array(values, mask=values < 0) if key.endswith("_class") else pyarrow.array(values)
