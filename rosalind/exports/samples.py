@@ -165,7 +165,7 @@ def _column(pyarrow: Any, key: str, values: np.ndarray) -> Any:
     if key == "correct":
         return pyarrow.array(values, pyarrow.bool_())
     if values.dtype == object:
-        # Plain: Embedding Atlas 0.26 offers no categories, which dictionaries become, as colours or charts.
+        # Plain: Embedding Atlas offers no category as a colour (findings/embedding_atlas_leaves_categories_out.sh).
         return pyarrow.array(values, pyarrow.string())
     if values.dtype.kind == "f":
         return pyarrow.array(values, from_pandas=True)
