@@ -58,13 +58,13 @@ for accuracies from 0.5 to 0.999:
   of the mean by skewness / (6 s^2 S) 3 and 125.
 - share over seeds: Shapley values of five planted parts, of hybrids that differ by chance or in as few images as they
   can, over one condition or 15: 93.05 or more (standard error 0.4) in all 2,025 cells; 1,220 have 93 to 97. With a
-  whole image for what an unseen one adds, 1,230 were above instead of 805: an image adds a fifth to a thirtieth of that
-  where it changes in one pair of hybrids, and a fifteenth under one of 15 conditions (`explanation.sizes`). Of the 805,
-  513 are among the 525 cells that expect fewer than 15 errors over all seeds and 174 among the 350 of up to 60. 81 are
-  of a part that changes nothing: all seeds say 0, which is true. Half an unseen image that changes throughout stays in
-  the size: without it, nested hybrids of 100 images and eight seeds that differ are covered in down to 82 (at .99, 300
-  studies). Where no such image is among few errors it is too wide, which no seed can tell; that no interval does better
-  is not shown.
+  whole image for what an unseen one adds, 1,230 were above instead of 805: an image adds a fifth to a thirtieth of
+  that where it changes in one pair of hybrids, and a fifteenth under one of 15 conditions
+  (`explanation.share_steps`). Of the 805, 513 are among the 525 cells that expect fewer than 15 errors over all seeds
+  and 174 among the 350 of up to 60. 81 are of a part that changes nothing: all seeds say 0, which is true. Half an
+  unseen image that changes throughout stays in the step: without it, nested hybrids of 100 images and eight seeds
+  that differ are covered in down to 82 (at .99, 300 studies). Where no such image is among few errors it is too wide,
+  which no seed can tell; that no interval does better is not shown.
 """
 
 import itertools
@@ -406,7 +406,7 @@ def shares_of_gain(generator: np.random.Generator, studies: int) -> list[Row]:
         right = np.stack([measure(generator, chances, images) for _ in range(conditions)], -1).astype(np.float32)
         values = np.moveaxis(explanation.shapley(right.mean(-1, dtype=float)), 1, -1)
         for count in (3, 5, 8):
-            steps = explanation.sizes(right[:, :count], 1 / images)
+            steps = explanation.share_steps(right[:, :count], 1 / images)
             for part, name in enumerate(SHARES_OF_GAIN):
                 covered = _over_seeds(values[:, part, :count], gain * parts[part], steps[:, part])
                 rows.append((f"share over {count} seeds", f"{kind}, {name}", images, accuracy, covered))

@@ -14,22 +14,23 @@ def normal(seed, *counts):
     return rows
 
 
-def phases(seed, planes):
+def phases(seed, planes, size=16):
     state = np.random.RandomState(seed)
-    return {"phases": np.stack([state.uniform(0, 2 * np.pi, (16, 8)) for _ in range(planes)]).astype(np.float32)}
+    drawn = [state.uniform(0, 2 * np.pi, (size, size // 2)) for _ in range(planes)]
+    return {"phases": np.stack(drawn).astype(np.float32)}
 
 
-def board(seed, cell, fraction):
-    filled, count = np.zeros((40, 40), bool), int(64 // cell)
+def board(seed, cell, fraction, size=16):
+    filled, count = np.zeros((40, 40), bool), int(4 * size // cell)
     filled[:count, :count] = np.random.RandomState(seed).uniform(size=(count, count)) < fraction
     return {"angle": np.float32(4.900374296196), "cell": np.float32(cell), "filled": filled}
 
 
-def strokes(seed, count, angle, variation):
-    middles, angles = np.zeros((4, 2), np.float32), np.zeros(4, np.float32)
+def strokes(seed, count, angle, variation, most=4, size=16):
+    middles, angles = np.zeros((most, 2), np.float32), np.zeros(most, np.float32)
     state = np.random.RandomState(seed)
     for k in range(count):
-        middles[k] = 16 * state.uniform(), 16 * state.uniform()
+        middles[k] = size * state.uniform(), size * state.uniform()
         angles[k] = angle + 2 * np.pi * variation * (state.uniform() - 0.5)
     return {"middles": middles, "angles": angles}
 

@@ -2,6 +2,7 @@
 
 import math
 
+import bar_golden_224
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +29,16 @@ def test_given_the_generators_draws_the_pixels_are_the_generators(name):
     assert np.abs(pixels[::5, 9, 2] - column).max() <= 1
     # One level on one pixel in a hundred; in a spline's sums without a zoom one in 36 is a half, rounded by chance.
     assert abs(pixels.sum() - total) <= (40 if name == "transverse_chromatic_abberation" else 8)
+
+
+@pytest.mark.parametrize("name", bar_golden_224.GOLDEN)
+def test_at_224_pixels_they_are_the_generators_too(name):
+    draws, row, column, total = bar_golden_224.GOLDEN[name]
+    pixels = apply(name, bar_golden_224.PICTURE, draws, 4, "imagenet").astype(int)
+    assert np.abs(pixels[100, ::16, 0] - row).max() <= 1
+    assert np.abs(pixels[::32, 150, 2] - column).max() <= 1
+    # One level on one value in a thousand; where a spline's sums of whole planes are halves, on one in fifty.
+    assert abs(pixels.sum() - total) <= (3000 if name == "transverse_chromatic_abberation" else 150)
 
 
 def test_the_ten_are_named_and_ordered_as_the_published_files():

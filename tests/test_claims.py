@@ -1,8 +1,10 @@
 """Claims: exact tests and their corrections, evidence against closed forms, planted truth, what a study lacks."""
 
+import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import planted
@@ -154,13 +156,37 @@ class TestEvidence:
         assert np.isnan(angles.partial_correlation(x, z, z))
         assert np.isnan(angles.partial_correlation(x, np.ones(40), z))
 
-    def test_pseudo_values_are_the_jackknifes(self):
+    def test_pseudo_values_are_the_jackknifes_of_fishers_z(self):
         x, y, z = np.random.default_rng(0).normal(size=(3, 14)) + np.linspace(0, 3, 14)
         values = angles.pseudo_values(x, y, z)
-        whole = angles.partial_correlation(x, y, z)
-        without = angles.partial_correlation(*(np.delete(part, 5) for part in (x, y, z)))
+        whole = np.arctanh(angles.partial_correlation(x, y, z))
+        without = np.arctanh(angles.partial_correlation(*(np.delete(part, 5) for part in (x, y, z))))
         assert values[5] == pytest.approx(14 * whole - 13 * without)
         assert np.isnan(angles.pseudo_values(x[:3], y[:3], z[:3])).all()
+        assert np.isnan(angles.pseudo_values(x[:1], y[:1], z[:1])).all()
+
+    def test_a_correlation_of_one_has_finite_pseudo_values(self):
+        x, y = np.random.default_rng(0).normal(size=(2, 20))
+        # 1 - 12 / (n^3 - n) is the rank correlation where two neighbours change places.
+        np.testing.assert_allclose(angles.pseudo_values(x, x, y), np.arctanh(1 - 12 / 7980))
+        np.testing.assert_allclose(angles.pseudo_values(x, -x, y), -np.arctanh(1 - 12 / 7980))
+
+    @pytest.mark.parametrize("shared", planted.SHARED.values(), ids=list(planted.SHARED))
+    def test_a_part_alone_holds_its_level(self, shared):
+        shares = planted.part_of_claim(20, shared, 0.0, draws=400)
+        # 5 % and three standard errors; of correlations that are not transformed 10 % where most is shared.
+        assert shares["above"] + shares["below"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+    def test_what_is_said_of_a_part_alone_is_in_the_file(self):
+        with (Path(planted.__file__).parent / "planted_parts.csv").open(newline="") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        assert {row["groups"] for row in rows} >= {angles.FEWEST_GROUPS, 40}
+        for row in rows:
+            assert row["draws"] >= 1000
+            noise = 3 * np.sqrt(0.05 * 0.95 / row["draws"])
+            assert row["holds_truth"] >= 0.95 - noise
+            if not row["correlation"]:
+                assert row["above"] + row["below"] <= 0.05 + noise
 
     def test_seeds_of_a_method_are_one_replicate_of_a_correlation(self):
         networks = planted.Planted(0, False)

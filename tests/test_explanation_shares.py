@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, sizes, strata
+from rosalind.analysis.explanation import carrying, coalitions, held, matched, shapley, share_steps, strata
 from rosalind.analysis.robustness.power import seed_interval
 
 
@@ -47,26 +47,26 @@ class TestShapley:
             shapley(np.array(values))
 
 
-class TestSizes:
+class TestShareSteps:
     def test_an_image_that_changes_throughout_is_a_whole_step(self):
         accuracy = np.zeros((3, 8, 15))
         accuracy[1, coalitions(3)[:, 0]] = 0.01
         # Of parts that change nothing, one that no seed has shown may be such an image.
-        np.testing.assert_allclose(sizes(accuracy, 0.01), 0.01)
+        np.testing.assert_allclose(share_steps(accuracy, 0.01), 0.01)
 
     def test_it_is_the_weighted_mean_of_changes_over_the_fewest_images_that_make_them(self):
         accuracy = np.zeros((2, 4, 10))
         # Of the first part, ten images join to B's second part alone, under one condition: a weight of a half.
         accuracy[0, 3, 4] = 0.1
         expected = 0.01 * (10 * 0.5 / 10 + 0.5) / (10 + 0.5)
-        np.testing.assert_allclose(sizes(accuracy, 0.01), expected)
+        np.testing.assert_allclose(share_steps(accuracy, 0.01), expected)
 
     def test_coalitions_that_do_not_exist_change_nothing(self):
         accuracy = np.random.default_rng(0).binomial(100, 0.9, (3, 4, 5)) / 100
         accuracy[:, 2] = np.nan
         changes = np.abs(np.diff(accuracy[:, [0, 1, 3]], axis=1))
         expected = 0.01 * (changes.mean(-1).sum(0) + 0.005) / (changes.max(-1).sum(0) + 0.005)
-        np.testing.assert_allclose(sizes(accuracy, 0.01), expected)
+        np.testing.assert_allclose(share_steps(accuracy, 0.01), expected)
 
     @pytest.mark.parametrize("conditions", [1, 15])
     def test_shares_of_hybrids_that_change_a_little_are_covered(self, conditions):
@@ -75,7 +75,7 @@ class TestSizes:
         right = generator.binomial(600, chances[:, None], (1500, 5, 32, conditions)) / 600
         values = np.moveaxis(shapley(right.mean(-1)), 1, -1)
         covered = []
-        for step in (sizes(right, 1 / 600), 1 / 600):
+        for step in (share_steps(right, 1 / 600), 1 / 600):
             mean, half, _ = seed_interval(values, step=step)
             covered.append((np.abs(mean - truth) <= half).mean())
         # With a whole image each 96.1 and, under 15 conditions, 99.7 %.

@@ -7,13 +7,17 @@ import json
 import os
 import shutil
 
+import awkward
 import numpy as np
+import own_layers
 import pytest
 import safetensors
+from flax import linen as nn
 from pyarrow import parquet
+from random_networks import stored
 from safetensors.numpy import load_file
 
-from rosalind import cli, exports, results
+from rosalind import cli, config, exports, models, results, study
 from rosalind.results import leases
 
 
@@ -53,6 +57,9 @@ def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
     count = exports.write_samples(study_results, path)
     table = parquet.read_table(path)
     assert table.num_rows == count
+    # No dictionaries, which Embedding Atlas offers neither as colours nor as charts.
+    kinds = {str(field.type) for field in table.schema}
+    assert kinds == {"string", "float", "double", "int32", "int16", "bool"}
     assert table.column_names[: len(exports.samples.COLUMNS)] == list(exports.samples.COLUMNS)
     (dense,) = {name for name in study_results.networks if name == "mlp-dense-seed0"}
     rows = np.array([name == dense for name in table["network"].to_pylist()])
@@ -119,6 +126,81 @@ def test_weights_have_pytorchs_names_and_axes(study_results):
         mask = split[f"{layer}.weight_mask"]
         assert set(np.unique(mask)) <= {0, 1}
         assert not split[f"{layer}.weight_orig"][mask == 0].any()
+
+
+def test_layers_by_their_arrays_are_those_of_tracing(tmp_path):
+    for name in exports.weights.KNOWN:
+        model = config.Model(name, 64 if name == "vit" else 4, (16, 16, 3), 10, (0.5,) * 3, (0.25,) * 3)
+        folder = tmp_path / name
+        folder.mkdir()
+        networks = stored(model, folder)[0]
+        expected = exports.state_dict(networks, "net", masks=True)
+        info = dataclasses.replace(networks.networks["net"], model="mine:MODEL")
+        foreign = dataclasses.replace(networks, networks={"net": info})
+        traced = exports.state_dict(foreign, "net", masks=True, layers=models.layer_kinds(model))
+        assert traced.keys() == expected.keys()
+        for path, array in expected.items():
+            np.testing.assert_array_equal(traced[path], array, err_msg=path)
+
+
+def test_a_model_of_ones_own_needs_its_layers(tmp_path):
+    networks = stored(own_layers.model_of("Decoder"), tmp_path)[0]
+    with pytest.raises(ValueError, match=r"rosalind\.study\.layers"):
+        exports.state_dict(networks, "net")
+    layers = study.layers(networks, "net")
+    assert {path: layer.kind for path, layer in layers.items()} == {
+        "backbone/down": "convolution",
+        **dict.fromkeys(("backbone/up", "backbone/wide", "backbone/swapped"), "transposed"),
+        **dict.fromkeys(("backbone/dense", "head"), "dense"),
+    }
+    assert [path for path, layer in layers.items() if layer.swapped] == ["backbone/swapped"]
+    assert {path: layer.channels for path, layer in layers.items() if layer.channels} == {"backbone/dense": 4}
+
+
+def test_the_command_finds_the_layers_of_a_model_of_ones_own(tmp_path, monkeypatch):
+    networks = stored(own_layers.model_of("Mobile"), tmp_path)[0]
+    monkeypatch.setattr(results, "load", lambda folder: networks)
+    cli.export(tmp_path, tmp_path / "net.safetensors", "net")
+    written = load_file(tmp_path / "net.safetensors")
+    kernel = results.load_arrays(networks.network_file("net"))["variables/params/backbone/depthwise/kernel"]
+    # [h, w, 1, out] of eight inputs; both count groups in the order of their outputs.
+    np.testing.assert_array_equal(written["backbone.depthwise.weight"], kernel.transpose(3, 2, 0, 1))
+    assert written["backbone.scale"].shape == (16,)
+    assert {"backbone.batch.running_var", "backbone.batch.num_batches_tracked", "backbone.group.weight"} <= {*written}
+
+
+@pytest.mark.parametrize(("name", "steps"), [("up", (2, 1)), ("wide", (2, 2))])
+def test_transposed_kernels_spread_as_pytorch_defines_it(name, steps, tmp_path):
+    """Every input is added to the outputs that it meets, times its weight [in, out, h, w] (ConvTranspose2d)."""
+    networks = stored(own_layers.model_of("Decoder"), tmp_path)[0]
+    weight = exports.state_dict(networks, "net", layers=study.layers(networks, "net"))[f"backbone.{name}.weight"]
+    kernel = results.load_arrays(networks.network_file("net"))[f"variables/params/backbone/{name}/kernel"]
+    x = np.random.default_rng(0).normal(size=(4, 3, weight.shape[0])).astype(np.float32)
+    spread = np.zeros((4 * steps[0] + 3, 3 * steps[1] + 3, weight.shape[1]))
+    for row, column in np.ndindex(4, 3):
+        met = np.tensordot(x[row, column], weight.astype(np.float64), 1).transpose(1, 2, 0)
+        height, width, _ = met.shape
+        spread[row * steps[0] :][:height, column * steps[1] :][:, :width] += met
+    layer = nn.ConvTranspose(weight.shape[1], weight.shape[2:], steps, padding="VALID", use_bias=False)
+    given = np.asarray(layer.apply({"params": {"kernel": kernel}}, x[None]))[0]
+    np.testing.assert_allclose(given, spread[: given.shape[0], : given.shape[1]], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Pooled", "dense layer 'backbone/dense' .* in an order that tracing does not tell"),
+        ("Again", "dense layer 'backbone/dense' .* in an order that tracing does not tell"),
+        ("Divided", "divides a kernel"),
+        ("Local", "is of a layer ConvLocal"),
+        ("Scanned", "'backbone/layers/kernel' .* several layers together"),
+        ("awkward:Stateful", "a module of flax.nnx"),
+    ],
+)
+def test_layers_without_a_known_layout_are_refused(name, words):
+    model = awkward.model_of(name.partition(":")[2]) if ":" in name else own_layers.model_of(name)
+    with pytest.raises(ValueError, match=words):
+        models.layer_kinds(model)
 
 
 def test_files_of_weights_hold_what_was_stored(study_results, tmp_path):

@@ -9,6 +9,7 @@ import tyro
 
 import rosalind
 from rosalind.cli.arguments import Folder, Switch, apart, check_port, name_and_options
+from rosalind.config import is_outside
 from rosalind.progress import Progress
 
 
@@ -104,7 +105,12 @@ def export(
         endings = ", ".join(samples.ENDINGS)
         raise ValueError(f"`out` must end in one of {endings}, or `network` be given; got {out.name!r}.")
     else:
-        print(f"{weights.write_weights(study_results, network, out, layout, masks=masks)} values in {out}")
+        layers = None
+        study_results.check_ids(networks=[network])
+        if layout == "torch" and is_outside(study_results.networks[network].model):
+            layers = rosalind.study.layers(study_results, network)
+        count = weights.write_weights(study_results, network, out, layout, masks=masks, layers=layers)
+        print(f"{count} values in {out}")
 
 
 def compare(folder: Folder) -> None:

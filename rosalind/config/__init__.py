@@ -20,6 +20,7 @@ __all__ = [
     "Data",
     "Deck",
     "Diagnosis",
+    "Layer",
     "Method",
     "Model",
     "Optimizer",
@@ -253,6 +254,26 @@ class ChannelGroup:
     size: int
     members: tuple[tuple[str, int], ...]
     rooted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What the arrays of a layer do not say, and other frameworks need to know.
+
+    Attributes:
+        kind: `convolution`, `transposed` (a transposed convolution), `dense`, `norm` or `embedding`.
+        axes: Of its kernel; 0 without one.
+        inputs: First axes of a dense kernel that are its inputs; the others are outputs.
+        channels: Of the array that a dense layer reads flattened, innermost; 0 where it reads none.
+        swapped: A transposed convolution's kernel is that of the convolution whose gradient it is: outputs before
+            inputs, places in their order.
+    """
+
+    kind: Literal["convolution", "transposed", "dense", "norm", "embedding"]
+    axes: int = 0
+    inputs: int = 1
+    channels: int = 0
+    swapped: bool = False
 
 
 @dataclass(frozen=True)

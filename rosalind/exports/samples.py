@@ -165,7 +165,8 @@ def _column(pyarrow: Any, key: str, values: np.ndarray) -> Any:
     if key == "correct":
         return pyarrow.array(values, pyarrow.bool_())
     if values.dtype == object:
-        return pyarrow.array(values, pyarrow.string()).dictionary_encode()
+        # Plain: Embedding Atlas offers no category as a colour (findings/embedding_atlas_leaves_categories_out.sh).
+        return pyarrow.array(values, pyarrow.string())
     if values.dtype.kind == "f":
         return pyarrow.array(values, from_pandas=True)
     return pyarrow.array(values, mask=values < 0) if key.endswith("_class") else pyarrow.array(values)

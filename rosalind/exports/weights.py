@@ -2,11 +2,14 @@
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from rosalind.config import Layer
 from rosalind.results import Results, load_arrays, remove_abandoned, replacing
 
 Layout = Literal["torch", "flax"]
@@ -18,22 +21,35 @@ ENDINGS = (".safetensors", ".pt")
 """Endings of the files that `write_weights` makes."""
 
 KNOWN = ("mlp", "cnn", "resnet20", "resnet18", "vgg16_bn", "vit")
-"""Models whose arrays alone tell what PyTorch's layers need: convolutions, dense layers, attention and norms."""
+"""Models whose arrays tell what their layers are: convolutions, dense layers, attention and norms."""
 
-_NORMS = {"scale": "weight", "mean": "running_mean", "var": "running_var"}
+_LEAVES = {
+    ("norm", "scale"): "weight",
+    ("norm", "mean"): "running_mean",
+    ("norm", "var"): "running_var",
+    ("embedding", "embedding"): "weight",
+}
+"""PyTorch's names of arrays, by the kind of layer and Flax's name."""
 
 
 def state_dict(
-    results: Results, network: str, layout: Layout = "torch", *, masks: bool = False
+    results: Results,
+    network: str,
+    layout: Layout = "torch",
+    *,
+    masks: bool = False,
+    layers: Mapping[str, Layer] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Parameters and BatchNorm statistics of a network by name, contiguous arrays.
+    """Variables of a network by name, contiguous arrays.
 
     In PyTorch's layout `backbone/conv0/kernel` [h, w, in, out] is `backbone.conv0.weight` [out, in, h, w], a dense
     kernel [in, out] is [out, in], and a norm has `weight`, `bias`, `running_mean`, `running_var` and
     `num_batches_tracked`. Dense layers that read flattened positions get their inputs in the order of `nn.Flatten` on
     [n, c, h, w]. Attention has `query`, `key`, `value` and `out`, an `nn.Linear` each over its heads together; a `vit`
-    has `nn.GELU("tanh")` and norms of epsilon 1e-6. Networks expect pixels in [0, 1] minus `config.mean` over
-    `config.std`, and BatchNorm's default epsilon of 1e-5.
+    has `nn.GELU("tanh")` and norms of epsilon 1e-6. A transposed convolution's kernel [h, w, in, out] is turned over in
+    both directions as [in, out, h, w]; one with `transpose_kernel`, [h, w, out, in], is not turned. What belongs to no
+    layer keeps its name and axes. Networks expect pixels in [0, 1] minus `config.mean` over `config.std`, and
+    BatchNorm's default epsilon of 1e-5.
 
     Args:
         results: of a study with the network's file.
@@ -41,9 +57,10 @@ def state_dict(
         layout: of names and axes.
         masks: split a pruned kernel in `NAME_orig` and `NAME_mask`, as `torch.nn.utils.prune` holds it; in Flax's
             layout add bool arrays under `masks/`.
+        layers: of a model of your own in PyTorch's layout, `study.layers(results, network)`; by path.
 
     Raises:
-        ValueError: an unknown network or layout, one made elsewhere, or a model whose layers are not known in PyTorch.
+        ValueError: an unknown network or layout, one made elsewhere, or a model of your own without `layers`.
         results.Damaged: its file cannot be read.
     """
     results.check_ids(networks=[network])
@@ -57,34 +74,54 @@ def state_dict(
     masked = {key.removeprefix("masks/"): x for key, x in stored.items() if key.startswith("masks/")} if masks else {}
     if layout == "flax":
         return _contiguous({**arrays, **{f"masks/{path}": x for path, x in masked.items()}})
-    if info.model not in KNOWN:
-        raise ValueError(
-            f"`layout` 'torch' is for {', '.join(KNOWN)}, whose layers PyTorch has; {network!r} is of {info.model!r}: "
-            "take layout='flax' and name its arrays yourself."
-        )
     params = {key.removeprefix("params/"): x for key, x in arrays.items() if key.startswith("params/")}
-    statistics = {key.removeprefix("batch_stats/"): x for key, x in arrays.items() if key.startswith("batch_stats/")}
-    flattened = {}
-    if info.model == "mlp":
-        flattened = {"backbone/dense0/kernel": info.config["image_shape"][-1]}
-    elif info.model == "cnn":
-        flattened = {"head/kernel": params["backbone/conv2/kernel"].shape[-1]}
-    turn = lambda path, kernel: _turned(_without_heads(path, kernel), flattened.get(path))
+    others = {key.partition("/")[2]: x for key, x in arrays.items() if not key.startswith(("params/", "rngs/"))}
+    if info.model in KNOWN:
+        layers = _known(info.model, params, info.config["image_shape"][-1])
+    elif layers is None:
+        raise ValueError(
+            f"`layers` must say what the layers of {info.model!r} are, of which is {network!r}, as arrays alone do not "
+            f"(those of {', '.join(KNOWN)} are known): give rosalind.study.layers(results, {network!r}), or take "
+            "layout='flax' and name its arrays yourself."
+        )
     named = {}
-    for path, array in {**params, **statistics}.items():
+    for path, array in {**params, **others}.items():
         module, _, leaf = path.rpartition("/")
-        module = module.replace("/", ".")
-        if leaf != "kernel":
+        layer, start = layers.get(module), module.replace("/", ".") + "." * bool(module)
+        if layer is None:
+            named[start + leaf] = array
+        elif leaf != "kernel":
             # Biases of attention have an axis of heads.
-            named[f"{module}.{_NORMS.get(leaf, leaf)}"] = array.ravel() if leaf == "bias" else array
+            named[start + _LEAVES.get((layer.kind, leaf), leaf)] = array.ravel() if leaf == "bias" else array
             if leaf == "var":
-                named[f"{module}.num_batches_tracked"] = np.zeros((), np.int64)
+                named[f"{start}num_batches_tracked"] = np.zeros((), np.int64)
         elif path in masked:
-            named[f"{module}.weight_orig"] = turn(path, array)
-            named[f"{module}.weight_mask"] = turn(path, masked[path]).astype(np.float32)
+            named[f"{start}weight_orig"] = _turned(array, layer)
+            named[f"{start}weight_mask"] = _turned(masked[path], layer).astype(np.float32)
         else:
-            named[f"{module}.weight"] = turn(path, array)
+            named[f"{start}weight"] = _turned(array, layer)
     return _contiguous(named)
+
+
+def _known(model: str, params: Mapping[str, np.ndarray], image_channels: int) -> dict[str, Layer]:
+    """The layers of a model of `KNOWN`, by their arrays."""
+    layers = {}
+    for path, array in params.items():
+        module, _, leaf = path.rpartition("/")
+        if leaf == "scale":
+            layers[module] = Layer("norm")
+        elif leaf == "kernel" and array.ndim == 4:
+            layers[module] = Layer("convolution", 4)
+        elif leaf == "kernel":
+            # Attention has an axis of heads, before the channels of a head.
+            layers[module] = Layer("dense", array.ndim, array.ndim - 1 if path.endswith("/out/kernel") else 1)
+    flattened = {"mlp": ("backbone/dense0", image_channels)}
+    if model == "cnn":
+        flattened["cnn"] = "head", params["backbone/conv2/kernel"].shape[-1]
+    if model in flattened:
+        module, channels = flattened[model]
+        layers[module] = replace(layers[module], channels=channels)
+    return layers
 
 
 def _contiguous(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -93,26 +130,30 @@ def _contiguous(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.require(array, requirements="C") for name, array in arrays.items()}
 
 
-def _without_heads(path: str, kernel: np.ndarray) -> np.ndarray:
-    """A kernel of attention, [in, heads, d] or [heads, d, out] of its last layer, as that of a dense layer."""
-    if kernel.ndim != 3:
-        return kernel
-    return kernel.reshape(-1, kernel.shape[-1]) if path.endswith("/out/kernel") else kernel.reshape(len(kernel), -1)
-
-
-def _turned(kernel: np.ndarray, channels: int | None) -> np.ndarray:
-    """A kernel, or its mask, with PyTorch's axes; `channels` of a dense layer that reads flattened positions."""
-    if kernel.ndim == 4:
-        return kernel.transpose(3, 2, 0, 1)
-    if channels is None:
-        return kernel.T
+def _turned(kernel: np.ndarray, layer: Layer) -> np.ndarray:
+    """A kernel, or its mask, with PyTorch's axes: outputs first, or inputs of a transposed convolution."""
+    if layer.kind != "dense":
+        *places, before, last = range(kernel.ndim)
+        if layer.kind == "transposed" and not layer.swapped:
+            # PyTorch turns it over: its transposed convolution is the gradient of a convolution.
+            return np.flip(kernel, tuple(places)).transpose(before, last, *places)
+        return kernel.transpose(last, before, *places)
+    inputs = math.prod(kernel.shape[: layer.inputs])
+    if not layer.channels:
+        return kernel.reshape(inputs, -1).T
     # Rows are positions x channels, channels innermost; behind nn.Flatten channels are outermost.
-    by_position = kernel.reshape(-1, channels, kernel.shape[1])
-    return by_position.transpose(2, 1, 0).reshape(kernel.shape[1], -1)
+    by_position = kernel.reshape(-1, layer.channels, math.prod(kernel.shape[layer.inputs :]))
+    return by_position.transpose(2, 1, 0).reshape(-1, inputs)
 
 
 def write_weights(
-    results: Results, network: str, path: str | Path, layout: Layout = "torch", *, masks: bool = False
+    results: Results,
+    network: str,
+    path: str | Path,
+    layout: Layout = "torch",
+    *,
+    masks: bool = False,
+    layers: Mapping[str, Layer] | None = None,
 ) -> int:
     """Write `state_dict` as one file, whole or not at all; the number of its values.
 
@@ -127,7 +168,7 @@ def write_weights(
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ValueError(f"`path` must end in one of {', '.join(ENDINGS)}, got {path.name!r}.")
-    arrays, info = state_dict(results, network, layout, masks=masks), results.networks[network]
+    arrays, info = state_dict(results, network, layout, masks=masks, layers=layers), results.networks[network]
     described = {"network": network, "model": info.model, "layout": layout, "classes": json.dumps(results.class_names)}
     described |= {key: json.dumps(info.config[key]) for key in ("image_shape", "mean", "std")}
     package = "safetensors" if path.suffix == ".safetensors" else "torch"

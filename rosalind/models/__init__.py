@@ -29,6 +29,7 @@ from rosalind.models.forward import (
     unflatten,
     without_gradient,
 )
+from rosalind.models.layer_kinds import layer_kinds
 from rosalind.models.layers import Maps, Sum
 from rosalind.models.losses import cross_entropy, distilled, flow, inputs, model_functions
 from rosalind.models.moments import batch_statistics, moments
@@ -70,6 +71,7 @@ __all__ = [
     "init",
     "inputs",
     "is_small",
+    "layer_kinds",
     "layer_names",
     "log_path_sum",
     "log_paths",

@@ -116,10 +116,16 @@ class Structure:
         united = {name: np.any([hit[name] for hit in hits], 0) for name in hits[0]}
         return {name: hit for name, hit in united.items() if hit.any()}
 
-    def fed_by(self, path: str, channels: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """bool[input size] per reader of a layer's output: True where an input depends on it, or on given channels."""
+    def fed_by(
+        self, path: str, channels: np.ndarray | None = None, position: int | None = None
+    ) -> dict[str, np.ndarray]:
+        """bool[input size] per reader of a layer's output: True where an input depends on it.
+
+        Or on given channels of it, or on those of one position, counted in the order of the array.
+        """
         moved = np.zeros_like(self._still["free"][path])
-        moved[..., slice(None) if channels is None else channels] = 1
+        places = moved.reshape(-1, moved.shape[-1])
+        places[slice(None) if position is None else position, slice(None) if channels is None else channels] = 1
         return self._reached({**self._still, "free": {**self._still["free"], path: moved}})
 
 
@@ -211,7 +217,8 @@ def _plain(structure: Structure, members: list[str], readers: Mapping[str, Mappi
 
 
 @functools.cache
-def _structure(config: Model) -> Structure:
+def structure_of(config: Model) -> Structure:
+    """The connections of a complete model config, traced once."""
     image = jnp.zeros((1, *(config.image_shape or ())), jnp.float32)
     return Structure(lambda v, x: apply(config, v, x)[0], image, blank(config))
 
@@ -222,7 +229,7 @@ def groups(config: Model) -> tuple[ChannelGroup, ...]:
 
     A residual network has a group per block, inside it, and one per stage, its residual stream.
     """
-    return groups_of(_structure(config), flatten(blank(config)["params"]))
+    return groups_of(structure_of(config), flatten(blank(config)["params"]))
 
 
 def traceable(config: Model) -> bool:
@@ -231,7 +238,7 @@ def traceable(config: Model) -> bool:
     In attention all tokens of a constant image are equal, and their weights have no derivative; arrays of a
     module's own may scale or shift, which a flow must tell apart.
     """
-    structure = _structure(config)
+    structure = structure_of(config)
     return not structure.behind_own and not any(isinstance(m, nn.DenseGeneral) for m in structure.modules.values())
 
 
@@ -240,7 +247,7 @@ def positions(config: Model) -> dict[str, int]:
 
     Kernels of modules of unknown kind are left out.
     """
-    return {f"{path}/kernel": count for path, count in _structure(config).positions.items()}
+    return {f"{path}/kernel": count for path, count in structure_of(config).positions.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,7 +267,7 @@ class Convolution:
 
 def convolutions(config: Model) -> dict[str, Convolution]:
     """The convolutions of a model by path of the kernel, transposed ones too; none inside lifted transforms."""
-    structure, by_path = _structure(config), {}
+    structure, by_path = structure_of(config), {}
     for path, module in structure.modules.items():
         if isinstance(module, (nn.Conv, nn.ConvTranspose)):
             axes = 1 if isinstance(module.kernel_size, int) else len(module.kernel_size)
@@ -278,7 +285,7 @@ def producers(config: Model) -> dict[str, dict[str, np.ndarray]]:
     Empty for NNX modules. A feeding layer's channel k is at k modulo its number of channels: where positions are
     flattened before a dense layer, channels are innermost.
     """
-    structure = _structure(config)
+    structure = structure_of(config)
     feeding: dict[str, dict[str, np.ndarray]] = {}
     for path in structure.modules:
         for reader, hit in structure.fed_by(path).items():

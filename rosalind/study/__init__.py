@@ -9,7 +9,7 @@ from rosalind.study.explaining import explain
 from rosalind.study.frequencies import frequency_maps
 from rosalind.study.imported import add_network, create, place
 from rosalind.study.maps import attribute, attribute_pair
-from rosalind.study.network_files import load_network
+from rosalind.study.network_files import layers, load_network
 from rosalind.study.planning import plan
 from rosalind.study.pool import check_jobs, default_jobs
 from rosalind.study.running import run
@@ -30,6 +30,7 @@ __all__ = [
     "estimate",
     "explain",
     "frequency_maps",
+    "layers",
     "load_network",
     "place",
     "plan",

@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 
 from rosalind import data, geometry, measuring, models, pruning, results
 from rosalind.conditions import Network
-from rosalind.config import CLEAN, Model, Study, definition, difference, fingerprint, is_outside
+from rosalind.config import CLEAN, Layer, Model, Study, definition, difference, fingerprint, is_outside
 from rosalind.imported import Imported
 from rosalind.study import planning
 from rosalind.study.planning import Task
@@ -260,3 +260,17 @@ def model_of(name: str, info: results.NetworkInfo) -> Model:
             f"{current}: its weights would run under other code. Restore the module, or train it in another folder."
         )
     return dataclasses.replace(model, definition=current)
+
+
+def layers(study_results: results.Results, network: str) -> dict[str, Layer]:
+    """What the layers of a stored network are, by path; see `models.layer_kinds`.
+
+    Raises:
+        ValueError: an unknown network, one made elsewhere, or a model whose layers are not known.
+        results.Mismatch: its module has changed.
+    """
+    study_results.check_ids(networks=[network])
+    info = study_results.networks[network]
+    if info.is_imported:
+        raise ValueError(f"the layers of {network!r} are not known: it was made elsewhere.")
+    return models.layer_kinds(model_of(network, info))

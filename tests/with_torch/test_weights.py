@@ -2,20 +2,18 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 import torch
+from random_networks import stored, unstructured
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils import prune
 
-from rosalind import exports, models, results
+from rosalind import exports
 from rosalind.config import Model
 from rosalind.pruning import n_m
-from rosalind.results import NetworkInfo, Results
-from rosalind.results.schema import network_file
 
 
 class Cnn(nn.Module):
@@ -161,10 +159,6 @@ NETWORKS = {
 """Its network in PyTorch, width and number of features."""
 
 
-def unstructured(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    return generator.random(kernel.shape) < 0.5
-
-
 def two_of_four(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """As `n_m`, where the input axis can be cut into fours."""
     fitting = kernel.ndim in (2, 4) and n_m.fits(kernel.shape, 4)
@@ -180,36 +174,16 @@ def channels(kernel: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 MASKS = {"unstructured": unstructured, "n_m": two_of_four, "channels": channels}
 
 
-def stored(name: str, folder, mask_of=unstructured) -> tuple[Results, np.ndarray, np.ndarray]:
-    """A study with one pruned network of random weights and statistics, images, and its logits."""
-    generator = np.random.default_rng(0)
-    model = Model(name, NETWORKS[name][1], (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
-    flat = {path: np.asarray(x) for path, x in models.flatten(models.init(model, jax.random.key(0))).items()}
-    masks = {}
-    for path, array in flat.items():
-        if path.endswith("/kernel"):
-            masks[path.removeprefix("params/")] = mask = mask_of(array, generator)
-            flat[path] = array * mask
-        else:
-            flat[path] = generator.uniform(0.5, 1.5, array.shape).astype(np.float32)
-    images = generator.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
-    logits = np.asarray(models.apply(model, models.unflatten(flat), images)[0])
-    path = network_file(folder, name)
-    path.parent.mkdir()
-    arrays = {f"variables/{k}": x for k, x in flat.items()} | {f"masks/{k}": x for k, x in masks.items()}
-    results.save_arrays(path, arrays)
-    config = {"name": name, "image_shape": [16, 16, 3], "mean": list(model.mean), "std": list(model.std)}
-    info = NetworkInfo("one-shot", name, name, "magnitude", {}, None, 0, 1, 1, 1.0, "", "", config=config)
-    names = [f"class{k}" for k in range(10)]
-    return Results(folder, {"class_names": names}, {name: info}, {}), images, logits
+def model_of(name: str) -> Model:
+    return Model(name, NETWORKS[name][1], (16, 16, 3), 10, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("ending", "mask_of"), [("safetensors", "unstructured"), ("pt", "n_m"), ("pt", "channels")])
 def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, mask_of, tmp_path):
-    study_results, images, logits = stored(name, tmp_path, MASKS[mask_of])
+    study_results, images, logits = stored(model_of(name), tmp_path, MASKS[mask_of])
     path = tmp_path / f"weights.{ending}"
-    exports.write_weights(study_results, name, path)
+    exports.write_weights(study_results, "net", path)
     state = load_file(path) if ending == "safetensors" else torch.load(path)
     if ending == "safetensors":
         with safe_open(path, "pt") as file:
@@ -226,8 +200,8 @@ def test_the_same_network_in_pytorch_gives_the_same_logits(name, ending, mask_of
 
 
 def test_masks_load_where_torch_prunes(tmp_path):
-    study_results, images, logits = stored("cnn", tmp_path)
-    exports.write_weights(study_results, "cnn", tmp_path / "weights.safetensors", masks=True)
+    study_results, images, logits = stored(model_of("cnn"), tmp_path)
+    exports.write_weights(study_results, "net", tmp_path / "weights.safetensors", masks=True)
     network = Classifier(Cnn(WIDTH), 16 * WIDTH, [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]).eval()
     pruned = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     for module in pruned:

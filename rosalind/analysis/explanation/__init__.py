@@ -23,7 +23,7 @@ from rosalind.analysis.explanation.shares import (
     held,
     matched,
     shapley,
-    sizes,
+    share_steps,
     strata,
 )
 from rosalind.analysis.explanation.stored import Stored, all_stored, arrays_of, file_of, json_of, read
@@ -73,7 +73,7 @@ __all__ = [
     "sentence",
     "severities",
     "shapley",
-    "sizes",
+    "share_steps",
     "smallest_class",
     "strata",
     "text",

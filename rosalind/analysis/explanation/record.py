@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int
 
 from rosalind.analysis import fragility
-from rosalind.analysis.explanation.shares import carrying, held, shapley, sizes
+from rosalind.analysis.explanation.shares import carrying, held, shapley, share_steps
 from rosalind.analysis.robustness.power import seed_interval
 
 PARTS = {
@@ -142,7 +142,7 @@ class Explanation:
     @property
     def shares(self) -> Interval:
         """float64[columns, parts]: Shapley values of the parts, in accuracy; they sum to `total`."""
-        return interval(shapley(self.values), np.stack([sizes(part, self.step) for part in self._of_columns]))
+        return interval(shapley(self.values), np.stack([share_steps(part, self.step) for part in self._of_columns]))
 
     @property
     def total(self) -> Interval:

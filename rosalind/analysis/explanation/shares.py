@@ -47,7 +47,7 @@ def shapley(values: Float[np.ndarray, "*rest coalitions"]) -> Float64[np.ndarray
     return shares
 
 
-def sizes(
+def share_steps(
     accuracy: Float[np.ndarray, "*rest pairs coalitions conditions"], step: float
 ) -> Float64[np.ndarray, "*rest parts"]:
     """What one more image would add to the share of every part, in the unit of `accuracy`: at most `step`.
@@ -62,10 +62,10 @@ def sizes(
         accuracy: of every hybrid under every condition; NaN of those that do not exist.
         step: what one image adds to an accuracy.
 
-    >>> float(sizes(np.zeros((3, 2, 15)), 0.01)[0])
+    >>> float(share_steps(np.zeros((3, 2, 15)), 0.01)[0])
     0.01
     >>> changed = np.stack([np.zeros((3, 15)), np.eye(3, 15)], 1)  # one image, under one of 15 conditions
-    >>> round(float(sizes(changed, 1)[0]), 3)
+    >>> round(float(share_steps(changed, 1)[0]), 3)
     0.2
     """
     accuracy = np.asarray(accuracy)
