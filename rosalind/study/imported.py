@@ -201,7 +201,8 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
     if not apart <= 0.02 * max(size, 1e-6):
         raise ValueError(
             f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "
-            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network?"
+            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network? A "
+            'mean of several heads is told by `from_torch(..., head=("head", "head_dist"))`.'
         )
 
 
