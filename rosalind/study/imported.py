@@ -12,7 +12,7 @@ import numpy as np
 from rosalind import conditions, data, imported, measures, measuring, results
 from rosalind.analysis import zoo
 from rosalind.conditions import Network
-from rosalind.config import CLEAN, Condition, Data, Study, unknown
+from rosalind.config import CLEAN, Condition, Data, Study, several, unknown
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -45,6 +45,9 @@ def create(
         ValueError: see `study.check`; a transferred attack, which is made on a network that the study trains.
         results.Mismatch: the folder has another data set or table, or a condition of that id made differently.
     """
+    conditions = several("conditions", conditions, 'config.conditions(["fog"])')
+    if others := [condition for condition in conditions if not isinstance(condition, Condition)]:
+        raise ValueError(f"conditions must be config.Condition, as config.conditions gives them, got {others[0]!r}.")
     if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
         raise ValueError(f"conditions must contain the clean one, got {[c.id for c in conditions][:20]}.")
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
@@ -121,7 +124,7 @@ def add_network(
     elif features is not None or head is not None or fields:
         raise ValueError("features, head and fields are for a network given by its name; an Imported has them.")
     else:
-        networks = [network] if isinstance(network, Imported) else list(network)
+        networks = [network] if isinstance(network, Imported) else list(several("network", network, "[Imported(...)]"))
     study_results = results.load(folder)
     dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
     networks = _checked(study_results, networks, dataset)
@@ -148,6 +151,10 @@ def add_network(
 
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
     """Networks, each behind its parent, after checking all that can be without measuring; see `add_network`."""
+    for network in networks:
+        if not isinstance(network, Imported):
+            raise ValueError(f"network must be a name, or one or several imported.Imported, got {network!r}.")
+        imported.check_types(network)
     classes, names = len(study_results.class_names), [network.name for network in networks]
     if repeats := checking.repeated(names):
         raise ValueError(f"names of networks must be unique; repeated: {repeats}.")
