@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from linear_classifiers import linear
@@ -41,6 +42,12 @@ WEIGHT = np.eye(16, 10, dtype=np.float32)
         ({"head": (WEIGHT.T, np.zeros(10))}, r"must be \[d, 10\] and \[10\], got \[10, 16\] and \[10\]. Transpose"),
         ({"head": (WEIGHT[:, :3], np.zeros(3))}, r"must be \[d, 10\]"),
         ({"head": (WEIGHT * np.nan, np.zeros(10))}, "network 'x': kernel contain NaN"),
+        (
+            {"features": lambda image: image.reshape(256) / 255.0},
+            r"features of 'x' must take images uint8\[32, 8, 8, 1\], and failed: ValueError: cannot reshape",
+        ),
+        ({"features": lambda images, state: images}, r"must take images .*, and failed: TypeError: .* 'state'"),
+        ({"features": lambda images: (images, {})}, r"features of 'x' must give float\[32, d\], got tuple"),
         ({"features": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 16\], got \[32, 9\]"),
         ({"logits": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 10\], got \[32, 9\]"),
         ({"logits": lambda images: images.reshape(len(images), -1)[:, 40:50]}, "do not give its logits"),
@@ -87,6 +94,16 @@ def test_as_many_features_as_classes_are_warned_of_unless_they_give_the_logits(l
     untransposed = dataclasses.replace(network, head=(square.T, np.zeros(10)))
     with pytest.raises(ValueError, match=r"do not give its logits.*transposed"):
         study.add_network(linear_study[0].folder, untransposed)
+
+
+def test_masks_may_be_weights_of_types_that_numpy_does_not_have():
+    weights = jnp.asarray([[0.0, 0.5], [-2.0, 0.0]])
+    for kind in (jnp.bfloat16, jnp.float16, jnp.float8_e4m3fn):
+        network = linear("x", masks={"w": weights.astype(kind)})
+        imported.check(network)
+        np.testing.assert_array_equal(imported.masks_of(network)["w"], [[False, True], [True, False]])
+    with pytest.raises(ValueError, match="must hold no NaN, got 1 of 4"):
+        imported.check(linear("x", masks={"w": weights.at[0, 0].set(jnp.nan).astype(jnp.bfloat16)}))
 
 
 def test_numbers_of_numpy_are_as_good_as_pythons():

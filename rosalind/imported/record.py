@@ -106,7 +106,7 @@ def check(network: Imported) -> None:
         raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")
     if network.sparsity is not None and not 0 <= network.sparsity <= 1:
         raise ValueError(f"sparsity of {network.name!r} must lie in [0, 1], got {network.sparsity}.")
-    kept = {path: np.asarray(mask) for path, mask in (network.masks or {}).items()}
+    kept = {path: _plain(mask) for path, mask in (network.masks or {}).items()}
     for path, mask in kept.items():
         if mask.dtype.kind not in "bifu" or not mask.size:
             raise ValueError(
@@ -123,6 +123,12 @@ def check(network: Imported) -> None:
         raise ValueError(
             f"parameters of {network.name!r} must be at least those of its masks, {size}, got {network.parameters}."
         )
+
+
+def _plain(mask: Any) -> np.ndarray:
+    """The array, float32 of jax's bfloat16 and smaller types, which NumPy takes for no numbers."""
+    array = np.asarray(mask)
+    return array.astype(np.float32) if array.dtype.type.__module__ == "ml_dtypes" else array
 
 
 def masks_of(network: Imported) -> dict[str, np.ndarray]:

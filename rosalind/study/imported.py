@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +183,7 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
         check_head(network.name, kernel, bias, classes)
         ready = network_files.callable_network(network)
         measuring.checked_head(ready)
+        _check_features(network, np.array(few.images[:]))
         batch = measuring.features_of(ready, few)
         if network.logits is not None:
             _compare_logits(network, batch @ ready.kernel + ready.bias, np.array(few.images[:]))
@@ -193,6 +194,20 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
                 stacklevel=3,
             )
     return ordered
+
+
+def _check_features(network: Imported, images: np.ndarray) -> None:
+    """Raise ValueError, the callable's own error below it, unless it takes a batch of images and gives an array."""
+    assert network.features is not None
+    try:
+        given = network.features(images)
+    except Exception as error:
+        taken = f"{images.dtype}{list(images.shape)}"
+        raise ValueError(
+            f"features of {network.name!r} must take images {taken}, and failed: {type(error).__name__}: {error}"
+        ) from error
+    if isinstance(given, tuple | list | Mapping):
+        raise ValueError(f"features of {network.name!r} must give float[{len(images)}, d], got {type(given).__name__}.")
 
 
 def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray) -> None:
