@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
+from rosalind.pruning.gradients import curvature, flow_gradient, gradient, sample_count, squared_gradients
 from rosalind.pruning.masks import is_protected, uniforms
 from rosalind.pruning.types import Scoring
 from rosalind.training import by_path, map_by_path
@@ -67,12 +67,15 @@ def fisher(scoring: Scoring) -> Scores:
 
     The diagonal is the mean over `score_samples` samples of each one's squared gradient, in evaluation mode;
     squaring a batch's mean gradient instead would be smaller by its size.
+
+    Raises:
+        ValueError: on a batch with arrays that do not begin with its samples.
     """
     total, count, step = None, 0, 0
     masked = scoring.masked
     while count < scoring.options["score_samples"]:
         batch = scoring.batches(scoring.key, step)
-        size = len(jax.tree.leaves(batch)[0])
+        size = sample_count(batch)
         # Pieces, as every sample has a gradient of the model's size.
         for start in range(0, size, 32):
             piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
