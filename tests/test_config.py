@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from rosalind import pruning, study
 from rosalind.config import (
     Condition,
     Method,
@@ -47,3 +48,35 @@ def test_unknown_names_what_came_and_what_is_allowed(name, hint):
     several = unknown("network", "net-299", [f"net-{k}" for k in range(300)])
     assert several.count("net-") <= 43
     assert "and 260 more" in several
+
+
+@pytest.mark.parametrize(
+    ("call", "parameter"),
+    [
+        (lambda folder: conditions("fog"), "names"),
+        (lambda folder: conditions(["fog"], 3), "severities"),
+        (lambda folder: conditions(["fog"], draws=2), "draws"),
+        (lambda folder: pruning.check(Method("magnitude", 0.8)), "`sparsities`"),
+        (lambda folder: study.attribute(folder, "cnn-dense-seed0", ids=3), "ids"),
+        (lambda folder: study.diagnose(folder, "dead_units"), "diagnoses"),
+        (lambda folder: study.diagnose(folder, ["dead_units"], "cnn-dense-seed0"), "networks"),
+        (lambda folder: study.frequency_maps(folder, "cnn-dense-seed0"), "networks"),
+    ],
+)
+def test_one_thing_where_several_are_asked_is_refused(small_folder, call, parameter):
+    with pytest.raises(ValueError, match=f"{parameter} must be several, such as .*; got "):
+        call(small_folder)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda folder: pruning.check(Method("magnitude", (0.8,), 3)), "`options` must be a dict, got 3"),
+        (lambda folder: study.diagnose(folder, [3]), "diagnoses must be names or config.Diagnosis, got 3"),
+        (lambda folder: study.frequency_maps(folder, strength="4"), "finite numbers above 0, got '4' and 1000"),
+        (lambda folder: study.frequency_maps(folder, images=None), "finite numbers above 0, got 4.0 and None"),
+    ],
+)
+def test_things_of_another_type_are_refused(small_folder, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(small_folder)

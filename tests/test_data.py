@@ -103,7 +103,11 @@ def test_resized(digits):
         ({"train_images": images(40, (8, 8, 2))}, "must be .n, h, w, 1 or 3."),
         ({"train_images": images(40, (4, 4, 1))}, "8 pixels"),
         ({"train_labels": LABELS.astype(np.int64) - 1}, "must lie in 0..1, got -1..0"),
-        ({"train_labels": np.zeros(40, int)}, "no image of class"),
+        ({"train_labels": np.zeros(40, int)}, "the train split of mine has no image of class b"),
+        (
+            {"train_labels": np.arange(40) // 39},
+            "validation split of mine, a tenth of its training images,",
+        ),
         ({"train_labels": LABELS[:30]}, "labels must be int.40."),
         ({"test_images": images(40, (9, 9, 1))}, "differ in shape"),
     ],

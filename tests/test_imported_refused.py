@@ -1,12 +1,14 @@
 """Networks made elsewhere that do not fit are refused before any work, with what is allowed."""
 
 import dataclasses
+import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from linear_classifiers import linear
 
-from rosalind import results, study
+from rosalind import imported, results, study
 from rosalind.config import Condition, Data
 from rosalind.imported import Imported
 
@@ -17,6 +19,20 @@ WEIGHT = np.eye(16, 10, dtype=np.float32)
     ("change", "message"),
     [
         ({"name": "a b"}, "cannot be an id"),
+        ({"name": 3}, "name of 3 must be text, got int 3"),
+        ({"label": 1j}, "label of 'x' must be text, got complex 1j"),
+        ({"label": ["dense"]}, "label of 'x' must be text, got list"),
+        ({"parent": ["y"]}, "parent of 'x' must be text, got list"),
+        ({"seed": "0"}, "seed of 'x' must be a whole number, got str '0'"),
+        ({"seed": 0.5}, "seed of 'x' must be a whole number, got float 0.5"),
+        ({"seed": True}, "seed of 'x' must be a whole number, got bool True"),
+        ({"sparsity": "0.8"}, "sparsity of 'x' must be a number, got str '0.8'"),
+        ({"parameters": 1e6}, "parameters of 'x' must be a whole number, got float"),
+        ({"features": WEIGHT}, "features of 'x' must be callable, got ndarray"),
+        ({"recalibrate": True}, "recalibrate of 'x' must be callable, got bool"),
+        ({"masks": WEIGHT}, "masks of 'x' must be a dict, got ndarray"),
+        ({"head": WEIGHT}, "head of 'x' must be a kernel and a bias, got ndarray"),
+        ({"head": (WEIGHT,)}, "head of 'x' must be a kernel and a bias, got tuple"),
         ({"parent": "nobody"}, "parent of 'x' must be another network"),
         ({"parent": "x"}, "parent of 'x' must be another network"),
         ({"sparsity": 80}, r"sparsity of 'x' must lie in \[0, 1\], got 80"),
@@ -26,6 +42,12 @@ WEIGHT = np.eye(16, 10, dtype=np.float32)
         ({"head": (WEIGHT.T, np.zeros(10))}, r"must be \[d, 10\] and \[10\], got \[10, 16\] and \[10\]. Transpose"),
         ({"head": (WEIGHT[:, :3], np.zeros(3))}, r"must be \[d, 10\]"),
         ({"head": (WEIGHT * np.nan, np.zeros(10))}, "network 'x': kernel contain NaN"),
+        (
+            {"features": lambda image: image.reshape(256) / 255.0},
+            r"features of 'x' must take images uint8\[32, 8, 8, 1\], and failed: ValueError: cannot reshape",
+        ),
+        ({"features": lambda images, state: images}, r"must take images .*, and failed: TypeError: .* 'state'"),
+        ({"features": lambda images: (images, {})}, r"features of 'x' must give float\[32, d\], got tuple"),
         ({"features": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 16\], got \[32, 9\]"),
         ({"logits": lambda images: np.zeros((len(images), 9))}, r"must give float\[32, 10\], got \[32, 9\]"),
         ({"logits": lambda images: images.reshape(len(images), -1)[:, 40:50]}, "do not give its logits"),
@@ -46,6 +68,10 @@ def test_the_call_itself_is_checked(linear_study):
         (lambda: study.add_network(folder, "x", head=(WEIGHT, np.zeros(10)), predictions={}), "or predictions alone"),
         (lambda: study.add_network(folder, linear("x"), seed=3), "are for a network given by its name"),
         (lambda: study.add_network(folder, [linear("x"), linear("x")]), "must be unique; repeated: .'x'."),
+        (lambda: study.add_network(folder, [linear("x"), "y"]), "network must be a name, or one or several .*'y'"),
+        (lambda: study.add_network(folder, 3), r"network must be several, such as \[Imported.*got 3"),
+        (lambda: study.create(Data(), Condition(), folder), "conditions must be several, such as .*got Condition"),
+        (lambda: study.create(Data(), ("clean", "fog-3"), folder), "conditions must be config.Condition, .*'clean'"),
         (lambda: study.create(Data(), (Condition("fog", 3),), folder), "must contain the clean one, got .'fog-3'."),
         (
             lambda: study.create(Data(), (Condition(), Condition("pgd_transfer", 4)), folder / "new"),
@@ -68,3 +94,19 @@ def test_as_many_features_as_classes_are_warned_of_unless_they_give_the_logits(l
     untransposed = dataclasses.replace(network, head=(square.T, np.zeros(10)))
     with pytest.raises(ValueError, match=r"do not give its logits.*transposed"):
         study.add_network(linear_study[0].folder, untransposed)
+
+
+def test_masks_may_be_weights_of_types_that_numpy_does_not_have():
+    weights = jnp.asarray([[0.0, 0.5], [-2.0, 0.0]])
+    for kind in (jnp.bfloat16, jnp.float16, jnp.float8_e4m3fn):
+        network = linear("x", masks={"w": weights.astype(kind)})
+        imported.check(network)
+        np.testing.assert_array_equal(imported.masks_of(network)["w"], [[False, True], [True, False]])
+    with pytest.raises(ValueError, match="must hold no NaN, got 1 of 4"):
+        imported.check(linear("x", masks={"w": weights.at[0, 0].set(jnp.nan).astype(jnp.bfloat16)}))
+
+
+def test_numbers_of_numpy_are_as_good_as_pythons():
+    network = linear("x", masks=None, seed=np.int64(3), sparsity=np.float32(0.5), parameters=np.int32(650))
+    info = json.loads(json.dumps(imported.provenance(network)))
+    assert (info["seed"], info["sparsity"], info["parameters"]) == (3, 0.5, 650)

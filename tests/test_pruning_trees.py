@@ -87,6 +87,67 @@ def test_parameters_may_be_any_pytree(name):
     assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
 
 
+@pytest.mark.parametrize("name", ["fisher", "woodfisher"])
+@pytest.mark.parametrize("other", [np.zeros(2, np.uint32), np.float32(0.5)])
+def test_a_key_for_a_whole_batch_is_refused_where_samples_are_taken_one_by_one(name, other):
+    params = {"fc": {"weight": jnp.ones((4, 2))}}
+    loss = lambda p, state, batch, train=True: (((batch["x"] @ p["fc"]["weight"]) ** 2).mean(), (state, {}))
+
+    class Keyed:
+        steps, samples = 1, 20
+
+        def __call__(self, key, step):
+            return {"x": jnp.ones((20, 4)), "key": other}
+
+    weights = pruning.Weights(params, {})
+    networks = pruning.prune(
+        Method(name, (0.5,)),
+        pruning.Parent(weights, weights),
+        loss=loss,
+        batches=Keyed(),
+        config=Train(epochs=1, warmup=0),
+        key=KEY,
+    )
+    with pytest.raises(ValueError, match=r"arrays all begin with the samples, got shapes .*'key': \[2?\]"):
+        next(networks)
+
+
+def test_a_recurrent_cell_as_equinox_has_it_is_pruned():
+    generator = np.random.default_rng(0)
+    draw = lambda *shape: jnp.asarray(generator.normal(size=shape), jnp.float32)
+    cell = {"weight_ih": draw(6, 4), "weight_hh": draw(6, 6), "bias": draw(6)}
+    params = {"cell": cell, "fc": {"weight": draw(2, 6)}}
+    x, y = draw(20, 5, 4), draw(20, 2)
+
+    def loss(p, state, batch, train=True):
+        move = lambda hidden, row: jnp.tanh(p["cell"]["weight_ih"] @ row + p["cell"]["weight_hh"] @ hidden)
+        last = lambda rows: jax.lax.scan(lambda h, row: (move(h, row) + p["cell"]["bias"], None), jnp.zeros(6), rows)[0]
+        return ((jax.vmap(last)(batch["x"]) @ p["fc"]["weight"].T - batch["y"]) ** 2).mean(), (state, {})
+
+    class Whole:
+        steps, samples = 1, 20
+
+        def __call__(self, key, step):
+            return {"x": x, "y": y}
+
+    weights = pruning.Weights(params, {})
+    (made,) = pruning.prune(
+        Method("magnitude", (0.75,), {"epochs": 1}),
+        pruning.Parent(weights, weights),
+        loss=loss,
+        batches=Whole(),
+        config=Train(epochs=1, warmup=0),
+        outputs=0,
+        key=KEY,
+    )
+    assert {path: mask.shape for path, mask in made.masks.items()} == {
+        "cell/weight_hh": (6, 6),
+        "cell/weight_ih": (6, 4),
+        "fc/weight": (2, 6),
+    }
+    assert sum(int(mask.sum()) for mask in made.masks.values()) == 18
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

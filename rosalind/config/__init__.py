@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
 from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
-from rosalind.config.ranges import Range, check_option
+from rosalind.config.ranges import Range, check_option, several
 
 __all__ = [
     "CLEAN",
@@ -37,6 +37,7 @@ __all__ = [
     "fingerprint",
     "is_outside",
     "resolve",
+    "several",
     "short_name",
     "unknown",
     "with_noun",
@@ -409,10 +410,14 @@ def conditions(
         files: official files that stand in for generated images, see `Condition`.
         textures: folder of pictures, for the corruptions that need them.
 
+    Raises:
+        ValueError: a single name, severity or draw without brackets.
+
     >>> [c.id for c in conditions(["fog"], [1, 3])]
     ['clean', 'fog-1', 'fog-3']
     """
-    draws, severities = tuple(draws), tuple(severities)
+    draws, severities = several("draws", draws, "(0, 1)"), several("severities", severities, "[1, 3, 5]")
+    names = names if isinstance(names, Mapping) else several("names", names, '["fog", "contrast"]')
     severities_of = lambda name: (names[name],) if isinstance(names, Mapping) else severities
     cells = ((name, severity, draw) for name in names for severity in severities_of(name) for draw in draws)
     return (Condition(bn=bn), *(Condition(*cell, bn, files=files, textures=textures) for cell in cells))

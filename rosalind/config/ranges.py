@@ -32,3 +32,20 @@ def check_option(name: str, option: str, value: Any, span: Range | tuple[float, 
     number = value if isinstance(value, kinds) and not isinstance(value, bool) else math.nan
     if not span.smallest <= number <= span.largest:
         raise ValueError(f"{name}: `{option}` must be {span.allowed}, got {value!r}.")
+
+
+def several(name: str, values: Any, example: str) -> tuple[Any, ...]:
+    """The items of a parameter that lists some, in their order.
+
+    Raises:
+        ValueError: a single number, or a text, which letter by letter would be other names.
+
+    >>> several("severities", [1, 3], "[1, 3, 5]")
+    (1, 3)
+    """
+    try:
+        if isinstance(values, str | bytes):
+            raise TypeError
+        return tuple(values)
+    except TypeError:
+        raise ValueError(f"{name} must be several, such as {example}, or one in brackets; got {values!r}.") from None

@@ -148,7 +148,8 @@ def from_arrays(
             listed = ", ".join(names[k] for k in empty[:5])
             field, limit = ("test_limit", test_limit) if split == "test" else ("train_limit", train_limit)
             fix = "drop it or add some" if limit is None else f"raise {field}, which is {limit}"
-            raise ValueError(f"the {split} split of {name} has no image of class {listed}; {fix}.")
+            share = ", a tenth of its training images," if split == "validation" else ""
+            raise ValueError(f"the {split} split of {name}{share} has no image of class {listed}; {fix}.")
     return Dataset(name, train, validation, test, names)
 
 

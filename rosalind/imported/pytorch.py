@@ -21,7 +21,8 @@ def from_torch(
     model: "torch.nn.Module",
     name: str,
     *,
-    head: str = "fc",
+    head: str | Sequence[str] = "fc",
+    output: int | str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     **fields: Any,
@@ -33,7 +34,9 @@ def from_torch(
             and in its type, and is called in evaluation mode; its modes are restored after every call.
         name: its id in the study.
         head: path of its last linear layer: `fc` of torchvision's ResNets, `classifier.6` of its VGGs; or of a 1x1
-            convolution on pooled features, as in timm's `resnetv2_50`.
+            convolution on pooled features, as in timm's `resnetv2_50`. Several paths where the logits are the mean of
+            their layers', as `("head", "head_dist")` of distilled DeiTs: the features of all stand side by side.
+        output: which of the tuple or dict that the model gives are the logits: a position or a key.
         mean, std: per channel, of pixels in [0, 1]; None for a model that normalises by itself.
         fields: further ones of `Imported`: label, seed, parent, sparsity, ... Those named here may be replaced.
 
@@ -43,12 +46,17 @@ def from_torch(
         What `prune` masks is masked anew first, as a call of its layer does.
 
     Raises:
-        ValueError: a head that is not there or is no linear layer, a mean without std; a model that NNCF masks; masks
-            of `prune` other than 0 and 1, as a moving average makes of them, unless `masks` are given; a quantised
-            head; another quantised kernel, unless `masks` and `parameters` are given.
+        ValueError: a head that is not there or is no linear layer, heads of different numbers of classes, a mean
+            without std; a model that NNCF masks; masks of `prune` other than 0 and 1, as a moving average makes of
+            them, unless `masks` are given; a quantised head; another quantised kernel, unless `masks` and `parameters`
+            are given. What shows only when images are there, `add_network` refuses before any work: that the model
+            gives something else, or other logits than its features and head.
     """
     layers = dict(model.named_modules())
-    last = _linear(layers, head)
+    heads = {path: _linear(layers, path) for path in ([head] if isinstance(head, str) else head)}
+    if len({len(last.weight) for last in heads.values()}) != 1:
+        sizes = {path: len(last.weight) for path, last in heads.items()}
+        raise ValueError(f"head must name a layer, or several of one number of classes, got {sizes or head!r}.")
     if (mean is None) != (std is None):
         raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
     if "__nncf_hooks" in layers:
@@ -64,12 +72,12 @@ def from_torch(
             f"masks of {name!r} must be 0 and 1, got {found}: "
             "copy those of the pruned network over an average's, or give `masks`."
         )
-    classifier = _Classifier(model, head, last, mean, std)
+    classifier = _Classifier(model, heads, output, mean, std)
     torch_weights.mask_anew(model)
     weights = torch_weights.effective(model)
     kernels = torch_weights.kernels(weights, layers)
     packed = [path for path, kernel in kernels.items() if torch_weights.is_packed(kernel)]
-    if f"{head}.weight" in packed or (packed and not {"masks", "parameters"} <= fields.keys()):
+    if {f"{path}.weight" for path in heads} & {*packed} or (packed and not {"masks", "parameters"} <= fields.keys()):
         raise ValueError(
             f"{name!r} has quantised weights, whose zeros cannot be counted here: {', '.join(packed[:5])}. Give "
             "`masks` and `parameters` of what they stand for, and leave the head as it is."
@@ -84,23 +92,25 @@ def from_torch(
         given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
         given["parameters"] = sum(weight.numel() for weight in weights.values())
     # Not of the weights by path: one that is another layer's too has the other's path alone.
-    kernel = _array(last.weight.detach().flatten(1)).T
-    bias = np.zeros(kernel.shape[1], np.float32) if last.bias is None else _array(last.bias.detach())
+    kernel = np.concatenate([_array(last.weight.detach().flatten(1)).T for last in heads.values()]) / len(heads)
+    biases = [_array(last.bias.detach()) for last in heads.values() if last.bias is not None]
+    bias = np.asarray(sum(biases, np.zeros(kernel.shape[1], np.float32)) / len(heads))
     return Imported(name, classifier.features, (kernel, bias), **{**given, **fields})
 
 
 @dataclass(frozen=True, eq=False)
 class _Classifier:
-    """A model with its last linear layer: the callables of its `Imported`, in evaluation mode.
+    """A model with its last linear layers: the callables of its `Imported`, in evaluation mode.
 
     Attributes:
-        head: Path of `last`, for errors.
+        heads: By path.
+        output: Position or key of the logits in what the model gives; None where it gives nothing else.
         mean, std: Per channel, of pixels in [0, 1]; None for a model that normalises by itself.
     """
 
     model: "torch.nn.Module"
-    head: str
-    last: "torch.nn.Linear | torch.nn.Conv2d"
+    heads: "Mapping[str, torch.nn.Linear | torch.nn.Conv2d]"
+    output: int | str | None
     mean: Sequence[float] | None
     std: Sequence[float] | None
 
@@ -127,12 +137,11 @@ class _Classifier:
             x = (x - mean) / std
         # A copy, as a model may change what it is given.
         y = self.model(x.to(self.parameter.dtype, copy=True))
-        y = getattr(y, "logits", y)
+        y = getattr(y, "logits", y) if self.output is None else _part(y, self.output)
         if not isinstance(y, torch.Tensor) or y.ndim != 2:
-            got = list(y.shape) if isinstance(y, torch.Tensor) else f"a {type(y).__name__}"
             raise ValueError(
-                f"the model must give logits [b, classes], or an object with `logits`, got {got}; wrap it in a module "
-                "that does."
+                f"the model must give logits [b, classes], or an object with `logits`, got {_named(y)}; name the part "
+                "that they are by `output=`, or wrap the model in a module that gives them."
             )
         return y
 
@@ -151,20 +160,30 @@ class _Classifier:
         """
         import torch
 
-        caught: list[torch.Tensor] = []
-        hook = self.last.register_forward_pre_hook(lambda module, given: caught.append(given[0]))
+        caught: dict[str, list[torch.Tensor]] = {path: [] for path in self.heads}
+        hooks = [
+            last.register_forward_pre_hook(lambda module, given, path=path: caught[path].append(given[0]))
+            for path, last in self.heads.items()
+        ]
         try:
             with torch.no_grad(), _evaluated(self.model):
                 self.outputs(self.inputs(images))
         finally:
-            hook.remove()
-        if len(caught) != 1:
-            raise ValueError(f"head {self.head!r} must be called once per batch, it was called {len(caught)} times.")
-        features = caught[0]
-        if isinstance(self.last, torch.nn.Conv2d):
+            for hook in hooks:
+                hook.remove()
+        return np.concatenate([self._features_of(path, given) for path, given in caught.items()], 1)
+
+    def _features_of(self, head: str, given: "list[torch.Tensor]") -> np.ndarray:
+        """What one head was given in its calls as float32[b, d]; see `features` for errors."""
+        import torch
+
+        if len(given) != 1:
+            raise ValueError(f"head {head!r} must be called once per batch, it was called {len(given)} times.")
+        features = given[0]
+        if isinstance(self.heads[head], torch.nn.Conv2d):
             if features.shape[2:] != (1, 1):
                 raise ValueError(
-                    f"head {self.head!r} is a convolution and must be called on pooled features [b, d, 1, 1], it was "
+                    f"head {head!r} is a convolution and must be called on pooled features [b, d, 1, 1], it was "
                     f"called on {list(features.shape)}: what it gives is pooled later, which is no linear head. Give "
                     "`predictions` alone."
                 )
@@ -241,6 +260,29 @@ class _Classifier:
                     _install(norm, statistics)
 
         return recalibrated
+
+
+def _part(given: Any, output: int | str) -> Any:
+    """The part of what a model gives at a position, or under a key or attribute.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return given[output]
+    except (LookupError, TypeError) as error:
+        if isinstance(output, str) and hasattr(given, output):
+            return getattr(given, output)
+        raise ValueError(f"output {output!r} must be a part of what the model gives, {_named(given)}.") from error
+
+
+def _named(given: Any) -> str:
+    """What a model gives, in words."""
+    if isinstance(given, Mapping):
+        return f"a {type(given).__name__} of {', '.join(map(str, given))}"
+    if isinstance(given, tuple | list):
+        return f"a {type(given).__name__} of {len(given)}"
+    return str(list(given.shape)) if hasattr(given, "shape") else f"a {type(given).__name__}"
 
 
 def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Linear | torch.nn.Conv2d":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,33 @@ class Imported:
     fingerprint: str | None = None
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+TYPES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
+    (("name", "label", "family", "method", "parent", "fingerprint"), lambda value: isinstance(value, str), "text"),
+    (("seed", "parameters"), _is_whole, "a whole number"),
+    (("sparsity",), lambda value: isinstance(value, Real) and not isinstance(value, bool), "a number"),
+    (("features", "logits", "gradient", "logit_gradient", "recalibrate", "activations"), callable, "callable"),
+    (("masks", "predictions"), lambda value: isinstance(value, Mapping), "a dict"),
+    (("head",), lambda value: isinstance(value, tuple | list) and len(value) == 2, "a kernel and a bias"),
+)
+"""Fields of `Imported`, what holds of their values where they are not None, and that in words."""
+
+
+def check_types(network: Imported) -> None:
+    """Raise ValueError for a field of another type, which shows only when files are written, or in no table."""
+    for names, is_such, wanted in TYPES:
+        for name in names:
+            value = getattr(network, name)
+            if not is_such(value) and (value is not None or name == "name"):
+                raise ValueError(f"{name} of {network.name!r} must be {wanted}, got {type(value).__name__} {value!r}.")
+
+
 def check(network: Imported) -> None:
-    """Raise ValueError for parts that cannot be together, and for a sparsity, masks or parameters that cannot be."""
+    """Raise ValueError for parts of another type or that cannot be together, and for numbers that cannot be."""
+    check_types(network)
     callables = (network.features, network.head, network.logits, network.gradient, network.recalibrate)
     callables += (network.activations, network.logit_gradient)
     whole = network.features is not None and network.head is not None
@@ -80,7 +106,7 @@ def check(network: Imported) -> None:
         raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")
     if network.sparsity is not None and not 0 <= network.sparsity <= 1:
         raise ValueError(f"sparsity of {network.name!r} must lie in [0, 1], got {network.sparsity}.")
-    kept = {path: np.asarray(mask) for path, mask in (network.masks or {}).items()}
+    kept = {path: _plain(mask) for path, mask in (network.masks or {}).items()}
     for path, mask in kept.items():
         if mask.dtype.kind not in "bifu" or not mask.size:
             raise ValueError(
@@ -99,6 +125,12 @@ def check(network: Imported) -> None:
         )
 
 
+def _plain(mask: Any) -> np.ndarray:
+    """The array, float32 of jax's bfloat16 and smaller types, which NumPy takes for no numbers."""
+    array = np.asarray(mask)
+    return array.astype(np.float32) if array.dtype.type.__module__ == "ml_dtypes" else array
+
+
 def masks_of(network: Imported) -> dict[str, np.ndarray]:
     """bool arrays by path, True where a weight is kept; empty where no masks are known."""
     return {path: np.asarray(mask) != 0 for path, mask in (network.masks or {}).items()}
@@ -111,19 +143,20 @@ def provenance(network: Imported) -> dict[str, Any]:
     counted = removed / size if size else None
     label = network.label or network.name
     family = network.family or ("dense" if label == "dense" else "imported")
-    requested = network.sparsity
+    given = None if network.sparsity is None else float(network.sparsity)
+    requested = given
     if requested is None and counted is not None:
         # Zeros that happen to be in a dense network were not asked for; seeds may differ by some weights.
         requested = 0.0 if family == "dense" else round(counted, 4)
-    count = network.parameters
+    count = None if network.parameters is None else int(network.parameters)
     return {
         "name": network.name,
         "label": label,
         "family": family,
         "method": network.method or family,
         "parent": network.parent,
-        "seed": network.seed,
-        "sparsity": network.sparsity if counted is None else counted,
+        "seed": None if network.seed is None else int(network.seed),
+        "sparsity": given if counted is None else counted,
         "sparsity_requested": requested,
         "parameters": count,
         "nonzero": count - removed if count is not None and size else None,

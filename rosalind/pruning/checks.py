@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, unknown
+from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, several, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.types import ModelFunctions, Parent, Recipe
@@ -83,11 +83,13 @@ def check(method: Method) -> dict[str, Any]:
         ValueError: unknown method or option; an option out of its range; a sparsity outside [0, 1); none, or
             one given twice.
     """
+    if not isinstance(method.options, Mapping):
+        raise ValueError(f"{method.name}: `options` must be a dict, got {method.options!r}.")
     recipe, name = recipe_of(method.name), method.name
     definitions(method)
-    sparsities = list(method.sparsities)
+    sparsities = several(f"{name}: `sparsities`", method.sparsities, "(0.8, 0.95)")
     if not sparsities or len(set(sparsities)) != len(sparsities):
-        raise ValueError(f"{name}: `sparsities` must be one or more, each once, got {sparsities}.")
+        raise ValueError(f"{name}: `sparsities` must be one or more, each once, got {list(sparsities)}.")
     for sparsity in sparsities:
         masks.check_sparsity(sparsity)
     defaults = {**compression.OPTIONS, **recipe.options}

@@ -27,8 +27,8 @@ layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus
 every layer at ERK's sparsities; in every layer for min(n, tau) of its n weights, with one tau for all, so that
 the largest layers lose first (`water_filling`, arXiv 2206.10915); or all together after LAMP's scaling (`lamp`)."""
 
-KERNELS = ("kernel", "weight", "weights", "w", "W")
-"""Names of kernels: Flax's, and those of other libraries."""
+KERNELS = ("kernel", "weight", "weights", "w", "W", "weight_ih", "weight_hh")
+"""Names of kernels: Flax's, and those of other libraries; the last two of Equinox's recurrent cells."""
 
 
 def is_prunable(path: str, leaf: Any) -> bool:

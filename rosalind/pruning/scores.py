@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
+from rosalind.pruning.gradients import curvature, flow_gradient, gradient, sample_count, squared_gradients
 from rosalind.pruning.masks import is_protected, uniforms
 from rosalind.pruning.types import Scoring
 from rosalind.training import by_path, map_by_path
@@ -67,12 +67,15 @@ def fisher(scoring: Scoring) -> Scores:
 
     The diagonal is the mean over `score_samples` samples of each one's squared gradient, in evaluation mode;
     squaring a batch's mean gradient instead would be smaller by its size.
+
+    Raises:
+        ValueError: on a batch with arrays that do not begin with its samples.
     """
     total, count, step = None, 0, 0
     masked = scoring.masked
     while count < scoring.options["score_samples"]:
         batch = scoring.batches(scoring.key, step)
-        size = len(jax.tree.leaves(batch)[0])
+        size = sample_count(batch)
         # Pieces, as every sample has a gradient of the model's size.
         for start in range(0, size, 32):
             piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
@@ -135,7 +138,9 @@ def synflow(scoring: Scoring) -> Scores:
     """|weight * d flow / d weight|, the flow of ones through absolute weights; no data (arXiv 2006.05467).
 
     BatchNorm's statistics are 0 and 1 whatever they are, as at initialisation. The authors' code takes the absolute
-    values of those stored, so that of a trained network it keeps 0.88 to 0.90 of the same weights.
+    values of those stored, so that of a trained network it keeps 0.88 to 0.90 of the same weights. A round keeps the
+    nearest whole number of weights, in that code the next below; that alone exchanges one in a hundred of those kept at
+    90 % sparsity.
 
     Raises:
         FloatingPointError: the flow overflows float32, as in very deep or wide networks.

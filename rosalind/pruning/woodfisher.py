@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.gradients import grouped_gradients
+from rosalind.pruning.gradients import grouped_gradients, sample_count
 from rosalind.pruning.types import Masks, Scoring
 from rosalind.training import Tree, by_path, map_by_path
 
@@ -59,7 +59,7 @@ def inverse_fisher(scoring: Scoring) -> dict[str, jax.Array]:
     done = step = 0
     while done < total:
         batch = scoring.batches(scoring.key, step)
-        samples = len(jax.tree.leaves(batch)[0])
+        samples = sample_count(batch)
         usable = samples // together * together
         if not usable:
             raise ValueError(f"fisher_batch is {together}, batches have {samples} samples; make it smaller.")

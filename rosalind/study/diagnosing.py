@@ -14,7 +14,7 @@ import numpy as np
 from rosalind import diagnostics, fields, results
 from rosalind.analysis import predictors
 from rosalind.conditions import Planned
-from rosalind.config import Data, Diagnosis, definition, fingerprint, is_outside
+from rosalind.config import Data, Diagnosis, definition, fingerprint, is_outside, several
 from rosalind.diagnostics import Diagnostic
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
@@ -58,6 +58,10 @@ def diagnose(
     folder = Path(folder)
     study_results = results.load(folder)
     pool.check_jobs(jobs, executor)
+    diagnoses = several("diagnoses", diagnoses, '["dead_units"]')
+    networks = networks if networks is None else several("networks", networks, '["cnn-dense-seed0"]')
+    if others := [d for d in diagnoses if not isinstance(d, str | Diagnosis)]:
+        raise ValueError(f"diagnoses must be names or config.Diagnosis, got {others[0]!r}.")
     chosen = [fields.checked(Diagnosis(d) if isinstance(d, str) else d) for d in diagnoses]
     if not chosen:
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")

@@ -1,13 +1,14 @@
 """Maps of a network's error over the frequencies of the image plane."""
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
 
 from rosalind import conditions, measuring, results
 from rosalind.conditions.attacks import frequencies
-from rosalind.config import Condition
+from rosalind.config import Condition, several
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.study import cells, network_files, planning
@@ -36,8 +37,10 @@ def frequency_maps(
     """
     folder = Path(folder)
     study_results = results.load(folder)
-    if not 0 < strength < np.inf or images < 1:
-        raise ValueError(f"strength and images must be finite and above 0, got {strength:g} and {images}.")
+    is_number = isinstance(strength, Real) and isinstance(images, Integral)
+    if not is_number or not 0 < strength < np.inf or images < 1:
+        raise ValueError(f"strength and images must be finite numbers above 0, got {strength!r} and {images!r}.")
+    networks = networks if networks is None else several("networks", networks, '["cnn-dense-seed0"]')
     if networks is None:
         trained = {name: info.seed for name, info in study_results.networks.items() if not info.is_imported}
         # A folder that `create` began lists no seeds.

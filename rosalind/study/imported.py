@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from rosalind import conditions, data, imported, measures, measuring, results
 from rosalind.analysis import zoo
 from rosalind.conditions import Network
-from rosalind.config import CLEAN, Condition, Data, Study, unknown
+from rosalind.config import CLEAN, Condition, Data, Study, several, unknown
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -45,6 +45,9 @@ def create(
         ValueError: see `study.check`; a transferred attack, which is made on a network that the study trains.
         results.Mismatch: the folder has another data set or table, or a condition of that id made differently.
     """
+    conditions = several("conditions", conditions, 'config.conditions(["fog"])')
+    if others := [condition for condition in conditions if not isinstance(condition, Condition)]:
+        raise ValueError(f"conditions must be config.Condition, as config.conditions gives them, got {others[0]!r}.")
     if not any(condition.name == CLEAN and condition.bn == "train" for condition in conditions):
         raise ValueError(f"conditions must contain the clean one, got {[c.id for c in conditions][:20]}.")
     shown = {"features": features, "thumbnails": thumbnails, "measures": measures}
@@ -122,7 +125,7 @@ def add_network(
     elif features is not None or head is not None or fields:
         raise ValueError("features, head and fields are for a network given by its name; an Imported has them.")
     else:
-        networks = [network] if isinstance(network, Imported) else list(network)
+        networks = [network] if isinstance(network, Imported) else list(several("network", network, "[Imported(...)]"))
     study_results = results.load(folder)
     dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
     networks = _checked(study_results, networks, dataset)
@@ -149,6 +152,10 @@ def add_network(
 
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:
     """Networks, each behind its parent, after checking all that can be without measuring; see `add_network`."""
+    for network in networks:
+        if not isinstance(network, Imported):
+            raise ValueError(f"network must be a name, or one or several imported.Imported, got {network!r}.")
+        imported.check_types(network)
     classes, names = len(study_results.class_names), [network.name for network in networks]
     if repeats := checking.repeated(names):
         raise ValueError(f"names of networks must be unique; repeated: {repeats}.")
@@ -177,6 +184,7 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
         check_head(network.name, kernel, bias, classes)
         ready = network_files.callable_network(network)
         measuring.checked_head(ready)
+        _check_features(network, np.array(few.images[:]))
         batch = measuring.features_of(ready, few)
         if network.logits is not None:
             _compare_logits(network, batch @ ready.kernel + ready.bias, np.array(few.images[:]))
@@ -187,6 +195,20 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
                 stacklevel=3,
             )
     return ordered
+
+
+def _check_features(network: Imported, images: np.ndarray) -> None:
+    """Raise ValueError, the callable's own error below it, unless it takes a batch of images and gives an array."""
+    assert network.features is not None
+    try:
+        given = network.features(images)
+    except Exception as error:
+        taken = f"{images.dtype}{list(images.shape)}"
+        raise ValueError(
+            f"features of {network.name!r} must take images {taken}, and failed: {type(error).__name__}: {error}"
+        ) from error
+    if isinstance(given, tuple | list | Mapping):
+        raise ValueError(f"features of {network.name!r} must give float[{len(images)}, d], got {type(given).__name__}.")
 
 
 def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray) -> None:
@@ -202,7 +224,8 @@ def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray)
     if not apart <= 0.02 * max(size, 1e-6):
         raise ValueError(
             f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "
-            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network?"
+            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network? A "
+            'mean of several heads is told by `from_torch(..., head=("head", "head_dist"))`.'
         )
 
 

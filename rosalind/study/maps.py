@@ -8,7 +8,7 @@ import numpy as np
 from rosalind import conditions, data, measuring, results
 from rosalind.analysis import map_samples
 from rosalind.conditions import Planned
-from rosalind.config import CLEAN, Study
+from rosalind.config import CLEAN, Study, several
 from rosalind.diagnostics import occlusion
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
@@ -37,6 +37,7 @@ def attribute(
         ValueError: an unknown network, condition or sample; one that the network cannot be measured under.
         results.Mismatch: a callable that is not the stored network.
     """
+    ids = ids if ids is None else several("ids", ids, "(3, 17)")
     with Progress("attributing", 12 if ids is None else len(ids), unit="samples") as progress:
         return attribute_cell(folder, network, condition, ids, progress.advance)
 

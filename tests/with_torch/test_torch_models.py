@@ -1,5 +1,7 @@
 """Models of PyTorch that are no plain classifiers: their heads, what of them is a kernel, and what they give."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -36,20 +38,62 @@ def test_a_head_may_be_a_convolution_on_pooled_features():
         imported.from_torch(Convolutional(False), "maps", head="classifier").features(images)
 
 
-def test_a_mean_of_two_heads_is_refused(tmp_path):
-    class Distilled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body, self.head, self.head_dist = nn.Linear(256, 12), nn.Linear(12, 10), nn.Linear(12, 10)
+class Distilled(nn.Module):
+    """Two heads on two features, in the manner of distilled DeiTs; their mean is what it gives."""
 
-        def forward(self, images):
-            x = self.body(images.flatten(1)).relu()
-            return (self.head(x) + self.head_dist(x)) / 2
+    def __init__(self, bias: bool = True):
+        super().__init__()
+        self.body, self.head, self.head_dist = nn.Linear(256, 12), nn.Linear(7, 10), nn.Linear(5, 10, bias=bias)
 
+    def forward(self, images):
+        x = self.body(images.mean(1).flatten(1)).relu()
+        return (self.head(x[:, :7]) + self.head_dist(x[:, 7:])) / 2
+
+
+def test_a_head_of_two_is_refused_before_work(tmp_path):
     torch.manual_seed(0)
+
+    class Same(Distilled):
+        def forward(self, images):
+            x = self.body(images.mean(1).flatten(1)).relu()[:, :7]
+            return (self.head(x) + self.head(x.flip(1))) / 2
+
     study.create(Data("digits", train_limit=100), config.conditions(["fog"], [1]), tmp_path / "study")
-    with pytest.raises(ValueError, match="features and head of 'two' do not give its logits"):
-        study.add_network(tmp_path / "study", imported.from_torch(Distilled(), "two", head="head"))
+    before = sorted(tmp_path.rglob("*"))
+    two = imported.from_torch(Distilled(), "two", head="head")
+    with pytest.raises(ValueError, match=r"features and head of 'two' do not give its logits.*several heads"):
+        study.add_network(tmp_path / "study", two)
+    with pytest.raises(ValueError, match="'head' must be called once per batch, it was called 2 times"):
+        study.add_network(tmp_path / "study", imported.from_torch(Same(), "same", head=("head", "head_dist")))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_mean_of_two_heads_is_one_head_on_both_features(bias, tmp_path):
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1)).astype(np.uint8)
+    model = Distilled(bias)
+    network = imported.from_torch(model, "two", head=("head", "head_dist"))
+    kernel, offset = network.head
+    assert kernel.shape == (12, 10)
+    logits = model(torch.from_numpy(images).permute(0, 3, 1, 2) / 255).detach().numpy()
+    np.testing.assert_allclose(network.features(images) @ kernel + offset, logits, atol=1e-6)
+    np.testing.assert_allclose(network.logits(images), logits, atol=1e-6)
+    assert set(network.masks) == {"body.weight", "head.weight", "head_dist.weight"}
+    study.create(Data("digits", train_limit=100), config.conditions(["fog"], [1]), tmp_path / "study")
+    measured = study.add_network(tmp_path / "study", network)
+    assert measured.geometry("two", "clean")["logits"].shape[1] == 10
+
+
+def test_heads_of_other_numbers_of_classes_or_none_are_refused():
+    model = Distilled()
+    model.head_dist = nn.Linear(5, 9)
+    with pytest.raises(ValueError, match=r"head must name a layer, or several .*'head': 10, 'head_dist': 9"):
+        imported.from_torch(model, "two", head=("head", "head_dist"))
+    with pytest.raises(ValueError, match=r"head must name a layer, or several .* \(\)"):
+        imported.from_torch(model, "two", head=())
+    with pytest.raises(ValueError, match="'nothing' must be a linear layer"):
+        imported.from_torch(model, "two", head=["head", "nothing"])
 
 
 def test_a_head_may_share_its_weight():
@@ -165,8 +209,12 @@ def test_kernels_of_every_kind_are_counted(kind):
 @pytest.mark.parametrize(
     ("model", "asked", "message"),
     [
-        (lambda: Body(lambda m, x: x.flatten(1)[:, :12], lambda y: {"logits": y}), "logits", "got a dict; wrap it"),
-        (lambda: Body(lambda m, x: x.flatten(1)[:, :12], lambda y: (y, y)), "features", "got a tuple"),
+        (
+            lambda: Body(lambda m, x: x.flatten(1)[:, :12], lambda y: {"logits": y}),
+            "logits",
+            "got a dict of logits; name",
+        ),
+        (lambda: Body(lambda m, x: x.flatten(1)[:, :12], lambda y: (y, y)), "features", "got a tuple of 2; name"),
         (lambda: Body(lambda m, x: x[:, 0, :, :1].expand(-1, -1, 12)), "logits", r"got \[5, 8, 10\]"),
         (
             lambda: Body(lambda m, x: x.flatten(1)[:, :12].round().detach()),
@@ -185,6 +233,36 @@ def test_models_that_give_something_else_are_told_so(model, asked, message):
     given = (np.arange(5),) if asked == "gradient" else ()
     with pytest.raises(ValueError, match=message):
         getattr(network, asked)(pictures(), *given)
+
+
+class Both(NamedTuple):
+    words: torch.Tensor
+    classes: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    ("give", "output"),
+    [
+        (lambda y: {"items": y, "features": y[:, :3]}, "items"),
+        (lambda y: (y[:, :3], y), 1),
+        (lambda y: [y, y[:, :3]], -2),
+        (lambda y: Both(y[:, :3], y), "classes"),
+        (lambda y: Both(y[:, :3], y), 1),
+    ],
+)
+def test_logits_may_be_a_part_of_what_a_model_gives(give, output):
+    model = Body(lambda m, x: x.flatten(1)[:, :12], give)
+    plain = Body(lambda m, x: x.flatten(1)[:, :12])
+    plain.fc = model.fc
+    network, wanted = imported.from_torch(model, "x", output=output), imported.from_torch(plain, "x")
+    np.testing.assert_array_equal(network.logits(pictures()), wanted.logits(pictures()))
+    np.testing.assert_array_equal(network.features(pictures()), wanted.features(pictures()))
+    gradients = (one.gradient(pictures(), np.arange(5)) for one in (network, wanted))
+    np.testing.assert_array_equal(*gradients)
+    with pytest.raises(ValueError, match=r"output 7 must be a part of .*, a .* of (2|items, features)"):
+        imported.from_torch(model, "x", output=7).logits(pictures())
+    with pytest.raises(ValueError, match="output 'nothing' must be a part of what the model gives"):
+        imported.from_torch(model, "x", output="nothing").logits(pictures())
 
 
 def test_a_model_may_change_its_images_in_place():
