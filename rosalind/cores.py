@@ -6,6 +6,10 @@ MOST = 4
 """Most devices: each holds the weights and the optimizer's moments, and where there are more cores they share those."""
 
 
+NUMBER = "jax_num_cpu_devices"
+"""jax's own setting of their number; -1 where nobody has said one."""
+
+
 def count() -> int:
     """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -32,5 +36,5 @@ def as_devices(devices: int | None = None) -> None:
 
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
-    if jax.config.jax_num_cpu_devices < 0:
-        jax.config.update("jax_num_cpu_devices", min(count(), MOST) if devices is None else devices)
+    if getattr(jax.config, NUMBER) < 0:
+        jax.config.update(NUMBER, min(count(), MOST) if devices is None else devices)

@@ -200,7 +200,7 @@ def pareto_figure(
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
         drawn = [not groups or group.name in groups for group in shown.groups]
-        named = np.flatnonzero(shown.front & drawn & known)
+        named = np.flatnonzero(shown.front & drawn & finite)
         points = np.stack([kilobytes, 100 * shown.mean[:, column]], 1)
         others = [k for k in asked if k not in named]
         names = [shown.groups[k].name for k in named]
