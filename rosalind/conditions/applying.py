@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
@@ -98,7 +99,7 @@ def _placed(folder: str | None, shape: tuple[int, ...], table: str) -> corruptio
     return corruptions.Textures(*map(jnp.asarray, corruptions.load_textures(folder, shape, table)))
 
 
-def shared(images: ArrayLike) -> Array:
+def shared(images: Array | np.ndarray) -> Array:
     """Images [n, ...] with a part of them on every local device: on as many as divide n.
 
     What is computed of each by itself is then computed side by side, with the same bits.
@@ -112,9 +113,10 @@ def shared(images: ArrayLike) -> Array:
 
 def _parts_of(images: Array) -> NamedSharding | None:
     """How devices share images, see `shared`; None for those on one device or copied to all, and for traced ones."""
-    sharding = None if isinstance(images, jax.core.Tracer) else images.sharding
-    is_cut = isinstance(sharding, NamedSharding) and sharding.shard_shape(images.shape)[0] < len(images)
-    return sharding if is_cut else None
+    sharding = None if isinstance(images, Tracer) else images.sharding
+    if isinstance(sharding, NamedSharding) and sharding.shard_shape(images.shape)[0] < len(images):
+        return sharding
+    return None
 
 
 @functools.partial(jax.jit, static_argnames=("name", "corruption", "table", "parts"))
