@@ -84,6 +84,18 @@ class Scanned(nn.Module):
         return scan(nn.Conv(3, (3, 3), name="layers"), x, None)[0].mean((1, 2))
 
 
+class Renamed(nn.Module):
+    """A dense layer whose arrays have other names than Flax gives them."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        read = lambda arrays: {"params": {"kernel": arrays["params"]["w"], "bias": arrays["params"]["b"]}}
+        write = lambda arrays: {"params": {"w": arrays["params"]["kernel"], "b": arrays["params"]["bias"]}}
+        unless_empty = lambda function: lambda arrays: function(arrays) if arrays.get("params") else arrays
+        dense = nn.map_variables(nn.Dense, "params", unless_empty(read), unless_empty(write), init=True)
+        return dense(6, name="dense")(x.reshape(len(x), -1))
+
+
 class Again(nn.Module):
     """Layers whose activations are computed again in the backward pass, one of which reads a flattened map."""
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import own_layers
 import pytest
 
 from rosalind import config, models
@@ -43,3 +44,8 @@ def test_multiply_adds_are_counted_at_every_position():
     assert models.multiply_adds(model) == sum(rows * columns for rows, columns in layers)
     assert models.is_small(model, 10**9 // models.multiply_adds(model))
     assert not models.is_small(model, 10**9 // models.multiply_adds(model) + 1)
+
+
+def test_kernels_under_other_names_are_not_counted():
+    # The head's 6 x 4 alone.
+    assert models.multiply_adds(own_layers.model_of("Renamed")) == 24
