@@ -27,6 +27,11 @@ def test_cores_are_devices_unless_a_number_was_given_elsewhere():
     assert devices_after(f"{BEGUN}cores.as_devices(3)") == "RuntimeError"
 
 
+def test_the_number_of_devices_is_known_before_jax_begins():
+    assert devices_after("assert cores.number() == 1") == "1"
+    assert devices_after("cores.as_devices(3); assert cores.number() == 3") == "3"
+
+
 @pytest.mark.parametrize(
     ("name", "size", "batch_size", "devices"),
     [("cnn", 16, 64, 1), ("mlp", 16, 64, 1), ("resnet20", 32, 128, None), ("resnet18", 32, 64, None)],
