@@ -46,9 +46,9 @@ def table(seen: Seen) -> str:
                 values = [[turn[title][column] for turn in turns if title in turn] for turns in (ours, theirs)]
                 if not all(values):
                     continue
-                here, there = map(statistics.median, values)
-                ratio = f"{here / there:.2f}" if there else ""
-                lines.append(f"| {title} | {column} | {here:.3g} | {there:.3g} | {ratio} | {len(values[1])} |")
+                this, other = map(statistics.median, values)
+                ratio = f"{this / other:.2f}" if other else ""
+                lines.append(f"| {title} | {column} | {this:.3g} | {other:.3g} | {ratio} | {len(values[1])} |")
     return "\n".join(lines)
 
 

@@ -240,6 +240,7 @@ SLEPT = 8
 """Seconds after which a server has made the pages that it makes ahead."""
 
 AT_ONCE = 20
+"""Readers who come at once."""
 
 
 def readers(folder: Path, version: Version) -> Rows:

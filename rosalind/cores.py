@@ -5,7 +5,6 @@ import os
 MOST = 4
 """Most devices: each holds the weights and the optimizer's moments, and where there are more cores they share those."""
 
-
 NUMBER = "jax_num_cpu_devices"
 """jax's own setting of their number; -1 where nobody has said one."""
 
@@ -13,6 +12,13 @@ NUMBER = "jax_num_cpu_devices"
 def count() -> int:
     """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def number() -> int:
+    """The number of devices on a CPU by jax's own setting; 1, which jax has then, where nobody has said one."""
+    import jax
+
+    return max(getattr(jax.config, NUMBER), 1)
 
 
 def as_devices(devices: int | None = None) -> None:

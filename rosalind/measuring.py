@@ -36,7 +36,12 @@ def batch_size(split: Split) -> int:
 
 
 def _are_worth_sharing(networks: Sequence[Network]) -> bool:
-    """True where devices share batches: on a CPU for a large network, or one made elsewhere, of which nobody knows."""
+    """True where devices share batches: on a CPU for a large network, or one made elsewhere, of which nobody knows.
+
+    Not beside variables that were put on certain devices, with which jax computes on no others.
+    """
+    if any(getattr(leaf, "committed", False) for n in networks for leaf in jax.tree.leaves(n.variables)):
+        return False
     return any(n.config is None or models.devices_for(n.config, Train.batch_size) is None for n in networks)
 
 

@@ -84,6 +84,30 @@ class Scanned(nn.Module):
         return scan(nn.Conv(3, (3, 3), name="layers"), x, None)[0].mean((1, 2))
 
 
+class Averaged(nn.Module):
+    """An array, and an average of it by the same name in a collection of its own."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        scale = self.param("scale", nn.initializers.ones, (3,))
+        average = self.variable("averages", "scale", jnp.zeros, (3,))
+        if train:
+            average.value = 0.9 * average.value + 0.1 * scale
+        return x.mean((1, 2)) * scale[None]
+
+
+class Renamed(nn.Module):
+    """A dense layer whose arrays have other names than Flax gives them."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        read = lambda arrays: {"params": {"kernel": arrays["params"]["w"], "bias": arrays["params"]["b"]}}
+        write = lambda arrays: {"params": {"w": arrays["params"]["kernel"], "b": arrays["params"]["bias"]}}
+        unless_empty = lambda function: lambda arrays: function(arrays) if arrays.get("params") else arrays
+        dense = nn.map_variables(nn.Dense, "params", unless_empty(read), unless_empty(write), init=True)
+        return dense(6, name="dense")(x.reshape(len(x), -1))
+
+
 class Again(nn.Module):
     """Layers whose activations are computed again in the backward pass, one of which reads a flattened map."""
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import own_layers
 import pytest
 
 from rosalind import config, models
@@ -26,6 +27,11 @@ def test_cores_are_devices_unless_a_number_was_given_elsewhere():
     assert devices_after(f"{BEGUN}cores.as_devices(3)") == "RuntimeError"
 
 
+def test_the_number_of_devices_is_known_before_jax_begins():
+    assert devices_after("assert cores.number() == 1") == "1"
+    assert devices_after("cores.as_devices(3); assert cores.number() == 3") == "3"
+
+
 @pytest.mark.parametrize(
     ("name", "size", "batch_size", "devices"),
     [("cnn", 16, 64, 1), ("mlp", 16, 64, 1), ("resnet20", 32, 128, None), ("resnet18", 32, 64, None)],
@@ -43,3 +49,8 @@ def test_multiply_adds_are_counted_at_every_position():
     assert models.multiply_adds(model) == sum(rows * columns for rows, columns in layers)
     assert models.is_small(model, 10**9 // models.multiply_adds(model))
     assert not models.is_small(model, 10**9 // models.multiply_adds(model) + 1)
+
+
+def test_kernels_under_other_names_are_not_counted():
+    # The head's 6 x 4 alone.
+    assert models.multiply_adds(own_layers.model_of("Renamed")) == 24

@@ -20,9 +20,9 @@ class TestDetectable:
     @pytest.mark.parametrize("samples", [597, 10_000])
     def test_samples_are_a_little_more_than_the_published_size_asks(self, samples, share):
         smallest = detectable_with_samples(samples, share)
-        critical, found = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
+        critical, of_power = stats.norm.ppf(0.975), stats.norm.ppf(0.8)
         rest = max(share - smallest**2, 0)
-        needed = (critical * np.sqrt(share) + found * np.sqrt(rest)) ** 2 / smallest**2
+        needed = (critical * np.sqrt(share) + of_power * np.sqrt(rest)) ** 2 / smallest**2
         assert 0.75 * samples < needed <= samples * (1 + 1e-9)
 
     def test_few_discordant_samples_must_all_point_one_way(self):
@@ -45,9 +45,11 @@ class TestDetectable:
         assert detectable_with_pairs(3, 0.0) == 0
 
     def test_numbers_that_are_kept_are_those_that_are_computed(self):
+        # Of another level, by one bit, nothing is kept.
+        level = np.nextafter(power.LEVEL, 0)
         for pairs, shift in power.SHIFTS.items():
-            assert shift == pytest.approx(power._shift(pairs, power.POWER, power.LEVEL), rel=1e-12)
             assert detectable_with_pairs(pairs, 1.0) == shift / np.sqrt(pairs)
+            assert shift / np.sqrt(pairs) == pytest.approx(detectable_with_pairs(pairs, 1.0, level=level), rel=1e-12)
 
     @pytest.mark.parametrize("p", [0.5, 0.8, 0.975, 0.9995])
     def test_quantiles_of_t_in_closed_form_are_scipys(self, p):

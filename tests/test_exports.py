@@ -157,6 +157,15 @@ def test_a_model_of_ones_own_needs_its_layers(tmp_path):
     assert {path: layer.channels for path, layer in layers.items() if layer.channels} == {"backbone/dense": 4}
 
 
+def test_an_average_of_a_parameter_does_not_take_its_place(tmp_path):
+    networks = stored(own_layers.model_of("Averaged"), tmp_path)[0]
+    written = exports.state_dict(networks, "net", layers=study.layers(networks, "net"))
+    arrays = results.load_arrays(networks.network_file("net"))
+    np.testing.assert_array_equal(written["backbone.scale"], arrays["variables/params/backbone/scale"])
+    np.testing.assert_array_equal(written["averages.backbone.scale"], arrays["variables/averages/backbone/scale"])
+    assert not np.array_equal(written["backbone.scale"], written["averages.backbone.scale"])
+
+
 def test_the_command_finds_the_layers_of_a_model_of_ones_own(tmp_path, monkeypatch):
     networks = stored(own_layers.model_of("Mobile"), tmp_path)[0]
     monkeypatch.setattr(results, "load", lambda folder: networks)

@@ -329,6 +329,9 @@ for condition in (
     for name, values in cells[0].items():
         np.testing.assert_allclose(cells[1][name], values, rtol=2e-5, atol=2e-5, err_msg=name)
 assert calls == [4, 4, 4]  # batches of the three cells
+features = measuring.features_of(network, test)
+put = dataclasses.replace(network, variables=jax.device_put(network.variables, jax.devices()[2]))
+np.testing.assert_allclose(measuring.features_of(put, test), features, rtol=2e-5, atol=2e-5)
 """
     flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=4"
     environment = {**os.environ, "XLA_FLAGS": flags}

@@ -167,6 +167,34 @@ def test_a_page_is_made_once_it_has_been_asked_for_and_it_is_quiet(quiet):
     assert not is_copy(pages), "what has been asked for comes first"
 
 
+def test_the_first_reader_of_a_section_does_not_wait_for_a_page_of_others(quiet):
+    pages, _ = quiet
+    paused = []
+
+    async def pause() -> None:
+        paused.append(True)
+
+    query = {"layout": originals.AHEAD[0]}
+    asyncio.run(pages.prepare(query, pause))
+    assert not paused
+    asyncio.run(pages.prepare(query, pause))
+    assert paused
+    assert is_copy(pages, **query)
+
+
+def test_pages_that_readers_had_made_leave_nothing_to_be_made_ahead(quiet):
+    pages, later = quiet
+
+    async def pause() -> None:
+        pass
+
+    for layout in originals.AHEAD * 2:
+        asyncio.run(pages.prepare({"layout": layout}, pause))
+    assert all(is_copy(pages, layout=layout) for layout in originals.AHEAD)
+    later.pop()()
+    assert not later
+
+
 def test_only_a_server_that_is_told_so_works_ahead(small_folder, monkeypatch):
     begun = []
     monkeypatch.setattr(originals.Originals, "begin", lambda pages, later: begun.append(later))

@@ -48,8 +48,8 @@ def state_dict(
     [n, c, h, w]. Attention has `query`, `key`, `value` and `out`, an `nn.Linear` each over its heads together; a `vit`
     has `nn.GELU("tanh")` and norms of epsilon 1e-6. A transposed convolution's kernel [h, w, in, out] is turned over in
     both directions as [in, out, h, w]; one with `transpose_kernel`, [h, w, out, in], is not turned. What belongs to no
-    layer keeps its name and axes. Networks expect pixels in [0, 1] minus `config.mean` over `config.std`, and
-    BatchNorm's default epsilon of 1e-5.
+    layer keeps its name and axes, behind the name of its collection if that is neither `params` nor `batch_stats`.
+    Networks expect pixels in [0, 1] minus `config.mean` over `config.std`, and BatchNorm's default epsilon of 1e-5.
 
     Args:
         results: of a study with the network's file.
@@ -75,7 +75,10 @@ def state_dict(
     if layout == "flax":
         return _contiguous({**arrays, **{f"masks/{path}": x for path, x in masked.items()}})
     params = {key.removeprefix("params/"): x for key, x in arrays.items() if key.startswith("params/")}
-    others = {key.partition("/")[2]: x for key, x in arrays.items() if not key.startswith(("params/", "rngs/"))}
+    # Arrays of a collection of one's own may have the names of parameters, as averages of them do.
+    others = {
+        key.removeprefix("batch_stats/"): x for key, x in arrays.items() if not key.startswith(("params/", "rngs/"))
+    }
     if info.model in KNOWN:
         layers = _known(info.model, params, info.config["image_shape"][-1])
     elif layers is None:

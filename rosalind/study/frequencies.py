@@ -39,7 +39,9 @@ def frequency_maps(
     study_results = results.load(folder)
     is_number = isinstance(strength, Real) and isinstance(images, Integral)
     if not is_number or not 0 < strength < np.inf or images < 1:
-        raise ValueError(f"strength and images must be finite numbers above 0, got {strength!r} and {images!r}.")
+        raise ValueError(
+            f"strength and images must be finite numbers above 0, images a whole one; got {strength!r} and {images!r}."
+        )
     networks = networks if networks is None else several("networks", networks, '["cnn-dense-seed0"]')
     if networks is None:
         trained = {name: info.seed for name, info in study_results.networks.items() if not info.is_imported}

@@ -66,10 +66,9 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     cache = getattr(jax.config, "jax_compilation_cache_dir", None)
     # All may use all cores: with a core of its own each is no faster, and XLA's sums of one thread are rounded
     # otherwise than those of two (692 of 725 files of the demo's first seed differed).
+    # So are sums of a batch by the number of devices that share it.
     context = multiprocessing.get_context("spawn")
-    # As many devices as here: the sums of a batch that they share are rounded by their number.
-    devices = len(jax.local_devices(backend="cpu"))
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, devices))
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, cores.number()))
     try:
         yield executor
     except BaseException:

@@ -107,20 +107,23 @@
     if (by < 0) window.rosalindAnswered?.();
   };
   // The server draws views off the screen while those on it are painted: what it says of them waits for that.
-  let delayed = null, delaying = 0;
-  const release = () => {
-    clearTimeout(delaying);
-    const messages = delayed ?? [];
-    delayed = null;
-    while (messages.length && !delayed) messages.shift()();
-    delayed?.unshift(...messages);
+  const messages = [];
+  let isPainting = false, painting = 0;
+  // One that fails leaves those behind it to the next.
+  const take = () => {
+    while (messages.length && !isPainting) messages.shift()();
+  };
+  const painted = () => {
+    clearTimeout(painting);
+    isPainting = false;
+    take();
   };
   const delay = () => {
-    delayed ??= [];
-    clearTimeout(delaying);
-    requestAnimationFrame(() => setTimeout(release));
+    isPainting = true;
+    clearTimeout(painting);
+    requestAnimationFrame(() => setTimeout(painted));
     // A page in the background has no frames.
-    delaying = setTimeout(release, 200);
+    painting = setTimeout(painted, 200);
   };
   window.rosalindLate = (names) => {
     if (names.length > late) delay();
@@ -143,8 +146,8 @@
     get onmessage() { return super.onmessage; }
     set onmessage(handler) {
       super.onmessage = handler && ((event) => {
-        if (delayed) delayed.push(() => handler.call(this, event));
-        else handler.call(this, event);
+        messages.push(() => handler.call(this, event));
+        take();
       });
     }
     send(data) {

@@ -69,6 +69,8 @@ class Originals:
         """Of the study as it is now, those asked for last at the end; None of a page that cannot be copied."""
         self._wanted: dict[Key, Mapping[str, str]] = {}
         """Queries of pages that are to be made, those asked for last at the end."""
+        self._unasked: set[Key] = set()
+        """Those of `AHEAD` that nobody has asked for."""
         self._begun: dict[Key, Iterator[None]] = {}
         self._later: Later | None = None
         self._is_working = False
@@ -102,7 +104,10 @@ class Originals:
         """Make pages while no reader asks for anything: those of `AHEAD` now, others once they have been asked for."""
         self._later = later
         for layout in reversed(AHEAD):
-            self._want({"layout": layout})
+            query = {"layout": layout}
+            self._want(query)
+            if (key := self.key(query)) is not None:
+                self._unasked.add(key)
 
     async def prepare(self, query: Mapping[str, str], pause: Callable[[], Awaitable[None]]) -> None:
         """Have a page made that has been asked for, so that `page` copies it for all who follow.
@@ -116,8 +121,10 @@ class Originals:
         key = self.key(query)
         if key is None or key in self._kept:
             return
+        is_first = key not in self._wanted or key in self._unasked
+        self._unasked.discard(key)
         # An original takes as long as two pages that are made anew.
-        if not (key in self._wanted or key in self._begun or self._readers[key] > 2):
+        if is_first and key not in self._begun and self._readers[key] <= 2:
             self._want(query)
             return
         for _ in self._steps(key, query):
@@ -127,6 +134,7 @@ class Originals:
         key = self.key(query)
         if key is None:
             return
+        self._wanted.pop(key, None)
         self._wanted[key] = query
         _shorten(self._wanted, ASKED)
         if self._later is not None and not self._is_working:
@@ -138,7 +146,8 @@ class Originals:
         assert self._later is not None
         wait = self.turns.until_quiet()
         if not wait:
-            if not self._begun:
+            # Both are empty where `prepare` has made the last page meanwhile.
+            if self._wanted and not self._begun:
                 _, query = self._wanted.popitem()
                 key = self.key(query)
                 if key is not None and key not in self._kept:

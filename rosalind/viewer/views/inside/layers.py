@@ -265,8 +265,9 @@ class Layers:
         listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         if not listed:
             return "A and B are not in this table."
-        diagnosis, _, of = escape(_plainly(kind)).partition(": ")
-        return f"{diagnosis[:1].upper()}{diagnosis[1:]}{f' ({of})' if of else ''}, mean over layers: {listed}."
+        diagnosis, _, counted = escape(_plainly(kind)).partition(": ")
+        counted = f" ({counted})" if counted else ""
+        return f"{diagnosis[:1].upper()}{diagnosis[1:]}{counted}, mean over layers: {listed}."
 
     def _sides(self, table: inside.Layers) -> dict[str, list[int]]:
         """The rows of A and of B; none where they are not in the table."""
