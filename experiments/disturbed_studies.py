@@ -1,27 +1,21 @@
-"""Is anything lost or wrong when a study is killed, its files are damaged, or the disk is full?
+"""Is anything lost or wrong when a study, or what reads it, is killed, or the disk is full?
 
 Commands (the last needs to mount a file system: root on Linux):
 
     python experiments/disturbed_studies.py kills --tries 50
-    python experiments/disturbed_studies.py damages --tries 300
-    python experiments/disturbed_studies.py disks --tries 10
     python experiments/disturbed_studies.py readers --tries 50
-    python experiments/disturbed_studies.py flaky --tries 40
+    python experiments/disturbed_studies.py disks --tries 10
 
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.
-- damages: one file of a finished study is truncated, emptied, overwritten, removed or exchanged with another; then
-  `view` (every page), `compare`, `attribute`, `run` and, every tenth time, `report` are tried. Each must end without a
-  traceback; either it says what is wrong, or its numbers are those of the undamaged study.
 - readers: SIGKILL at a random moment of `report`, `diagnose`, `explain`, `claims` and `export`, so many times each;
   after every fifth the command is run to its end, and what it writes must be what it writes undisturbed, each file
   whole.
-- flaky: a file system on which a rename, or opening a file of the study, fails now and then as on a network disk (EIO,
-  ESTALE, EACCES, EMFILE), while the study is run, and while it is shown and compared. Each must end without a
-  traceback, name what failed, and call nothing damaged; run again without errors, the study is the undisturbed one.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
+
+Damaged files, and disks that fail now and then, are in `damaged_studies.py`.
 
 Expected time and results (one core of an x86 machine for each):
 
@@ -29,25 +23,14 @@ Expected time and results (one core of an x86 machine for each):
   file differed, none was left over. 55 more in comparing alone, 15 completions: no file differed. Where leases are
   written in their place, and not linked when they are written, one of 35 kills in training left one without its owner,
   for which the next run waited two minutes.
-- damages, 37 minutes for 300: no traceback in 1,230 commands. `view` was right 227 times and said what is wrong 72
-  times, `compare` 179 and 107, `report` 14 and 14 of 30, `attribute` 285 and 15, `run` 268 and 21. Neither: `compare`
-  and `report` of a study whose file of a cell is gone, 16 times, which is a gap, shown as a dash; one `view` that was
-  paused with the machine; `run` twice, as maps of a further sample that were asked for by hand are not of the plan,
-  and 9 times on thumbnails with other pixels, of a version whose stamp had no checksum of them.
 - readers, three minutes for 16 of each: 60 kills, 20 times all commands carried out to their end after; no file
   differed, where exports have neither the time nor an order of chance in them and remove what killed ones left.
-- flaky, two minutes for 20: every study was the undisturbed one when it was run again. Of 80 commands about half ended
-  with the name of a file and the error of the disk, the others said what they had left out.
 - disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at
   85 and 95 % it was done; with room all went on to the end, and no file differed. Without reserved bytes for mapped
   files a process ended with a bus error at 65 %.
 """
 
-import builtins
-import errno
 import hashlib
-import io
-import os
 import random
 import shutil
 import signal
@@ -63,14 +46,10 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from bokeh.document import Document
-from children import Outcome, called, last_line, started
+from children import called, last_line, started
 from tqdm import tqdm
 
 from rosalind import cli, config, progress, results, study
-from rosalind.analysis.store import Store
-from rosalind.viewer.app import Session
-from rosalind.viewer.views import SHOWN
 
 STUDY = config.Study(
     data=config.Data(train_limit=200),
@@ -213,126 +192,9 @@ def kills(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[s
         )
 
 
-def _patched(path: Path, generator: random.Random, change: Callable[[bytes, int], bytes]) -> None:
-    data = path.read_bytes()
-    path.write_bytes(change(data, generator.randrange(max(len(data), 1))))
-
-
-DAMAGES: dict[str, Callable[[Path, random.Random], None]] = {
-    "truncated": lambda path, g: _patched(path, g, lambda data, at: data[:at]),
-    "empty": lambda path, g: path.write_bytes(b""),
-    "one byte": lambda path, g: _patched(path, g, lambda data, at: data[:at] + b"\xa5" + data[at + 1 :]),
-    "zeros": lambda path, g: _patched(path, g, lambda data, at: data[:at] + bytes(len(data[at:]))),
-    "longer": lambda path, g: _patched(path, g, lambda data, at: data + data[at:] + b"x"),
-    "text": lambda path, g: path.write_text("not what was here\n"),
-    "a list": lambda path, g: path.write_text("[1, 2]"),
-    "a folder": lambda path, g: (path.unlink(), path.mkdir()),
-    "gone": lambda path, g: path.unlink(),
-    "another's": lambda path, g: shutil.copy(g.choice(_others(path)), path),
-    # Of clocks that jump.
-    "ten years ahead": lambda path, g: os.utime(path, (time.time() + 3e8,) * 2),
-    "of 1970": lambda path, g: os.utime(path, (0, 0)),
-}
-"""What is done to a file."""
-
-
-def _others(path: Path) -> list[Path]:
-    """Files of the same kind of a study."""
-    return sorted(p for p in path.parent.parent.rglob(f"*{path.suffix}") if p.is_file() and p != path) or [path]
-
-
-def view(folder: Path) -> None:
-    """Every page as the server makes it; prints what the pages say of what is wrong."""
-    store = Store(folder)
-    print("\n".join(store.problems), file=sys.stderr)
-    for page in SHOWN:
-        if page == "all":
-            continue
-        session = Session(store, Document(), {"layout": page})
-        session.complete()
-        print(session.errors.text, file=sys.stderr)
-        for figure in session.panels.figures.values():
-            print(*(part.text for part in figure.children if hasattr(part, "text")), file=sys.stderr)
-
-
 def command(*arguments: str) -> None:
     sys.argv = ["rosalind", *arguments]
     cli.main()
-
-
-COMMANDS: dict[str, Callable[[Path], Outcome]] = {
-    "view": lambda folder: called(_refused, folder),
-    "compare": lambda folder: called(command, "compare", str(folder)),
-    "report": lambda folder: called(command, "report", str(folder), "--out", str(folder / "report")),
-    "attribute": lambda folder: called(command, "attribute", str(folder), "--network", "mlp-dense-seed0", "--ids", "3"),
-    "run": lambda folder: called(command, "run", f"{__file__}:STUDY", "--out", str(folder)),
-}
-
-
-def _refused(folder: Path) -> None:
-    try:
-        view(folder)
-    except (ValueError, OSError) as error:
-        print(f"rosalind: {error}", file=sys.stderr)
-        sys.exit(1)
-
-
-def verdict(name: str, folder: Path, damaged: Path, outcome: Outcome, sound: dict[str, Any]) -> str:
-    """`right`, `said`, or in words what is wrong."""
-    if outcome.code is None:
-        return "hung"
-    if outcome.raised or outcome.code < 0:
-        return f"failed: {last_line(outcome.text)}"
-    if outcome.code:
-        return "said" if folder.name in outcome.text else f"names no file: {last_line(outcome.text)}"
-    if name == "run":
-        shutil.rmtree(folder / "report", ignore_errors=True)
-        different = differing(folder, sound["run"])
-        return "right" if not different or damaged.name in outcome.text else f"differs: {different[:3]}"
-    if damaged.name in outcome.text or str(damaged.relative_to(folder)) in outcome.text:
-        return "said"
-    if name == "compare":
-        return "right" if _numbers(outcome.text, folder) == sound["compare"] else "differs without a word"
-    if name == "report":
-        summary = (folder / "report" / "report.md").read_text()
-        return "right" if _numbers(summary, folder) == sound["report"] else "differs without a word"
-    return "right"
-
-
-def _numbers(text: str, folder: Path) -> str:
-    return "\n".join(line for line in text.replace(str(folder), "").splitlines() if "/" not in line)
-
-
-def damages(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
-    """Lines: how many commands were right or said what is wrong, and every one that was neither."""
-    # Maps of a further sample, so that `attribute` finds nothing to do.
-    COMMANDS["attribute"](finished)
-    whole = place / "whole"
-    shutil.copytree(finished, whole)
-    sound = {"run": contents(finished), "compare": _numbers(COMMANDS["compare"](whole).text, whole)}
-    COMMANDS["report"](whole)
-    sound["report"] = _numbers((whole / "report" / "report.md").read_text(), whole)
-    files = sorted(p for p in finished.rglob("*") if p.is_file() and p.parent.name not in ("log", "claims"))
-    generator, counts, wrong = random.Random(seed), Counter(), []
-    for number in tqdm(range(tries), desc="damages"):
-        folder = place / "damaged"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(finished, folder)
-        path, kind = generator.choice(files), generator.choice(list(DAMAGES))
-        damaged = folder / path.relative_to(finished)
-        DAMAGES[kind](damaged, generator)
-        for name, carry_out in COMMANDS.items():
-            # Drawing takes longer than all the rest.
-            if name == "report" and number % 10:
-                continue
-            result = verdict(name, folder, damaged, carry_out(folder), sound)
-            counts[name, result if result in ("right", "said") else "wrong"] += 1
-            if result not in ("right", "said"):
-                wrong.append(f"  {number} {damaged.relative_to(folder)}, {kind}, {name}: {result}")
-                tqdm.write(wrong[-1])
-    for name in COMMANDS:
-        yield f"{name}: {', '.join(f'{counts[name, w]} {w}' for w in ('right', 'said', 'wrong'))}"
-    yield from wrong
 
 
 @contextmanager
@@ -435,67 +297,24 @@ def readers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence
         )
 
 
-FLAWS = (errno.EIO, errno.ESTALE, errno.EACCES, errno.EMFILE)
+TRIALS: dict[str, Callable[..., Iterator[str]]] = {"kills": kills, "readers": readers, "disks": disks}
 
 
-def make_flaky(folder: Path, seed: int, share: float) -> None:
-    """Let a share of renames in a folder, and a fifth of it of files that are opened there, fail in this process."""
-    generator, opened, inside = random.Random(seed), io.open, str(folder)
-
-    def failing(original: Callable, chance: float) -> Callable:
-        def function(path, *args, **options):
-            if isinstance(path, (str, Path)) and inside in str(path) and generator.random() < chance:
-                number = generator.choice(FLAWS)
-                raise OSError(number, os.strerror(number), str(path))
-            return original(path, *args, **options)
-
-        return function
-
-    builtins.open = io.open = failing(opened, share / 5)
-    os.replace, os.link = failing(os.replace, share), failing(os.link, share)
-
-
-def flakily(name: str, folder: Path, seed: int, share: float) -> None:
-    make_flaky(folder, seed, share)
-    {"run": lambda: command("run", f"{__file__}:STUDY", "--out", str(folder)), "view": lambda: _refused(folder)}.get(
-        name, lambda: command(name, str(folder))
-    )()
-
-
-def flaky(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
-    """Lines: how often commands met an error of the disk, and every one that ended badly or lost something."""
-    reference, generator, counts, wrong = contents(finished), random.Random(seed), Counter(), []
-    for number in tqdm(range(tries), desc="flaky"):
-        stage, share = generator.choice(list(STAGES)), generator.choice((0.02, 0.1, 0.4))
-        folder = place / "flaky"
-        prepared(finished, folder, stage)
-        outcomes = {"run": called(flakily, "run", folder, seed * 1000 + number, share)}
-        again = called(command, "run", f"{__file__}:STUDY", "--out", str(folder))
-        different = differing(folder, reference) if not again.code else [last_line(again.text)]
-        different += [str(path) for path in folder.rglob("*.damaged")]
-        if different:
-            wrong.append(f"  {number} {stage} {share}: after the run {different[:3]}")
-            tqdm.write(wrong[-1])
-        for name in ("view", "compare", "claims"):
-            outcomes[name] = called(flakily, name, folder, seed * 1000 + number, share)
-            different = differing(folder, reference) + [str(path) for path in folder.rglob("*.damaged")]
-            if different:
-                wrong.append(f"  {number} {name} {share}: changed {different[:3]}")
-                tqdm.write(wrong[-1])
-        for name, outcome in outcomes.items():
-            counts[name, "failed" if outcome.code else "done"] += 1
-            if outcome.code is None or outcome.raised or (outcome.code and str(folder) not in outcome.text):
-                wrong.append(f"  {number} {name} {share}: {outcome.code} {last_line(outcome.text)}")
-                tqdm.write(wrong[-1])
-    yield f"flaky: {dict(counts)}"
-    yield from wrong
-
-
-TRIALS = {"kills": kills, "damages": damages, "disks": disks, "readers": readers, "flaky": flaky}
+def try_out(trial: Callable[..., Iterator[str]], tries: int, seed: int, **options: Any) -> None:
+    """Make the undisturbed study, then carry a trial out, and print its lines and how long it took."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        finished = Path(name) / "finished"
+        outcome = called(run, finished)
+        if outcome.code:
+            raise RuntimeError(outcome.text)
+        for line in trial(tries, seed, finished, Path(name), **options):
+            print(line, flush=True)
+    print(f"{trial.__name__}: {(time.monotonic() - began) / 60:.1f} minutes")
 
 
 def main(
-    trial: tyro.conf.Positional[Literal["kills", "damages", "disks", "readers", "flaky"]],
+    trial: tyro.conf.Positional[Literal["kills", "readers", "disks"]],
     tries: int = 10,
     seed: int = 0,
     stages: tuple[str, ...] = (),
@@ -508,16 +327,7 @@ def main(
         seed: of what is drawn.
         stages: of kills, or commands of readers; all if none is given.
     """
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        finished = Path(name) / "finished"
-        outcome = called(run, finished)
-        if outcome.code:
-            raise RuntimeError(outcome.text)
-        only = {"stages": stages} if stages else {}
-        for line in TRIALS[trial](tries, seed, finished, Path(name), **only):
-            print(line, flush=True)
-    print(f"{trial}: {(time.monotonic() - began) / 60:.1f} minutes")
+    try_out(TRIALS[trial], tries, seed, **({"stages": stages} if stages else {}))
 
 
 if __name__ == "__main__":

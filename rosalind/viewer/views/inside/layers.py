@@ -15,15 +15,16 @@ from bokeh.models import (
     Range1d,
 )
 
-from rosalind.analysis import diagnostics, heat_map, inside
+from rosalind.analysis import heat_map, inside
 from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.inside import layer_words
+from rosalind.viewer.views.inside.layer_words import CHANGE, VALUE, number
 
 NOTHING = "nothing stored"
-VALUE, CHANGE = "value", "change to parent"
 
 GAP = "#c3c9d3"
 """Of cells without a number: neither in the palette of values nor in that of changes."""
@@ -85,7 +86,7 @@ class Layers:
         self.marks = draw.empty("x", "y", "width", "left", "text", "colour")
         self.figure = self._figure()
         self.caption = draw.caption("layers-caption")
-        kinds = {kind: _plainly(kind) for kind in frame.choices["layers-show"]}
+        kinds = {kind: layer_words.plainly(kind) for kind in frame.choices["layers-show"]}
         show = frame.chooser(change, "layers-show", "cells show", kinds, width=400)
         self.choosers = row(show, frame.chooser(change, "layers-as", "as"))
         self.root = draw.stacked(self.choosers, self.figure)
@@ -162,7 +163,7 @@ class Layers:
             self.rows = []
             for source in (self.cells, self.names, self.texts, self.marks):
                 source.data = {name: [] for name in source.data}
-            missing = _missing(self.store)
+            missing = layer_words.missing(self.store)
             # What is missing and what gives it is not folded away.
             self.finding = problems or missing
             others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
@@ -172,7 +173,7 @@ class Layers:
             self._fill(table, kind, way)
         self._mark(table)
         self.finding = self._finding(table, kind, way)
-        words = (_about(table, kind, way, self.store), self._numbers(table, way))
+        words = (layer_words.about(table, kind, way, self.store), self._numbers(table, way))
         self.caption.text = draw.paragraphs(stays, *words, problems, frame.null_sentence)
 
     def _bar_name(self, kind: str, way: str, unit: str, pixels: int) -> str:
@@ -265,7 +266,7 @@ class Layers:
         listed = ", ".join(f"{letter} {of(float(mean))}" for letter, mean in means.items())
         if not listed:
             return "A and B are not in this table."
-        diagnosis, _, counted = escape(_plainly(kind)).partition(": ")
+        diagnosis, _, counted = escape(layer_words.plainly(kind)).partition(": ")
         counted = f" ({counted})" if counted else ""
         return f"{diagnosis[:1].upper()}{diagnosis[1:]}{counted}, mean over layers: {listed}."
 
@@ -300,66 +301,3 @@ class Layers:
             beyond = int((np.abs(table.change) > table.null)[known].sum())
             words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
         return words
-
-
-def _missing(store: Store) -> str:
-    """What the study lacks, and the command that gives it."""
-    alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
-    others = [name for name, info in store.results.conditions.items() if not info.is_clean]
-    if alone and others:
-        how = draw.remedy("Measure a corruption with", inside.command(store, alone[0], condition=others[0]))
-        return f"{escape(alone[0])} of clean images compares them with themselves. {how}"
-    return f"The study has no numbers per layer. {draw.remedy('Make them with', inside.command(store, 'dead_units'))}"
-
-
-def _plainly(kind: str) -> str:
-    """A kind of number in words: diagnostic, and after a colon array and condition.
-
-    >>> _plainly("dead_units / channels / clean")
-    'dead units: channels, clean'
-    """
-    return kind.replace(" / ", ": ", 1).replace("_", " ").replace(" / ", ", ")
-
-
-def _about(table: inside.Layers, kind: str, way: str, store: Store) -> str:
-    """Sentences on what the number is, on rows and on colours."""
-    diagnosis, array, condition = inside.kinds(store)[kind]
-    unit = f" ({escape(table.unit)})" if table.unit else ""
-    better = f" {table.better.capitalize()} is better." if table.better else ""
-    under = f" under {escape(condition)}" if condition else ""
-    rows = "Rows are means over seeds" if table.grouped else "Rows are networks"
-    colours = "Red: more than the parent, blue: less. " if way == CHANGE else ""
-    grey = "no number, or no parent" if way == CHANGE else "no number"
-    return (
-        f"{escape(diagnosis)}, {escape(array)}{under}: {escape(table.about)}{unit}.{better} {colours}{rows}; grey "
-        f"where there is {grey}. Click a row to make it B; with Shift, A."
-    )
-
-
-def number(value: float, unit: str = "", *, signed: bool = False, full: bool = False) -> str:
-    """A number in about three digits, a share in three decimals or its first digit; a dot for a gap.
-
-    `full` keeps zeros at the end.
-
-    >>> number(0.12345), number(1234567), number(-0.5, signed=True), number(float("nan"))
-    ('0.123', '1.23 M', '-0.5', '·')
-    >>> number(76.0, full=True), number(112.4, full=True), number(2.0, full=True), number(0.05, "share", full=True)
-    ('76.0', '112', '2.00', '0.050')
-    >>> number(0.05561, "share"), number(-0.0002, "share"), number(0.0, "share")
-    ('0.056', '-0.0002', '0')
-    """
-    if not np.isfinite(value):
-        return "·"
-    # Means of what cancels are not quite zero.
-    if abs(value) < 1e-12:
-        return "0"
-    sign = "+" if signed and value > 0 else ""
-    in_three = lambda part: f"{part:#.3g}".rstrip(".") if full else f"{part:.3g}"
-    if unit == "share" and abs(value) < 1:
-        if abs(value) < 5e-4:
-            return f"{sign}{value:.1g}"
-        return f"{sign}{value:.3f}" if full else f"{sign}{round(value, 3):.3g}"
-    for scale, letter in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        if abs(value) >= scale:
-            return f"{sign}{in_three(value / (1e3 if letter == ' k' else scale))}{letter}"
-    return f"{sign}{value:.4g}" if abs(value) >= 1000 else f"{sign}{in_three(value)}"
