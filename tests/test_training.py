@@ -202,7 +202,14 @@ batches = training.Batches(images, np.arange(60, dtype=np.int32) % 3, 20)
 model = MLP.__class__("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
 variables = models.init(model, jax.random.key(0))
 used = []
-arguments = (models.cross_entropy(model), variables["params"], {{"batch_stats": variables["batch_stats"]}}, batches)
+entropy = models.cross_entropy(model)
+
+def loss(params, state, batch, train=True):
+    value, (changed, records) = entropy(params, {{"batch_stats": state["batch_stats"]}}, batch, train)
+    return value, ({{**changed, "key": jax.random.split(state["key"], 1)[0]}}, records)
+
+state = {{"batch_stats": variables["batch_stats"], "key": jax.random.key(7)}}
+arguments = (loss, variables["params"], state, batches)
 settings = dict(
     config=Train(epochs=10, learning_rate=0.01, optimizer="sgd"),
     masks=pruning.masks.everything(variables["params"]), key=jax.random.key(1), devices={devices},
@@ -212,7 +219,8 @@ fitted = training.fit(*arguments, stop=10, **settings)
 run = training.Run(*arguments, stop=3, **settings)
 both = training.fit_together([run, run])
 more = training.fit(arguments[0], fitted.trainable, fitted.state, batches, stop=2, **settings)
-arrays = (fitted.trainable, fitted.state, more.trainable, both[1].trainable, both[1].state)
+drawn = [jax.random.uniform(trained.state["key"]) for trained in (fitted, both[1])]
+arrays = (fitted.trainable, fitted.state["batch_stats"], more.trainable, both[1].trainable, drawn)
 assert all(len(leaf.devices()) == 1 for leaf in jax.tree.leaves(arrays))
 flat = np.concatenate([np.asarray(x).ravel() for x in jax.tree.leaves(arrays)])
 print(len(jax.devices()), *sorted(set(used)))

@@ -217,8 +217,14 @@ def gathered(trees: Any, copied: NamedSharding) -> Any:
     """
     if copied.mesh.size == 1 or jax.default_backend() != "cpu":
         return trees
-    # Through NumPy: what `device_put` places on a device cannot be used beside images that several devices share.
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), trees)
+
+    def free(leaf: Any) -> Any:
+        # Through NumPy: what `device_put` places on a device cannot be used beside images that several devices share.
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(free(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+        return jnp.asarray(np.asarray(leaf))
+
+    return jax.tree.map(free, trees)
 
 
 def close_epoch(pending: list, samples: int) -> tuple[dict[str, float], dict[str, np.ndarray]]:

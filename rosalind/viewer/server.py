@@ -124,7 +124,7 @@ def make_server(
         prefix: path before all others, such as `/rosalind`, where a proxy shows the server under it and passes it on.
         proxies: names of hosts under which a proxy shows the server, beside the server's own.
         framed: True lets pages elsewhere that know the token, such as a notebook, show its pages in a frame.
-        ahead: True makes pages before anybody asks for them, while no reader waits: some 3 s of a processor.
+        ahead: True makes pages before anybody asks for them, while no reader waits: some 2 s of a processor.
         ticket: secret with which `/open/<ticket>` leads to the first page and its token, once; empty for none.
 
     Raises:
