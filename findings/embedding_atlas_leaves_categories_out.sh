@@ -52,7 +52,7 @@ server = subprocess.Popen(
     [*command, "--port", str(port), "--no-auto-port"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
 )
 try:
-    while True:
+    for _ in range(300):
         try:
             socket.create_connection(("localhost", port)).close()
             break
