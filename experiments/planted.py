@@ -21,8 +21,9 @@ Result (`planted.csv`), percent of 200 studies of each kind, seven claims at onc
 of trained networks. Without an effect `holds` comes 0 to 1.5, and `does not hold` 0 to 82: most for ticket_angles and
 blur_pair, which are far from what would matter. Where methods differ angles_explain held in none and `does not hold` in
 3.5 (with seeds as its replicates, each of its parts had p < 5 % in 60 % or more of 60 such studies, and all six were
-above 0 in 7 %). With the planted effect `holds` comes 24.5 (angles_explain, six parts, 21 groups), 55.5 (pruned_beats_dense, nine methods), 94 (ticket_angles,
-six parts) and 100 (the other four), and `does not hold` 2.5 (ticket_angles) and 0.
+above 0 in 7 %). With the planted effect `holds` comes 24.5 (angles_explain, six parts, 21 groups), 55.5
+(pruned_beats_dense, nine methods), 94 (ticket_angles, six parts) and 100 (the other four), and `does not hold` 2.5
+(ticket_angles) and 0.
 
 One part alone (`planted_parts.csv`; standard error 0.7): of 20 groups p < 5 % comes in 2.6, 4.0 and 5.4 % of 1,000
 draws where angle and robustness share nothing, half and most through clean accuracy, of 40 groups in 2.7, 3.5 and 4.7
