@@ -96,7 +96,7 @@ def student_quantile(free: Int[np.ndarray, "..."], p: float) -> Float[np.ndarray
     [12.706, 4.303, 2.776, 2.262]
     """
     if not np.isin(free, (1, 2, 4)).all():
-        return scipy.special.stdtrit(free, p)
+        return np.asarray(scipy.special.stdtrit(free, p))
     inside = 4 * p * (1 - p)
     root = math.sqrt(inside)
     of_four = 2 * math.sqrt(max(math.cos(math.acos(root) / 3) / root - 1, 0.0))
@@ -136,7 +136,7 @@ def seed_interval(
     """
     mean, deviation, count = nan_mean_std(np.asarray(values, float))
     seeds = np.maximum(count, 1)
-    half = student_quantile(np.maximum(count - 1, 1), 1 - level / 2) * deviation / np.sqrt(seeds)
+    half = student_quantile(np.asarray(np.maximum(count - 1, 1)), 1 - level / 2) * deviation / np.sqrt(seeds)
     return mean, np.hypot(half, -np.log(level) * step / seeds), count
 
 
@@ -158,7 +158,7 @@ def paired_test(differences: np.ndarray, step: float = 0.0) -> float:
     mean, half, count = seed_interval(differences, step=step)
     if not half:
         return 0.0 if differences[0] else 1.0
-    error = half / student_quantile(count - 1, 1 - LEVEL / 2)
+    error = half / student_quantile(np.asarray(count - 1), 1 - LEVEL / 2)
     return float(2 * scipy.special.stdtr(count - 1, -abs(mean) / error))
 
 
