@@ -9,18 +9,19 @@ Command (three minutes on two cores; needs torch):
     python experiments/training_speed.py
     python experiments/training_speed.py --names cnn --rounds 9
 
-The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores, torch
-2.13, jax 0.10.2 (`training_speed.csv`): cnn 2.9 ms over 3.4 (0.86; 0.82 in another run), resnet20 496 over 230 (2.2),
-resnet18 1,766 over 1,049 (1.7), vgg16_bn 902 over 592 (1.5). Before activations were kept for the backward pass
-resnet20 took 658 ms and resnet18 2,090. With lax's own convolution where maps are smaller than their kernels the cnn
-took 3.1 ms and vgg16_bn 4,270 (`models.convolve`).
+The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores that do
+nothing else, torch 2.13, jax 0.10.2 (`training_speed.csv`; in brackets two further runs): cnn 2.2 ms over 2.4 (0.93),
+resnet20 191 over 109 (1.75; 1.71, 1.64), resnet18 831 over 511 (1.63; 1.48, 1.55), vgg16_bn 503 over 306 (1.64). As
+programs of one device, in turns with these, resnet20 takes 239 ms (2.1) and resnet18 907 and 951 (1.8). Without kept
+activations for the backward pass both take a third longer, and with lax's own convolution where maps are smaller than
+their kernels the cnn takes a tenth longer and vgg16_bn five times as long (`models.convolve`).
 
-Where the rest goes, on one core: convolutions alone take 1.4 times PyTorch's (36 ms over 27 for 128 x 32 x 32 x 16,
-forward and both gradients; 24, 23 and 168 over 16, 16 and 123 for the next shapes), BatchNorm half of PyTorch's.
-XLA asks for its temporary memory anew in every step, 0.3 GB of a resnet20's; kept (`memory.keep_freed`, here as in
-`rosalind run`), a resnet20 takes 2.2 times PyTorch's where it took 2.5. Tried and no faster: XLA's YNNPACK for
-convolutions and products (1.0), the weights' gradient as one product of three shifts by three (1.2 to 1.7 times),
-patches (1.4 to 4).
+Where the rest goes, on one core: there a resnet20 takes 355 ms of PyTorch's 230 (1.55). Convolutions alone take 1.4
+times PyTorch's (36 ms over 27 for 128 x 32 x 32 x 16, forward and both gradients; 24, 23 and 168 over 16, 16 and 123
+for the next shapes), BatchNorm half of PyTorch's. XLA asks for its temporary memory anew in every step, 0.3 GB of a
+resnet20's; kept (`memory.keep_freed`, here as in `rosalind run`), a resnet20 takes 2.2 times PyTorch's where it took
+2.5. Tried and no faster: XLA's YNNPACK for convolutions and products (1.0), the weights' gradient as one product of
+three shifts by three (1.2 to 1.7 times), patches (1.4 to 4).
 """
 
 import csv

@@ -3,7 +3,7 @@
 Studies are drawn by `generated.py`, the viewer runs in a process of its own, and a real Chromium opens it and
 drags boxes with the mouse. Everything is a median of six:
 
-* first paint: from asking for the address to Bokeh being idle with the first view there, and two frames more;
+* first paint: from asking for the address to the first drawing of a figure;
   whole page: to the last view's last paint. The study is in the server's memory. `cold` is a browser that has
   never seen the server, `warm` has its scripts in the cache.
 * brush: from releasing the mouse to the frame after the last canvas was painted, with the status line changed,
@@ -58,19 +58,18 @@ So in a quiet hour all that was measured is within the budget, at 200,000 sample
 a first paint is not (that of three points is hardly either), nor is a brush with all sections on one page. Twenty
 readers for a minute: see `load_test.py`.
 
-Beside 21f71c7, in whose build most views do not follow a brush, an idle machine of two cores, medians of 15 in three
-alternating turns, a window of 1,440 x 1,000, this over that. A brush of 200,000 samples, from the release of the mouse
-to the last paint: the geometry page 0.054 and 0.052 s over 0.068 and 0.075 (0.79, 0.69, two runs), all sections on one
-page 0.052 over 0.112 (0.47). Processor time with late views and the drag itself: server 0.02 to 0.03 over 0.02 s and
-0.05 over 0.03, the browser 0.25 over 0.20 s (1.25) and 0.37 over 0.29 (1.28); bytes 1.09. So half of a brush is reached
-with all sections alone. Another condition of B, 1,000 classes, until the matrices below the screen follow, a busy
-machine, six in turns: 0.162 over 0.540 s (0.30), the shortest 0.106 over 0.264 (0.40), server 0.03 over 0.13 s, the
-browser 0.21 over 0.23; while views off the screen were drawn after the paint of those on it, 0.247 and 0.172 s in the
-same turns, and 0.139 over 0.154 (0.90) on an idle machine.
+Beside 21f71c7, in whose build most views do not follow a brush, an idle machine of two cores, medians of nine, seven
+and six in turns, a window of 1,440 x 1,000, this over that. A brush of 200,000 samples, from the release of the mouse
+to the last paint: the geometry page 0.049 over 0.073 s (0.66), all sections on one page 0.051 over 0.104 (0.49); so
+half of a brush is reached with all sections alone. Processor time with late views and the drag itself, both pages: the
+server 0.02 over 0.02 s and 0.05 over 0.02, the browser 0.19 over 0.17 and 0.34 over 0.25. Another condition of B, 1,000
+classes, until the matrices below the screen follow: 0.100 over 0.160 s (0.62; 0.30 on a busy machine), server 0.02 over
+0.13, browser 0.21 over 0.17; while views off the screen were drawn after the paint of those on it, 0.140 in the same
+turns. 200,000 samples, six and four browsers: the networks' page has its first drawing after 0.59 over 0.62 s and is
+whole after 1.13 over 1.25, all sections on one page 0.58 over 0.60 and 2.19 over 2.39.
 
 Not measured again since figures are painted within their frames: in a window of 6,000 pixels a brush took 1.65 times
-that of 21f71c7 (0.28 over 0.17 s), first paint 1.02 to 1.20 times, whole page 0.98 to 1.16 (three turns, a quiet
-machine).
+that of 21f71c7 (0.28 over 0.17 s; three turns, a quiet machine).
 
 Readers of one address, geometry page of 200,000 samples, no browser, a busy machine, one turn: processor time of the
 server for the first, right after its start, who has the study read, 1.09 s over 1.13, for the second 0.03 over 1.06,
@@ -79,11 +78,7 @@ for twenty who open at once 0.67 over 21.0 s, the last has the page after 2.5 s 
 over 171 MB, per further reader 1.2 over 3.3 (0.37). A brush in the same turn: 0.074 over 0.173 s (0.43) on the
 geometry page, 0.094 over 0.327 (0.29) with all sections on one page, 0.75 over 0.43 (1.76) of these in a window of
 6,000 pixels. 1,000 classes, one turn: a brush 0.050 over 0.099 s (0.51), other matrices in groups 0.08 over 0.87, of
-all classes 0.40 over 0.26 (1.57), first paint cold 3.7 over 2.9 and warm 2.0 over 2.5, whole page 4.1 over 5.8 and 2.0
-over 3.9. 200,000 samples, one turn, machine loaded with eight other processes, when the document is idle for the first
-time and when all views are there: networks cold 2.7 over 1.6 and 3.4 over 3.0, warm 2.0 over 1.3 and 2.0 over 2.8, all
-sections cold 3.1 over 1.8 and 8.4 over 6.8, warm 3.4 over 1.7 and 8.4 over 6.2. A copied page is idle only when it is
-whole, as its views come at once; how much of the rest is the load is not known.
+all classes 0.40 over 0.26 (1.57), whole page cold 4.1 over 5.8 s and warm 2.0 over 3.9.
 """
 
 import asyncio
