@@ -139,14 +139,15 @@
       let leaving = false;
       window.addEventListener("beforeunload", () => { leaving = true; });
       this.addEventListener("close", () => { if (!leaving) lost(); });
-      this.addEventListener("message", (event) => {
-        if (typeof event.data === "string" && event.data.includes('"reqid"')) count(-1);
-      });
     }
     get onmessage() { return super.onmessage; }
     set onmessage(handler) {
       super.onmessage = handler && ((event) => {
-        messages.push(() => handler.call(this, event));
+        messages.push(() => {
+          try { handler.call(this, event); }
+          // An answer counts once the page has taken it, and all that came before it.
+          finally { if (typeof event.data === "string" && event.data.includes('"reqid"')) count(-1); }
+        });
         take();
       });
     }
