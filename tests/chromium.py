@@ -191,6 +191,9 @@ class Page:
 
     def frame(self, name: str) -> dict[str, float]:
         """A figure's frame on the screen, once nothing is due any more that moves the page."""
+        # As for a reader: a tab behind another one has frames, and takes moves of the mouse, when it likes.
+        self.tab.bring_to_front()
+        self.settled()
         self.wait("() => window.rosalindStands?.() !== false")
         self.tab.evaluate(PAINTED)
         return read(self.tab, FRAME, name)
