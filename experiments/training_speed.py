@@ -12,9 +12,10 @@ Command (three minutes on two cores; needs torch):
 The two sides take turns; a row has the medians over the rounds. Expected, as in three rounds on two x86 cores that do
 nothing else, torch 2.13, jax 0.10.2 (`training_speed.csv`; in brackets two further runs): cnn 2.2 ms over 2.4 (0.93),
 resnet20 191 over 109 (1.75; 1.71, 1.64), resnet18 831 over 511 (1.63; 1.48, 1.55), vgg16_bn 503 over 306 (1.64). As
-programs of one device, in turns with these, resnet20 takes 239 ms (2.1) and resnet18 907 and 951 (1.8). Without kept
-activations for the backward pass both take a third longer, and with lax's own convolution where maps are smaller than
-their kernels the cnn takes a tenth longer and vgg16_bn five times as long (`models.convolve`).
+programs of one device, in turns with these, resnet20 takes 239 ms (2.1) and resnet18 907 and 951 (1.8). On an
+earlier processor, without kept activations for the backward pass resnet20 took 1.33 and resnet18 1.18 times as long,
+and with lax's own convolution where maps are smaller than their kernels the cnn 1.07 and vgg16_bn 4.7 times
+(`models.convolve`).
 
 Where the rest goes, on one core: there a resnet20 takes 355 ms of PyTorch's 230 (1.55). Convolutions alone take 1.4
 times PyTorch's (36 ms over 27 for 128 x 32 x 32 x 16, forward and both gradients; 24, 23 and 168 over 16, 16 and 123

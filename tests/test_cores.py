@@ -28,8 +28,8 @@ def test_cores_are_devices_unless_a_number_was_given_elsewhere():
 
 
 def test_the_number_of_devices_is_known_before_jax_begins():
-    assert devices_after("assert cores.number() == 1") == "1"
-    assert devices_after("cores.as_devices(3); assert cores.number() == 3") == "3"
+    assert devices_after("assert cores.devices() == 1") == "1"
+    assert devices_after("cores.as_devices(3); assert cores.devices() == 3") == "3"
 
 
 @pytest.mark.parametrize(

@@ -163,8 +163,8 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
         on, rest = _words(stored, -1)
         wrong = np.sum([one.wrong for one in stored], 0, dtype=int)
         cells = np.sum([one.cells for one in stored], 0, dtype=int)
-        counts_of = np.stack([wrong, np.broadcast_to(cells[:, None], wrong.shape)])
-        first, second = (counts_of[:, 1], counts_of[:, 2]) if on else (counts_of[:, 0], None)
+        of_halves = np.stack([wrong, np.broadcast_to(cells[:, None], wrong.shape)])
+        first, second = (of_halves[:, 1], of_halves[:, 2]) if on else (of_halves[:, 0], None)
         scope = "all networks"
     else:
         counted = fragile(store, KINDS[preset], b)

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.core import Tracer
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from rosalind import corruptions
+from rosalind import cores, corruptions
 from rosalind.conditions.network import Network
 from rosalind.conditions.planning import Planned
 from rosalind.conditions.types import Batch
@@ -100,15 +100,12 @@ def _placed(folder: str | None, shape: tuple[int, ...], table: str) -> corruptio
 
 
 def shared(images: Array | np.ndarray) -> Array:
-    """Images [n, ...] with a part of them on every local device: on as many as divide n.
+    """Images [n, ...] with a part of them on every device of `cores.mesh`.
 
     What is computed of each by itself is then computed side by side, with the same bits.
     """
-    devices = jax.local_devices()
-    count = max(k for k in range(1, len(devices) + 1) if len(images) % k == 0)
-    if count == 1:
-        return jnp.asarray(images)
-    return jax.device_put(images, NamedSharding(Mesh(np.array(devices[:count]), ("batch",)), PartitionSpec("batch")))
+    mesh = cores.mesh(len(images))
+    return jax.device_put(images, NamedSharding(mesh, PartitionSpec("batch"))) if mesh.size > 1 else jnp.asarray(images)
 
 
 def _parts_of(images: Array) -> NamedSharding | None:

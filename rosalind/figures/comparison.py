@@ -194,9 +194,9 @@ def potential_figure(results: Results) -> Figure | None:
         axes.errorbar(mean, places, xerr=[low, high], fmt="none", ecolor=colour, linewidth=1, capsize=2)
         beyond = np.array([p.beyond > 0 for p in of_kind], bool)
         arrows = ((0, "<", low < half), (100, ">", high < half), (np.minimum(mean + 4, 100), ">", beyond))
-        for at, marker, target in arrows:
-            ends = np.broadcast_to(at, mean.shape)[target]
-            axes.scatter(ends, np.array(places)[target], s=20, color=colour, marker=marker, linewidths=0, zorder=3)
+        for at, marker, mask in arrows:
+            ends = np.broadcast_to(at, mean.shape)[mask]
+            axes.scatter(ends, np.array(places)[mask], s=20, color=colour, marker=marker, linewidths=0, zorder=3)
         faces = ["white" if p.beyond else colour for p in of_kind]
         clean = condition == "clean"
         look: dict[str, Any] = {"s": 26, "marker": "o" if clean else "s"}

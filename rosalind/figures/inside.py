@@ -133,7 +133,7 @@ def _draw_paths(axes: Axes, results: Results, infos: Collection[DiagnosticInfo])
         to_parent = results.networks[first].parent == second
         ends = [group_of[end].name for end in (first, second)]
         name = NULL if is_null else ends[0] if to_parent else " to ".join(ends)
-        group_of_line[name] = ends[results.networks[first].is_dense]
+        group_of_line[name] = ends[1] if results.networks[first].is_dense else ends[0]
         lines.setdefault(name, []).append((points, errors))
     for name, paths in lines.items():
         errors = 100 * np.mean([of_seed for _, of_seed in paths], 0)

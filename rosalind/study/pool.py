@@ -28,7 +28,7 @@ def default_jobs(study: Study) -> int:
         return 1
     dataset = planning.load(study.data)
     model = planning.completed(study, dataset).model
-    return min(cores.count(), MOST) if models.is_small(model, study.train.batch_size) else 1
+    return min(cores.available(), MOST) if models.is_small(model, study.train.batch_size) else 1
 
 
 def most_jobs() -> int:
@@ -68,7 +68,7 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     # otherwise than those of two (692 of 725 files of the demo's first seed differed).
     # So are sums of a batch by the number of devices that share it.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, cores.number()))
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, cores.devices()))
     try:
         yield executor
     except BaseException:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
+from rosalind import cores
 from rosalind.config import Train
 from rosalind.storage import kernel_masks
 from rosalind.training.batches import BatchSource, check_batches
@@ -87,13 +88,8 @@ def planned_bytes(executable: Any) -> int | None:
 
 
 def placement(batch_size: int, most: int | None = None) -> tuple[NamedSharding, NamedSharding]:
-    """Shardings: copies on every device used, and batches cut along their first axis.
-
-    All local devices are used, or the first `most`, or the largest number of them that divides the batch.
-    """
-    devices = jax.local_devices()[:most]
-    count = max(k for k in range(1, len(devices) + 1) if batch_size % k == 0)
-    mesh = Mesh(np.array(devices[:count]), ("batch",))
+    """Shardings over `cores.mesh`: copies on every device, and batches cut along their first axis."""
+    mesh = cores.mesh(batch_size, most)
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
 
 

@@ -69,9 +69,9 @@ def adaptive_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins
     """
     if not len(confidence):
         return float("nan")
-    confidence, hit = np.asarray(confidence), np.asarray(correct, float)
+    confidence, correct = np.asarray(confidence), np.asarray(correct, float)
     levels, level, sizes = np.unique(confidence, return_inverse=True, return_counts=True)
-    hits = np.bincount(level, weights=hit, minlength=len(levels))
+    hits = np.bincount(level, weights=correct, minlength=len(levels))
     bins = min(bins, len(confidence))
     small, longer = divmod(len(confidence), bins)
     ends = np.cumsum(np.full(bins, small) + (np.arange(bins) < longer))

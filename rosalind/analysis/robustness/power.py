@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 import scipy
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 # Not scipy.stats, which has the same functions and takes 0.6 s to import.
 from rosalind.analysis.robustness.metrics import LEVEL, nan_mean_std
@@ -86,8 +86,8 @@ def _shift(pairs: int, power: float, level: float) -> float:
     return high
 
 
-def student_quantile(free: Int[np.ndarray, "..."], p: float) -> Float[np.ndarray, "..."]:
-    """The quantile of Student's t at degrees of freedom of 1 or more, p in [0.5, 1).
+def student_quantile(free: np.ndarray | np.integer, p: float) -> Float[np.ndarray, "..."]:
+    """The quantile of Student's t at degrees of freedom int[...] of 1 or more, p in [0.5, 1).
 
     Of 1, 2 and 4, which are two, three and five seeds, in closed form (Shaw, Journal of Computational Finance 9, 2006,
     equations 35 to 37), up to rounding what SciPy has: importing that is a tenth of the viewer's start.
@@ -136,7 +136,7 @@ def seed_interval(
     """
     mean, deviation, count = nan_mean_std(np.asarray(values, float))
     seeds = np.maximum(count, 1)
-    half = student_quantile(np.asarray(np.maximum(count - 1, 1)), 1 - level / 2) * deviation / np.sqrt(seeds)
+    half = student_quantile(np.maximum(count - 1, 1), 1 - level / 2) * deviation / np.sqrt(seeds)
     return mean, np.hypot(half, -np.log(level) * step / seeds), count
 
 
@@ -158,7 +158,7 @@ def paired_test(differences: np.ndarray, step: float = 0.0) -> float:
     mean, half, count = seed_interval(differences, step=step)
     if not half:
         return 0.0 if differences[0] else 1.0
-    error = half / student_quantile(np.asarray(count - 1), 1 - LEVEL / 2)
+    error = half / student_quantile(count - 1, 1 - LEVEL / 2)
     return float(2 * scipy.special.stdtr(count - 1, -abs(mean) / error))
 
 
