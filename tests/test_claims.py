@@ -2,30 +2,19 @@
 
 import csv
 import json
-import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import planted
 import pytest
-from bokeh.document import Document
-from bokeh.events import ButtonClick
-from chromium import Page as Tab
-from chromium import ended, started
-from conftest import MLP, small_study
-from pages import Page, says
-from pruned import run
 from scipy.stats import rankdata
 
-from rosalind import cli, config, pruning, results, study
+from rosalind import cli, results
 from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
 from rosalind.analysis.robustness.power import detectable_with_pairs
-from rosalind.analysis.store import Store
-from rosalind.figures import markdown
 from rosalind.results import class_angle
-from rosalind.viewer.views.networks.claims import Claims
 
 PLAIN = Claim("It is so.", "a number", "seeds", "nothing", "points", "networks", lambda results, options: Evidence({}))
 LEAST = 1.0
@@ -372,122 +361,3 @@ class TestStudies:
         assert claims.current(results.load(folder)) == []
         (folder / "comparison" / "claims.json").write_text("{")
         assert claims.current(results.load(folder)) == []
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A seed's dense network, one with a frozen head and an untrained one, on few digits."""
-    baselines = (
-        config.Baseline("dense_frozen_head", frozen_head=True),
-        config.Baseline("dense_untrained", epochs=0),
-    )
-    asked = small_study(
-        methods=(), controls=(), baselines=baselines, seeds=(0,), conditions=(config.Condition(),), attributions=0
-    )
-    return study.run(asked, tmp_path_factory.mktemp("arms") / "study")
-
-
-class TestArms:
-    def test_a_frozen_head_keeps_its_signs_and_one_size_while_the_rest_learns(self, made):
-        kernel, bias = made.head("mlp-dense_frozen_head-seed0")
-        initial, nothing = made.head("mlp-dense_untrained-seed0")
-        np.testing.assert_array_equal(np.sign(kernel), np.sign(initial))
-        np.testing.assert_allclose(np.abs(kernel), np.abs(initial).mean(), rtol=1e-6)
-        assert np.abs(bias).max() > 0 == np.abs(nothing).max()
-        body = lambda name: results.load_arrays(made.network_file(name))["variables/params/backbone/dense0/kernel"]
-        assert not np.array_equal(body("mlp-dense_frozen_head-seed0"), body("mlp-dense_untrained-seed0"))
-        assert made.networks["mlp-dense_frozen_head-seed0"].options == {"frozen_head": True}
-
-    def test_an_untrained_network_took_no_epoch_and_is_on_no_line_of_trained_ones(self, made):
-        info = made.networks["mlp-dense_untrained-seed0"]
-        assert info.budget["epochs"] == 0
-        assert robustness.accuracy(made)[list(made.networks).index(info.name)].max() < 0.35
-
-    def test_an_untrained_network_is_no_parent(self):
-        method = config.Method("magnitude", (0.5,), parent="dense_untrained")
-        asked = small_study(methods=(method,), baselines=(config.Baseline("dense_untrained", epochs=0),))
-        with pytest.raises(ValueError, match="parent"):
-            study.check(asked)
-
-    @pytest.mark.parametrize("name", ["biprop", "edge_popup"])
-    def test_a_learned_head_is_whole_and_the_body_carries_the_sparsity(self, name):
-        pruned = run(config.Method(name, (0.6,), {"epochs": 1, "learn_head": True}), model=MLP)[0]
-        assert pruned.masks["head/kernel"].all()
-        assert pruning.masks.sparsity_of(pruned.masks) == pytest.approx(0.6, abs=1e-3)
-        frozen = run(config.Method(name, (0.6,), {"epochs": 1}), model=MLP)[0]
-        head = np.asarray(pruned.weights.trainable["head"]["kernel"])
-        assert len(np.unique(np.abs(head))) > 2
-        assert len(np.unique(np.abs(np.asarray(frozen.weights.trainable["head"]["kernel"])))) == 2
-        body = np.asarray(pruned.weights.trainable["backbone"]["dense0"]["kernel"])
-        assert len(np.unique(np.abs(body))) == 2
-
-    def test_a_network_without_a_head_is_refused_before_work(self):
-        trainable = {"body": {"kernel": np.zeros((4, 4), np.float32)}}
-        with pytest.raises(ValueError, match="learn_head"):
-            pruning.check_network(config.Method("biprop", (0.5,), {"learn_head": True}), trainable)
-
-    def test_options_that_are_off_leave_fingerprints_alone(self):
-        assert "learn_head" not in pruning.determining(pruning.check(config.Method("biprop", (0.5,))))
-        described = config.describe(config.Baseline("dense_short", epochs=1))
-        assert described == {"label": "dense_short", "epochs": 1}
-
-
-SHOWN = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
-  .map((view) => view.el.shadowRoot?.querySelector(".bk-clearfix"))
-  .filter((shown) => shown?.querySelector("details")?.textContent.includes("Null:"))
-  .map((shown) => [...shown.querySelectorAll("p")].map((line) => line.textContent).join("\\n"))"""
-"""The paragraphs of all cards of claims, as they are on the page."""
-
-
-def digits(text):
-    """The numbers of what is said of a verdict, as they are written."""
-    return re.findall(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?(?!\w)", text.partition("A claim holds where")[0])
-
-
-class TestView:
-    def test_digits_are_the_same_in_the_file_on_the_command_line_in_the_report_and_on_the_page(
-        self, folder, browser, capsys
-    ):
-        cli.claims(folder, ("ticket_angles", "pruned_beats_dense"))
-        printed = capsys.readouterr().out.split("CANNOT TELL  ")[1:]
-        reported = markdown.markdown(results.load(folder)).partition("## Claims")[2].partition("\n## ")[0]
-        reported = reported.split("**cannot tell**: ")[1:]
-        process, address = started(folder)
-        try:
-            page = Tab(browser, f"{address}?layout=networks")
-            cards = page.tab.evaluate(SHOWN)
-        finally:
-            ended(process)
-        stored = json.loads((folder / "comparison" / "claims.json").read_text())["claims"]
-        assert len(stored) == len(printed) == len(reported) == len(cards) == 2
-        for verdict, *places in zip(stored, printed, reported, cards, strict=True):
-            part = verdict["parts"][verdict["decided_by"]]
-            numbers = [f"{part['value']:+.3g}", *(f"{part[end]:.3g}" for end in ("low", "high")), f"{verdict['p']:.3g}"]
-            for _, value, low, high, count in verdict["controls"]:
-                numbers += [f"{number:.3g}" for number in (value, low, high)[: 3 if count > 1 else 1]]
-            assert len(numbers) > 9
-            for text in places:
-                assert digits(text) == digits(places[0])
-                rest = iter(digits(text))
-                # In this order, with names and sentences between them.
-                assert all(number in rest for number in numbers)
-
-    def test_a_card_says_what_is_stored_and_opens_the_page_behind_it(self, small_folder, tmp_path):
-        folder = tmp_path / "study"
-        shutil.copytree(small_folder, folder)
-        page = Page(Store(folder), Claims)
-        assert not any(child.visible for child in page.view.cards.children)
-        assert "rosalind claims" in page.view.finding
-        cli.claims(folder, ("margins_survive", "pruned_beats_dense"))
-        page = Page(Store(folder), Claims)
-        stored = claims.current(results.load(folder))
-        shown = [line.children[0].text for line in page.view.cards.children]
-        assert len(shown) == len(stored) == 2
-        for text, verdict in zip(shown, stored, strict=True):
-            assert verdict["verdict"] in text
-            assert says(text, verdict["parts"][verdict["decided_by"]]["value"])
-        button = page.view.cards.children[0].children[1]
-        document = Document()
-        document.add_root(page.view.root)
-        document.callbacks.trigger_event(ButtonClick(button))
-        assert page.asked == [{"layout": "samples"}]
