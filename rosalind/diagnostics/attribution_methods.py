@@ -134,7 +134,10 @@ def of_gradcam(subject: Subject, split: Split) -> Maps:
 
 
 def of_ewa(subject: Subject, split: Split) -> Maps:
-    """The mean square over channels of the last spatial activations, of callables of the last that have positions."""
+    """The mean square over channels of the last spatial activations, of callables of the last that have positions.
+
+    ValueError where a callable's `activations` have none of shape [n, h, w, k].
+    """
     network = subject.network
 
     def of_batch(images: np.ndarray, targets: np.ndarray) -> Any:

@@ -91,7 +91,7 @@ def attacked_network(folder: Path, planned: Planned) -> Network | None:
 
 
 def dataset_of(study_results: Results) -> data.Dataset:
-    """The data set of a study on disk, checked against its hash."""
+    """The data set of a study on disk; `Mismatch` where it has another hash now."""
     dataset = planning.load(Data(**study_results.study["data"]))
     if dataset.hash != study_results.study["dataset_hash"]:
         raise results.Mismatch(

@@ -206,7 +206,7 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
 
 
 def callable_network(network: Imported, reference: geometry.Reference | None = None) -> Network:
-    """A network made elsewhere, ready to be measured once it has its reference."""
+    """A network made elsewhere, ready to be measured once it has its reference; ValueError for predictions alone."""
     if network.features is None or network.head is None:
         raise ValueError(f"{network.name!r} has predictions alone; this needs features and head.")
     kernel, bias = (np.asarray(part, np.float32) for part in network.head)

@@ -17,7 +17,10 @@ from rosalind.training.trees import Masks, by_path, check_masks, map_by_path, pr
 
 def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
     """The rate at a step: linear warm-up, then a cosine to zero, drops by ten, constant, or constant for half of the
-    run and then linearly to a hundredth at nine tenths of it (`late_linear`, arXiv 1802.10026).
+    run and then linearly to a hundredth at nine tenths of it (`late_linear`, arXiv 1802.10026). Steps count from 0.
+
+    Raises:
+        ValueError: an unknown schedule.
 
     >>> [round(learning_rate(Train(epochs=4, warmup=1, learning_rate=1.0), s, 10), 3) for s in (0, 9, 25)]
     [0.1, 1.0, 0.5]
@@ -40,7 +43,14 @@ def learning_rate(config: Train, step: int, steps_per_epoch: int) -> float:
 def optimizer_of(
     name: str, momentum: float, weight_decay: float, decayed: frozenset[str]
 ) -> optax.GradientTransformation:
-    """The optax transformation without the learning rate, which the step gets as a traced number."""
+    """The optax transformation without the learning rate, which the step gets as a traced number.
+
+    Args:
+        name: `sgd` (Nesterov) or `adamw`; ValueError for another.
+        momentum: of sgd, [0, 1); adamw has optax's defaults.
+        weight_decay: times the parameter, added to the update before the rate.
+        decayed: paths of the parameters that decay.
+    """
     decay = optax.add_decayed_weights(weight_decay, lambda tree: map_by_path(lambda p, _: p in decayed, tree))
     if name == "sgd":
         return optax.chain(decay, optax.trace(momentum, nesterov=True))

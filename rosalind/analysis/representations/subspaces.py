@@ -10,7 +10,11 @@ NEAREST = 10
 
 
 def nearest(x: Features, k: int = NEAREST) -> np.ndarray:
-    """bool[n, n]: the k nearest others of every sample, by cosine."""
+    """bool[n, n]: the k nearest others of every sample, by cosine; ties by position, a row of zeros is at 0 from all.
+
+    Raises:
+        ValueError: k is not from 1 to n - 1.
+    """
     if not 1 <= k < len(x):
         raise ValueError(f"k must be from 1 to {len(x) - 1}, got {k}.")
     unit = np.asarray(x, np.float64)
