@@ -67,12 +67,12 @@ def _smallest(weights: np.ndarray, mask: np.ndarray) -> int:
     total, alive, rows = weights.size, int(mask.sum()), weights.shape[-1]
     uniform = uniform_bits(weights)
     scaled = [] if uniform is None else [(uniform, 4 * rows)]
-    everywhere, kept = ([(32, 0), *scaled, *_codebook(values)] for values in (weights, weights[mask]))
+    everywhere, of_kept = ([(32, 0), *scaled, *_codebook(values)] for values in (weights, weights[mask]))
     column = 2 if total <= 65536 * rows else 4
     return min(
         *(_whole(total * bits) + beside for bits, beside in everywhere),
-        *(_whole(alive * bits) + beside + _whole(total) for bits, beside in kept),
-        *(_whole(alive * bits) + beside + alive * column + 4 * (rows + 1) for bits, beside in kept),
+        *(_whole(alive * bits) + beside + _whole(total) for bits, beside in of_kept),
+        *(_whole(alive * bits) + beside + alive * column + 4 * (rows + 1) for bits, beside in of_kept),
     )
 
 

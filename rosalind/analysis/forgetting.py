@@ -187,7 +187,7 @@ def of_sample(store: Store, cell: cells.Cell, position: int) -> dict[str, tuple[
         return bool(along(is_correct[:, None]).events[0])
 
     ways = {kind: [chain for chain in chains_of_kind if len(chain) > 1] for kind, chains_of_kind in chains.items()}
-    return {kind: (sum(map(lost, found)), len(found)) for kind, found in ways.items()}
+    return {kind: (sum(map(lost, flags)), len(flags)) for kind, flags in ways.items()}
 
 
 def _share(values: Sequence[np.ndarray]) -> str:

@@ -237,12 +237,12 @@ def bullet_lines(
 
     One line with a NaN after each cell; cells without one of the values are left out. Rows count downwards.
     """
-    known = np.isfinite(whole) & np.isfinite(part)
+    finite = np.isfinite(whole) & np.isfinite(part)
     low, high = limits
     place = lambda values: (
-        left[known] + width[known] * (0.1 + 0.8 * np.clip((values[known] - low) / (high - low), 0, 1))
+        left[finite] + width[finite] * (0.1 + 0.8 * np.clip((values[finite] - low) / (high - low), 0, 1))
     )
-    notch, end, foot = place(whole), place(part), rows[known] + 0.36
+    notch, end, foot = place(whole), place(part), rows[finite] + 0.36
     gap = np.full(len(notch), np.nan)
     x = np.stack([notch, notch, notch, end, gap], 1)
     y = np.stack([foot - 0.1, foot + 0.1, foot, foot, gap], 1)

@@ -30,9 +30,9 @@ def _read(store: Store) -> tuple[list[DiagnosticInfo], list[str]]:
     for folder in store.folders:
         # As `results.join` names networks.
         named = f"{folder.resolve().name}+"
-        own, left_out = diagnostics(load(folder))
-        ends = [(named + info.network, info.other and named + info.other) for info in own]
-        infos += [replace(info, network=a, other=b) for info, (a, b) in zip(own, ends, strict=True)]
+        infos_of_folder, left_out = diagnostics(load(folder))
+        ends = [(named + info.network, info.other and named + info.other) for info in infos_of_folder]
+        infos += [replace(info, network=a, other=b) for info, (a, b) in zip(infos_of_folder, ends, strict=True)]
         problems += left_out
     return infos, problems
 

@@ -86,9 +86,9 @@ def _compared(store: Store, cells: tuple[Cell, Cell], metric: str, mask: np.ndar
         if any(len(x) != len(ids) for x in features.values()):
             raise Damaged(f"{info.path} has not a row for each of its {len(ids)} samples.")
         names = list(features)
-        kept = np.unique(np.linspace(0, len(names) - 1, min(LAYERS[metric], len(names))).round().astype(int))
-        left_out += len(names) - len(kept)
-        sides.append({names[k]: features[names[k]] for k in kept})
+        layers = np.unique(np.linspace(0, len(names) - 1, min(LAYERS[metric], len(names))).round().astype(int))
+        left_out += len(names) - len(layers)
+        sides.append({names[k]: features[names[k]] for k in layers})
         all_ids.append(ids)
     if not np.array_equal(*all_ids):
         raise Damaged(f"the layer_features of {cells[0][0]} and {cells[1][0]} are of different samples.")

@@ -155,11 +155,11 @@ class Consistency:
     @property
     def separations(self) -> tuple[float, float]:
         """Area under the ROC curve for who flips: of the fragility, and of the doubt on the same samples."""
-        known = np.isfinite(self.fragility) & np.isfinite(self.doubt)
-        own = np.isfinite(self.fragility)
+        finite = np.isfinite(self.fragility) & np.isfinite(self.doubt)
+        has_fragility = np.isfinite(self.fragility)
         return (
-            separation(self.fragility[own], self.flipped[own]),
-            separation(self.doubt[known], self.flipped[known]),
+            separation(self.fragility[has_fragility], self.flipped[has_fragility]),
+            separation(self.doubt[finite], self.flipped[finite]),
         )
 
 

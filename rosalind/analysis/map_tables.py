@@ -51,8 +51,8 @@ def rows(
             other = by_cell.get((info.id, info.score, partner, under))
             if other is None:
                 continue
-            own = "clean" if kind == OWN_CLEAN else target
-            a, b = (read(results, i, t, positive=positive) for i, t in ((info, own), (other, own)))
+            own_target = "clean" if kind == OWN_CLEAN else target
+            a, b = (read(results, i, t, positive=positive) for i, t in ((info, own_target), (other, own_target)))
             compared = compare(a, b, one_class=target == "dense" or kind == OWN_CLEAN)
             listed.append(
                 {

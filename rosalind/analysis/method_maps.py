@@ -167,9 +167,9 @@ def comparison(store: Store, kind: Kind, target: str, pairs: Sequence[tuple[Cell
                 other.append(_of_different_samples(a, b))
         if not parts:
             return []
-        own = np.concatenate([_drawn(part) for part in parts])
+        correlation = np.concatenate([_drawn(part) for part in parts])
         ids = np.concatenate([part.ids for part in parts])
-        return [Comparison(parts, Agreement(ids[:ROWS], own[:ROWS], np.concatenate(other)[:ROWS]))]
+        return [Comparison(parts, Agreement(ids[:ROWS], correlation[:ROWS], np.concatenate(other)[:ROWS]))]
 
     compared = store.cached(("comparison of maps", kind, target, tuple(pairs)), make)
     return compared[0] if compared else None

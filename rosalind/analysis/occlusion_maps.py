@@ -211,8 +211,8 @@ def agreement(store: Store, pairs: Sequence[tuple[Cell, Cell]]) -> Agreement | N
         # Pairs whose maps have other patches cannot share an array; correlations can.
         ids = np.concatenate([a.ids for a, _ in parts])
         rows = _spread(len(ids), ROWS)
-        own = np.concatenate([correlations(_flat(a.values), _flat(b.values)) for a, b in parts])
-        return ids[rows], own[rows], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
+        correlation = np.concatenate([correlations(_flat(a.values), _flat(b.values)) for a, b in parts])
+        return ids[rows], correlation[rows], np.concatenate([_others(a.values, b.values) for a, b in parts])[:ROWS]
 
     key = tuple((a, b, stamp(store, a), stamp(store, b)) for a, b in pairs)
     arrays = store.cached(("agreement of maps", key), make)

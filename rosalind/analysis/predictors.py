@@ -81,11 +81,11 @@ class Prediction:
     @property
     def worst(self) -> tuple[str, float]:
         """The environment whose tau agrees least with that over all, and its tau; ("", NaN) without environments."""
-        known = {name: tau for name, tau in self.environments.items() if np.isfinite(tau)}
-        if not known:
+        finite = {name: tau for name, tau in self.environments.items() if np.isfinite(tau)}
+        if not finite:
             return "", float("nan")
-        name = min(known, key=lambda name: known[name] * np.sign(self.tau))
-        return name, known[name]
+        name = min(finite, key=lambda name: finite[name] * np.sign(self.tau))
+        return name, finite[name]
 
     @property
     def verdict(self) -> str:
@@ -249,8 +249,8 @@ def _signs(x: np.ndarray, y: np.ndarray, dense: int | None, tau: float) -> float
     if dense is None:
         return float("nan")
     differences = np.sign(x - x[dense]) * np.sign(y - y[dense]) * np.sign(tau)
-    known = differences[np.isfinite(differences) & (differences != 0)]
-    return float((known > 0).mean()) if known.size else float("nan")
+    nonzero = differences[np.isfinite(differences) & (differences != 0)]
+    return float((nonzero > 0).mean()) if nonzero.size else float("nan")
 
 
 COLUMNS = ("predictor", "target", "tau", "p_holm", "worst", "worst_tau", "signs", "groups", "seeds", "verdict")

@@ -149,16 +149,19 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
         store: of the study.
         mask: of `store.ids`.
     """
-    known, averages = outcomes(store), robustness.means(store.results)
+    hit_table, averages = outcomes(store), robustness.means(store.results)
     columns = [*store.conditions, *(mean.name for mean in averages)]
     line, column = ({name: k for k, name in enumerate(names)} for names in (store.networks, columns))
-    at = np.array([(line[name], column[condition]) for name, condition in known.cells], int).reshape(-1, 2)
+    at = np.array([(line[name], column[condition]) for name, condition in hit_table.cells], int).reshape(-1, 2)
     place = np.full((len(line), len(column)), -1)
     place[tuple(at.T)] = np.arange(len(at))
     table = np.full((*place.shape, len(COLUMNS)), np.nan)
-    hits, total = known.count(mask, np.arange(len(known.cells))), int(np.count_nonzero(mask & known.labelled))
+    hits, total = (
+        hit_table.count(mask, np.arange(len(hit_table.cells))),
+        int(np.count_nonzero(mask & hit_table.labelled)),
+    )
     table[(*at.T, 0)] = hits / total if total else np.nan
-    _compare_with_parents(store, known, mask, hits, place, table)
+    _compare_with_parents(store, hit_table, mask, hits, place, table)
     measured = place >= 0
     for mean in averages:
         parts = [column[condition] for condition in mean.conditions if condition in column]
@@ -213,18 +216,18 @@ def over_cells(store: Store, rows: Summary) -> float:
 
 
 def _compare_with_parents(
-    store: Store, known: Outcomes, mask: np.ndarray, hits: np.ndarray, place: np.ndarray, table: np.ndarray
+    store: Store, hit_table: Outcomes, mask: np.ndarray, hits: np.ndarray, place: np.ndarray, table: np.ndarray
 ) -> None:
     """Fill in flips and changes against the dense parent's cell; NaN without one. `hits` are right samples by cell."""
     line = {name: k for k, name in enumerate(store.networks)}
     parent_of = [line.get(robustness.parent_of(store.results, name) or "", -1) for name in store.networks]
     beside = np.where(np.array(parent_of, int)[:, None] >= 0, place[parent_of], -1)
     at = np.nonzero((place >= 0) & (beside >= 0))
-    own, other, total = place[at], beside[at], int(np.count_nonzero(mask & known.labelled))
+    child, other, total = place[at], beside[at], int(np.count_nonzero(mask & hit_table.labelled))
     if total:
         # What is right before and not after is what was right, and is won, less what is right.
-        won = known.count(mask, own, other)
-        lost = won + hits[other] - hits[own]
+        won = hit_table.count(mask, child, other)
+        lost = won + hits[other] - hits[child]
         won, lost = won / total, lost / total
         for name, values in (("positive_flips", won), ("negative_flips", lost), ("change_to_parent", won - lost)):
             table[(*at, COLUMNS.index(name))] = values

@@ -79,8 +79,8 @@ def _unreached(network: Network, layer: str, channels: int) -> np.ndarray | None
         mask = network.masks.get(path)
         if mask is None or channels % mask.shape[-1] or len(hit) != channels:
             return None
-        kept = np.asarray(np.any(mask, axis=tuple(range(mask.ndim - 1))))
-        reached |= hit & np.tile(kept, channels // len(kept))
+        has_weights = np.asarray(np.any(mask, axis=tuple(range(mask.ndim - 1))))
+        reached |= hit & np.tile(has_weights, channels // len(has_weights))
     return ~reached
 
 

@@ -37,8 +37,8 @@ def attributed(subject: Subject, method: Method, *, is_coarse_grid: bool = False
     count = min(int(subject.options.get("samples", len(subject.samples))), len(subject.samples))
     rows = np.sort(data.stratified(subject.clean.labels, count, seed=0))
     samples, clean = subject.samples.take(rows), subject.clean.take(rows)
-    asked = subject.network if subject.dense is None else subject.dense
-    targets = np.stack([predicted(asked, samples), predicted(subject.network, samples)])
+    target_network = subject.network if subject.dense is None else subject.dense
+    targets = np.stack([predicted(target_network, samples), predicted(subject.network, samples)])
     targets = np.stack([*targets, predicted(subject.network, clean)])
     # A map is made once for an image and a class, however many targets ask for it.
     classes = int(targets.max()) + 1

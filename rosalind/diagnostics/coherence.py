@@ -46,12 +46,12 @@ def _products(config: Model, variables, images, labels, total):
 @functools.partial(jax.jit, static_argnames="config")
 def _cosines(config: Model, variables, masks, images, labels, total):
     """float32[n]: cosine of every example's gradient and the sum of all others'; NaN where one is 0."""
-    own = models.example_gradients(config, variables, images, labels)
-    own = {path: g * masks[path][None] if path in masks else g for path, g in own.items()}
+    gradients = models.example_gradients(config, variables, images, labels)
+    gradients = {path: g * masks[path][None] if path in masks else g for path, g in gradients.items()}
     # Their difference and not a difference of products: in float32 those cancel where the others are small.
-    others = {path: total[path][None] - gradient for path, gradient in own.items()}
+    others = {path: total[path][None] - gradient for path, gradient in gradients.items()}
     over = lambda a, b: sum((a[path] * b[path]).reshape(len(images), -1).sum(1) for path in a)
-    return over(own, others) / jnp.sqrt(over(own, own) * over(others, others))
+    return over(gradients, others) / jnp.sqrt(over(gradients, gradients) * over(others, others))
 
 
 def coherence(
@@ -128,8 +128,8 @@ def _alignment(
     for start in range(0, len(alone), of.size):
         rows = alone[start : start + of.size]
         [(images, labels, counted)] = dataclasses.replace(of, split=of.split.take(rows)).chunks()
-        own = _cosines(of.config, of.variables, of.masks, images, labels, total)
-        cosines[rows] = np.asarray(own)[counted]
+        of_batch = _cosines(of.config, of.variables, of.masks, images, labels, total)
+        cosines[rows] = np.asarray(of_batch)[counted]
     return np.clip(cosines, -1, 1)
 
 

@@ -143,9 +143,9 @@ def _bezier(subject: Subject) -> dict[str, Any]:
 def _either(first: Network, second: Network) -> dict[str, np.ndarray]:
     """The union of two networks' masks, of all kernels that can be pruned."""
     leaves = [by_path(network.variables["params"]) for network in (first, second)]
-    kept = lambda network, params, path: np.asarray(network.masks.get(path, np.ones(np.shape(params[path]), bool)))
+    mask_of = lambda network, params, path: np.asarray(network.masks.get(path, np.ones(np.shape(params[path]), bool)))
     return {
-        path: kept(first, leaves[0], path) | kept(second, leaves[1], path)
+        path: mask_of(first, leaves[0], path) | mask_of(second, leaves[1], path)
         for path in pruning.masks.prunable(first.variables["params"])
     }
 

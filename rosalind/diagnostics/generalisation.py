@@ -26,9 +26,9 @@ def margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     array([ 1., -5.])
     """
     rows, others = np.arange(len(labels)), np.array(logits, np.float64)
-    own = others[rows, labels]
+    of_label = others[rows, labels]
     others[rows, labels] = -np.inf
-    return own - others.max(1)
+    return of_label - others.max(1)
 
 
 def root(value: float, images: int) -> float:
@@ -79,11 +79,11 @@ def _generalisation(subject: Subject) -> dict[str, Any]:
     subject.advance(0.4)
 
     inner = folded(network)
-    kernels, known = kernels_of(inner), models.convolutions(config)
+    kernels, convolutions = kernels_of(inner), models.convolutions(config)
     matrices = {path: matrix_of(path, kernel) for path, kernel in kernels.items()}
     spectral = np.array([spectral_norm(matrix) for matrix in matrices.values()])
     squares = np.array([(matrix**2).sum() for matrix in matrices.values()])
-    exact = np.array([_exact_norm(path, kernel, known) for path, kernel in kernels.items()])
+    exact = np.array([_exact_norm(path, kernel, convolutions) for path, kernel in kernels.items()])
     subject.advance(0.4)
 
     paths = on_a_path(network)

@@ -106,7 +106,7 @@ def patch_values(
         gains[:, index] = of_sets[1:] - of_sets[0]
         if advance is not None:
             advance(1)
-    shares, known = np.full((grid * grid, len(images)), np.nan), np.isfinite(gains).all(0)
-    shares[:, known] = fitted(sets, weights, gains[1:, known], gains[0, known])
+    shares, finite = np.full((grid * grid, len(images)), np.nan), np.isfinite(gains).all(0)
+    shares[:, finite] = fitted(sets, weights, gains[1:, finite], gains[0, finite])
     maps = shares.T.reshape(-1, grid, grid).astype(np.float32)
     return maps, (shares.sum(0) - gains[0]).astype(np.float32)

@@ -71,8 +71,8 @@ def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     Raises:
         results.Damaged: a cell cannot be read.
     """
-    known = measures.from_json(results.study.get("measures", {}))
-    columns_of = column_names(known)
+    measures_of = measures.from_json(results.study.get("measures", {}))
+    columns_of = column_names(measures_of)
     names = np.array([*results.class_names, None], dtype=object)
     for network, condition in results.cells(own_samples=True, predictions=True):
         info = results.networks[network]
@@ -97,7 +97,7 @@ def tables(results: Results) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
         columns["correct"] = right
         columns["loss"] = np.where(labels < 0, np.nan, loss(cell, np.maximum(labels, 0))).astype(np.float32)
         scale = results.feature_scale(network)
-        for key, measure in known.items():
+        for key, measure in measures_of.items():
             values = confidence(cell) if key == "confidence" else cell.get(key)
             values = np.full(len(labels), np.nan) if values is None else values.astype(np.float64)
             if measure.unit == "degrees":

@@ -114,8 +114,8 @@ def similarity_figure(
         severity = np.mean([float(results.conditions[condition].severity) for _, condition in cells])
         size = 70 if info.is_clean else 8 + 5 * severity
         marker = MARKERS.get(info.category, "h")
-        asked = network in names and (not conditions or any(c in conditions for _, c in cells))
-        look = (colours[results.networks[network].family], 1.0 if asked else 0.15)
+        is_chosen = network in names and (not conditions or any(c in conditions for _, c in cells))
+        look = (colours[results.networks[network].family], 1.0 if is_chosen else 0.15)
         points.setdefault(marker, []).append((*place, size, *look))
     for marker, rows in points.items():
         x, y, size, colour, alpha = zip(*rows, strict=True)

@@ -182,12 +182,12 @@ def pareto_figure(
     kilobytes = shown.mean[:, 2] / 1000
     for axes, column in zip(figure.subplots(1, max(len(panels), 1), squeeze=False)[0], panels, strict=False):
         finite = np.isfinite([kilobytes, shown.mean[:, column]]).all(0)
-        asked = [k for k in np.flatnonzero(finite) if not groups or shown.groups[k].name in groups]
-        families = [shown.groups[k].family for k in asked]
-        x, y = kilobytes[asked], 100 * shown.mean[asked, column]
+        chosen = [k for k in np.flatnonzero(finite) if not groups or shown.groups[k].name in groups]
+        families = [shown.groups[k].family for k in chosen]
+        x, y = kilobytes[chosen], 100 * shown.mean[chosen, column]
         edges = np.array([drawn_as[name]["color"] for name in families])
-        faces = np.where(shown.front[asked], edges, "white")
-        spread = np.nan_to_num(100 * shown.deviation[asked, column])
+        faces = np.where(shown.front[chosen], edges, "white")
+        spread = np.nan_to_num(100 * shown.deviation[chosen, column])
         axes.errorbar(x, y, spread, fmt="none", ecolor=edges, elinewidth=0.7, alpha=0.6, zorder=1)
         # A collection of a single point costs as much as one of all that share a marker.
         for name in dict.fromkeys(families):
@@ -202,7 +202,7 @@ def pareto_figure(
         drawn = [not groups or group.name in groups for group in shown.groups]
         named = np.flatnonzero(shown.front & drawn & finite)
         points = np.stack([kilobytes, 100 * shown.mean[:, column]], 1)
-        others = [k for k in asked if k not in named]
+        others = [k for k in chosen if k not in named]
         names = [shown.groups[k].name for k in named]
         named = named[write_beside(axes, points[named], names, 5.5, (3.9, 3.2), points[others])]
         heights = points[named, 1]

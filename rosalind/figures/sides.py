@@ -237,7 +237,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
     Colours are shared along a column; red raises the value, blue lowers it. Of a sample without maps under both the
     first one that has them is drawn, and the title says so; where there is none, a row says what makes its maps.
     """
-    asked, sample = sample, occlusion_maps.with_maps(store, a, b, sample)
+    requested, sample = sample, occlusion_maps.with_maps(store, a, b, sample)
     sides = {
         "A": occlusion_maps.mean(store, store.sides.seeds(a)),
         "B": occlusion_maps.mean(store, store.sides.seeds(b)),
@@ -280,7 +280,7 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             grid[line][2].text(0.5, 0.5, words, fontsize=7, **look)
     at = np.flatnonzero(store.ids == sample)
     true = next(iter(store.names_of(store.labels[at])), "unknown")
-    instead = f" (of sample {asked} there are no maps)" if asked != sample else ""
+    instead = f" (of sample {requested} there are no maps)" if requested != sample else ""
     figure.suptitle(
         f"Sample {sample}, {with_noun('class', str(true))}{instead}: change when a patch is hidden", fontsize=9
     )

@@ -67,9 +67,9 @@ def from_torch(
         )
     if "masks" not in fields and (soft := torch_weights.soft_masks(model)):
         # Averages over training move them with the weights (findings/timm_averages_masks.sh); none of theirs is 0.
-        found = ", ".join(f"{value:.3g} in {path}" for path, value in list(soft.items())[:5])
+        soft_values = ", ".join(f"{value:.3g} in {path}" for path, value in list(soft.items())[:5])
         raise ValueError(
-            f"masks of {name!r} must be 0 and 1, got {found}: "
+            f"masks of {name!r} must be 0 and 1, got {soft_values}: "
             "copy those of the pruned network over an average's, or give `masks`."
         )
     classifier = _Classifier(model, heads, output, mean, std)
@@ -233,7 +233,7 @@ class _Classifier:
         norms = _batch_norms(self.model)
         if not norms:
             return self.features
-        own = [_statistics(norm) for norm in norms]
+        stored = [_statistics(norm) for norm in norms]
         momenta = [norm.momentum for norm in norms]
         try:
             with torch.no_grad(), _evaluated(self.model):
@@ -245,7 +245,7 @@ class _Classifier:
                     self.outputs(self.inputs(images))
             new = [_statistics(norm) for norm in norms]
         finally:
-            for norm, momentum, statistics in zip(norms, momenta, own, strict=True):
+            for norm, momentum, statistics in zip(norms, momenta, stored, strict=True):
                 norm.momentum = momentum
                 _install(norm, statistics)
 
@@ -256,7 +256,7 @@ class _Classifier:
                     _install(norm, statistics)
                 return self.features(images)
             finally:
-                for norm, statistics in zip(norms, own, strict=True):
+                for norm, statistics in zip(norms, stored, strict=True):
                     _install(norm, statistics)
 
         return recalibrated
@@ -293,10 +293,10 @@ def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Lin
     if isinstance(named, torch.nn.Linear) or _is_pointwise(named):
         return named
     last = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear) or _is_pointwise(module)]
-    got = "is not there" if named is None else f"is a {type(named).__name__}"
-    there = last[-5:] or "none"
+    kind = "is not there" if named is None else f"is a {type(named).__name__}"
+    linear = last[-5:] or "none"
     raise ValueError(
-        f"head {head!r} must be a linear layer or 1x1 convolution of the model, but {got}; it has {there}."
+        f"head {head!r} must be a linear layer or 1x1 convolution of the model, but {kind}; it has {linear}."
     )
 
 

@@ -106,8 +106,8 @@ def check(network: Imported) -> None:
         raise ValueError(f"{network.name!r} must have features and head, or predictions alone.")
     if network.sparsity is not None and not 0 <= network.sparsity <= 1:
         raise ValueError(f"sparsity of {network.name!r} must lie in [0, 1], got {network.sparsity}.")
-    kept = {path: _plain(mask) for path, mask in (network.masks or {}).items()}
-    for path, mask in kept.items():
+    masks = {path: _plain(mask) for path, mask in (network.masks or {}).items()}
+    for path, mask in masks.items():
         if mask.dtype.kind not in "bifu" or not mask.size:
             raise ValueError(
                 f"mask {path!r} of {network.name!r} must be of numbers, got {mask.dtype}{list(mask.shape)}."
@@ -118,7 +118,7 @@ def check(network: Imported) -> None:
                 f"mask {path!r} of {network.name!r} must hold no NaN, got {gaps} of {mask.size}: "
                 "set removed weights to 0."
             )
-    size = sum(mask.size for mask in kept.values())
+    size = sum(mask.size for mask in masks.values())
     if network.parameters is not None and network.parameters < max(size, 1):
         raise ValueError(
             f"parameters of {network.name!r} must be at least those of its masks, {size}, got {network.parameters}."

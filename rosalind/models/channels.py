@@ -42,7 +42,7 @@ class Structure:
         self.norms: set[str] = set()
         self.attentions: dict[str, Any] = {}
         self.positions: dict[str, int] = {}
-        known: set[str] = set()
+        traced: set[str] = set()
         shared: set[str] = set()
 
         def shapes_only(path, module, x, call_original):
@@ -62,7 +62,7 @@ class Structure:
                     self.opaque.add(path)
                 self.modules[path], self.shapes[path] = module, y.shape
             if isinstance(module, (*layers.LAYERS, nn.BatchNorm, *MIXING)):
-                known.add(path)
+                traced.add(path)
             return y
 
         with layers.intercepted(shapes_only):
@@ -71,13 +71,13 @@ class Structure:
 
         flat = flatten(dict(variables))
         module_of = lambda path: path.partition("/")[2].rpartition("/")[0]
-        own = {p: x for p, x in flat.items() if module_of(p) not in known and np.issubdtype(x.dtype, np.floating)}
+        direct = {p: x for p, x in flat.items() if module_of(p) not in traced and np.issubdtype(x.dtype, np.floating)}
 
         def cut(arrays):
             read: dict[str, Any] = {}
 
             def handle(path, module, x, call_original):
-                if path not in known or layers.is_lifted(module):
+                if path not in traced or layers.is_lifted(module):
                     return call_original(x)
                 read[path] = x
                 if path in self.shapes:
@@ -91,7 +91,7 @@ class Structure:
             return read
 
         still = {"free": {path: np.zeros(shape, np.float32) for path, shape in self.shapes.items()}}
-        still["own"] = {path: np.zeros(x.shape, x.dtype) for path, x in own.items()}
+        still["own"] = {path: np.zeros(x.shape, x.dtype) for path, x in direct.items()}
         generator = np.random.default_rng(0)
         draw = lambda low, high: lambda x: generator.uniform(low, high, x.shape).astype(x.dtype)
         self._values = [jax.tree.map(draw(*span), still) for span in DRAWS]
@@ -106,7 +106,7 @@ class Structure:
         self._push = push
         # Arrays that go with channels, but of which nobody knows the axis: a scale per channel, a lifted layer.
         self.behind_own: set[str] = set()
-        if any(x.size > 1 for x in own.values()):
+        if any(x.size > 1 for x in direct.values()):
             moves = lambda x: (draw(0.5, 1.5) if x.size > 1 else np.zeros_like)(x)
             self.behind_own = set(self._reached({**still, "own": jax.tree.map(moves, still["own"])}))
 

@@ -110,8 +110,8 @@ def summed_gradients(
     """
     params = flatten(variables["params"])
     calls = _followed_calls(config, variables, images)
-    known = {f"{path}/{name}" for path, call in calls.items() for name in call.parameters}
-    covered = {path: leaf for path, leaf in params.items() if path in known}
+    covered_paths = {f"{path}/{name}" for path, call in calls.items() for name in call.parameters}
+    covered = {path: leaf for path, leaf in params.items() if path in covered_paths}
 
     def loss(chosen, shifts):
         merged = {**variables, "params": unflatten({**params, **chosen})}
@@ -133,7 +133,7 @@ def summed_gradients(
             # Where single gradients are made, their sum is at hand: XLA leaves out the derivative that nobody reads.
             if own is not None:
                 total[f"{path}/{name}"] = own.reshape(params[f"{path}/{name}"].shape)
-    rest = {path: leaf for path, leaf in params.items() if path not in known}
+    rest = {path: leaf for path, leaf in params.items() if path not in covered_paths}
     for path, gradient in _each(config, variables, rest, images, labels).items():
         each = gradient * jnp.reshape(counted, (-1, *[1] * (gradient.ndim - 1)))
         each = each * kept[path][None] if path in kept else each
@@ -277,16 +277,16 @@ def _conv_squares(
     deltas = delta.reshape(n, -1, groups, channels // groups)
     # Of large maps the windows of all weights at once are many times the map.
     parts = windows if deltas.shape[1] >= APART_FROM else [jnp.concatenate(windows, -1)]
-    kept = masks["kernel"]
-    if kept is not None:
-        kept = kept.reshape(len(parts), -1, groups, channels // groups)
+    mask = masks["kernel"]
+    if mask is not None:
+        mask = mask.reshape(len(parts), -1, groups, channels // groups)
     square, sums = jnp.zeros(n, jnp.float32), []
     for k, seen in enumerate(parts):
         # The kernel's inputs are those of a group, its outputs go over all groups.
-        axes = (2, 2, None if kept is None else 1)
-        squares, own = jax.vmap(_product_squares, axes, (0, 1))(seen, deltas, None if kept is None else kept[k])
+        axes = (2, 2, None if mask is None else 1)
+        squares, gradient = jax.vmap(_product_squares, axes, (0, 1))(seen, deltas, None if mask is None else mask[k])
         square += squares.sum(0)
-        sums.append(own)
+        sums.append(gradient)
     whole = None if sums[0] is None else jnp.stack(sums)
     flat = delta.reshape(n, -1, channels)
     bias = {"bias": _of_each(flat.sum(1), masks["bias"])} if "bias" in masks else {}

@@ -102,7 +102,7 @@ def prune(
         recipe = recipe_of(like)
         other = dataclasses.replace(run, name=like, recipe=recipe, options=recipe.options)
         run = dataclasses.replace(run, like=other)
-    networks = _noted(compression.compressed(made, options, protected) for made in engine_of(run)(run))
+    networks = _noted(compression.compressed(pruned, options, protected) for pruned in engine_of(run)(run))
     return map(layouts.outputs_first, networks) if outputs == 0 else networks
 
 

@@ -83,7 +83,7 @@ def select_channels(
     if run.options.get("l1_epochs"):
         weights = _slimmed(run, weights, before.masks)
     best: tuple[float, Masks] | None = None
-    losses, kept = [], {}
+    losses, alive_by_draw = [], {}
     count = run.options.get("candidates", 1)
     for draw in range(count):
         scores = _scores(run, weights, before.masks, scoring, jax.random.fold_in(run.key, draw))
@@ -102,7 +102,7 @@ def select_channels(
             loss = _loss_of(run, candidate, scoring)
             losses.append(loss)
             for group, alive in zip(run.groups, structured.alive_channels(chosen, run.groups), strict=True):
-                kept.setdefault(f"rs/node_mask/{group.members[0][0]}", []).append(np.packbits(alive))
+                alive_by_draw.setdefault(f"rs/node_mask/{group.members[0][0]}", []).append(np.packbits(alive))
         if best is None or loss < best[0]:
             best = loss, chosen
     assert best is not None
@@ -110,7 +110,9 @@ def select_channels(
         return Selection(best[1], weights.trainable, notes)
     notes = (*notes, f"loss before training {best[0]:.4f}, the least of {count} draws")
     record = {"rs/score": np.array(losses, np.float32), "rs/chosen": np.array(np.argmin(losses), np.int32)}
-    return Selection(best[1], weights.trainable, notes, record | {name: np.stack(x) for name, x in kept.items()})
+    return Selection(
+        best[1], weights.trainable, notes, record | {name: np.stack(x) for name, x in alive_by_draw.items()}
+    )
 
 
 @functools.cache

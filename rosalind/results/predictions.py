@@ -45,8 +45,8 @@ def read_predictions(
     for name, value in columns.items():
         shape = (len(ids), classes) if name == "logits" else (len(ids),)
         if value.shape != shape or value.dtype.kind not in "iuf" or not np.isfinite(value).all():
-            got = f"{value.dtype}{list(value.shape)}"
-            raise ValueError(f"{name} of {where} must be finite numbers {list(shape)}, got {got}.")
+            dtype_and_shape = f"{value.dtype}{list(value.shape)}"
+            raise ValueError(f"{name} of {where} must be finite numbers {list(shape)}, got {dtype_and_shape}.")
     columns = {name: value[order] for name, value in columns.items()}
     differs = (columns.get("label", labels) != labels) & (labels >= 0)
     if differs.any():

@@ -69,13 +69,13 @@ def _compile_in_turns() -> None:
 
     jax offers no place for this. Where its functions are other ones, every process compiles by itself.
     """
-    own, read = (getattr(compiler, name, None) for name in ("_compile_and_write_cache", "_cache_read"))
-    if compiler is None or own is None or read is None:
+    compile_and_write, read = (getattr(compiler, name, None) for name in ("_compile_and_write_cache", "_cache_read"))
+    if compiler is None or compile_and_write is None or read is None:
         return
-    if isinstance(own, functools.partial) and own.func is _compile_once:
+    if isinstance(compile_and_write, functools.partial) and compile_and_write.func is _compile_once:
         return
-    if [list(inspect.signature(function).parameters) for function in (own, read)] == _PARAMETERS:
-        compiler._compile_and_write_cache = functools.partial(_compile_once, own, read)
+    if [list(inspect.signature(function).parameters) for function in (compile_and_write, read)] == _PARAMETERS:
+        compiler._compile_and_write_cache = functools.partial(_compile_once, compile_and_write, read)
 
 
 def _compile_once(own: Callable[..., Any], read: Callable[..., Any], *arguments: Any) -> Any:

@@ -27,12 +27,13 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
     for method in study.methods:
         if pruning.recipe_of(method.name).granularity == "channel" and _lacks(study, method, folder):
             model = planning.parent_model(study, method)
-            kept, every = channel_groups(method, model, folder), models.groups(model)
-            if kept != every:
-                removed = ", ".join(group.members[0][0] for group in every if group not in kept)
+            removable, every = channel_groups(method, model, folder), models.groups(model)
+            if removable != every:
+                removed = ", ".join(group.members[0][0] for group in every if group not in removable)
                 sentences.append(
-                    f"{pruning.label_of(method)} goes on with {len(kept)} of {len(every)} groups of channels, as its "
-                    f"networks in {folder} are from before those of {removed} could be removed; give a label for all."
+                    f"{pruning.label_of(method)} goes on with {len(removable)} of {len(every)} groups of channels, as "
+                    f"its networks in {folder} are from before those of {removed} could be removed; "
+                    "give a label for all."
                 )
         earlier = _earlier(method, folder)
         if earlier:
@@ -48,11 +49,11 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
 
 def _earlier(method: Method, folder: Path) -> dict[str, Any]:
     """Options that are not given, with what the method did when its networks in a folder were made; mostly none."""
-    asked = {k: v for k, v in pruning.EARLIER.get(method.name, {}).items() if k not in method.options}
-    if not asked:
+    defaults = {k: v for k, v in pruning.EARLIER.get(method.name, {}).items() if k not in method.options}
+    if not defaults:
         return {}
     stored = [options for _, label, name, options in _pruned(folder) if (label, name) == _identity(method)]
-    return {name: value for name, value in asked.items() if any(name not in options for options in stored)}
+    return {name: value for name, value in defaults.items() if any(name not in options for options in stored)}
 
 
 def channel_groups(method: Method, model: Model, folder: Path) -> tuple[ChannelGroup, ...]:
@@ -66,22 +67,22 @@ def channel_groups(method: Method, model: Model, folder: Path) -> tuple[ChannelG
         Mismatch: its networks were made with different groups.
     """
     every = models.groups(model)
-    known = {}
+    names_by_groups = {}
     for path, label, name, _ in _pruned(folder):
         if (label, name) == _identity(method):
             with contextlib.suppress(FileNotFoundError, results.Damaged):
                 masks = {key.removeprefix("masks/") for key in results.array_names(path.with_suffix(".npz"))}
                 kernels = {member for group in every for member, axis in group.members if axis < 0}
-                kept = tuple(g for g in every if {member for member, _ in g.members} <= masks | kernels)
+                removable = tuple(g for g in every if {member for member, _ in g.members} <= masks | kernels)
                 # One of sparsity 0 has masks of kernels alone, and tells nothing.
-                known |= {kept: path.stem} if kept else {}
-    if len(known) > 1:
-        counts = ", ".join(f"{len(kept)} ({name})" for kept, name in known.items())
+                names_by_groups |= {removable: path.stem} if removable else {}
+    if len(names_by_groups) > 1:
+        counts = ", ".join(f"{len(removable)} ({name})" for removable, name in names_by_groups.items())
         raise results.Mismatch(
             f"{folder} has networks of {pruning.label_of(method)} that were made with different numbers of channel "
             f"groups: {counts}; more would belong to neither. Use another label, or delete the files of one kind."
         )
-    return next(iter(known), every)
+    return next(iter(names_by_groups), every)
 
 
 def _lacks(study: Study, method: Method, folder: Path) -> bool:

@@ -24,8 +24,8 @@ TEMPLATE_IMAGES = 512
 
 def _place(info: NetworkInfo) -> str:
     """What a deck calls a member: its label, with the sparsity of a pruned one."""
-    known = not info.is_dense and info.sparsity_requested == info.sparsity_requested
-    return f"{info.label}-{info.sparsity_requested:g}" if known else info.label
+    has_sparsity = not info.is_dense and info.sparsity_requested == info.sparsity_requested
+    return f"{info.label}-{info.sparsity_requested:g}" if has_sparsity else info.label
 
 
 def _by_seed(study_results: Results, deck: Deck) -> tuple[dict[int | None, list[str]], list[str]]:
@@ -86,7 +86,7 @@ def _add(study_results: Results, deck: Deck, seed: int | None, members: list[str
     if stored is not None and not stored.only_predictions:
         raise results.Mismatch(f"{folder} has a network {name!r} that is no deck; give the deck another label.")
     dataset = cells.dataset_of(study_results)
-    made, unmeasured, chosen = {}, {}, dict(stored.extra.get("chosen", {})) if stored else {}
+    predictions, unmeasured, chosen = {}, {}, dict(stored.extra.get("chosen", {})) if stored else {}
     templates: list[np.ndarray] = []
     for id_ in (*study_results.conditions, *study_results.shifts):
         if results.prediction_file(folder, name, id_).exists():
@@ -107,7 +107,7 @@ def _add(study_results: Results, deck: Deck, seed: int | None, members: list[str
             pick = ensembles.nearest(_images(folder, dataset, planned), templates, together=deck.gate == "batch")
             table = np.stack(tables)[pick, np.arange(len(pick))]
             chosen[id_] = {member: float((pick == k).mean()) for k, member in enumerate(deck.members)}
-        made[id_] = {"id": _ids(study_results, id_), "logits": table.astype(np.float32)}
+        predictions[id_] = {"id": _ids(study_results, id_), "logits": table.astype(np.float32)}
     sums = {key: [getattr(info, key) for info in infos] for key in ("parameters", "nonzero")}
     info = {
         "name": name,
@@ -124,7 +124,7 @@ def _add(study_results: Results, deck: Deck, seed: int | None, members: list[str
         "unmeasured": unmeasured,
         "chosen": chosen,
     }
-    results.add_predictions(folder, info, made)
+    results.add_predictions(folder, info, predictions)
     return name
 
 
@@ -164,8 +164,8 @@ def _template(study_results: Results, dataset: data.Dataset, member: str) -> np.
         state = {key: value for key, value in network.variables.items() if key != "params"}
         loss = models.cross_entropy(network.config, logits=True)
         weights = network.variables["params"], state
-        asked = Regime(regime["name"], regime.get("options", {}))
-        images = np.asarray(training.trained_images(asked, loss, *weights, batch))
+        trained_regime = Regime(regime["name"], regime.get("options", {}))
+        images = np.asarray(training.trained_images(trained_regime, loss, *weights, batch))
     return ensembles.spectra(images).mean(0)
 
 

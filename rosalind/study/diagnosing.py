@@ -132,9 +132,11 @@ def _warn_of_training(study_results: Results, todo: Iterable[DiagnosticTask]) ->
             continue
         epochs, trained = diagnostic.epochs(options), study_results.networks[task.network].budget.get("epochs")
         if trained is None or epochs > trained:
-            known = "" if trained is None else f"; {task.network} was trained for {trained:g}"
+            compared = "" if trained is None else f"; {task.network} was trained for {trained:g}"
             files = counts[task.diagnosis.id]
-            print(f"{task.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{known}.", file=sys.stderr)
+            print(
+                f"{task.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{compared}.", file=sys.stderr
+            )
 
 
 def _planned(
@@ -155,10 +157,12 @@ def _planned(
     if diagnostic.under:
         study_results.check_ids(conditions=diagnosis.under)
         under = [cells.planned_of(study_results, condition) for condition in diagnosis.under]
-        own = [p.condition.id for p in under if p and not _is_shared(p) and not (diagnostic.attacks and _attacks(p))]
-        if own and diagnostic.of == "pair":
+        per_network = [
+            p.condition.id for p in under if p and not _is_shared(p) and not (diagnostic.attacks and _attacks(p))
+        ]
+        if per_network and diagnostic.of == "pair":
             also = ", or attack every network" if diagnostic.attacks else ""
-            raise ValueError(f"{diagnosis.id} is under conditions that change images alike{also}, got {own}.")
+            raise ValueError(f"{diagnosis.id} is under conditions that change images alike{also}, got {per_network}.")
         _check_statistics(diagnosis.id, diagnostic, networks, under)
     ends = []
     for network in networks:

@@ -121,14 +121,14 @@ def _known(
     study_results: Results, plan: Swaps, mean: Mean, hashes: Mapping[str, str]
 ) -> dict[tuple[str, str], np.ndarray]:
     """The accuracies of hybrids that are stored, by pair."""
-    known: dict[tuple[str, str], np.ndarray] = {}
+    accuracies: dict[tuple[str, str], np.ndarray] = {}
     for pair in plan.pairs:
         path = _file(study_results, pair)
         if results.readable(path, ("accuracy", "fingerprint")):
             arrays = results.load_arrays(path, ("accuracy", "fingerprint"))
             if str(arrays["fingerprint"]) == _digest(plan, pair, mean, hashes):
-                known[pair] = arrays["accuracy"]
-    return known
+                accuracies[pair] = arrays["accuracy"]
+    return accuracies
 
 
 def _measure(

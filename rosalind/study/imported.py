@@ -159,16 +159,16 @@ def _checked(study_results: Results, networks: Sequence[Imported], dataset: data
     classes, names = len(study_results.class_names), [network.name for network in networks]
     if repeats := checking.repeated(names):
         raise ValueError(f"names of networks must be unique; repeated: {repeats}.")
-    waiting, known, ordered = list(networks), set(study_results.networks) - set(names), []
+    waiting, stored_names, ordered = list(networks), set(study_results.networks) - set(names), []
     while waiting:
-        possible = [network for network in waiting if network.parent is None or network.parent in known]
+        possible = [network for network in waiting if network.parent is None or network.parent in stored_names]
         if not possible:
             network = waiting[0]
             raise ValueError(
                 f"parent of {network.name!r} must be another network of the study or of this call: "
-                + unknown("network", str(network.parent), known | set(names) - {network.name})
+                + unknown("network", str(network.parent), stored_names | set(names) - {network.name})
             )
-        known |= {network.name for network in possible}
+        stored_names |= {network.name for network in possible}
         waiting = [network for network in waiting if network not in possible]
         ordered += possible
     few = dataset.test.take(np.arange(min(len(dataset.test), 32)))

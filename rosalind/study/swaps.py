@@ -197,6 +197,6 @@ def _extended(
             return {}
         extended[pair] = alike[0]
     first = next(iter(extended))
-    trained, asked = infos[extended[first]].budget.get("epochs"), infos[first[1]].budget["epochs"]
-    notes.append(f"Budget: {EXTENDED} was trained for {trained:g} epochs, B for {asked:g}.")
+    trained, of_b = infos[extended[first]].budget.get("epochs"), infos[first[1]].budget["epochs"]
+    notes.append(f"Budget: {EXTENDED} was trained for {trained:g} epochs, B for {of_b:g}.")
     return extended

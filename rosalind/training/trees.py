@@ -44,8 +44,8 @@ def project(tree: Tree, masks: Masks) -> Tree:
     """
     leaves = by_path(tree)
     masked = [path for path in leaves if path in masks]
-    kept = _kept({path: leaves[path] for path in masked}, {path: masks[path] for path in masked})
-    return map_by_path(lambda path, x: kept.get(path, x), tree)
+    projected = _kept({path: leaves[path] for path in masked}, {path: masks[path] for path in masked})
+    return map_by_path(lambda path, x: projected.get(path, x), tree)
 
 
 @jax.jit

@@ -60,9 +60,9 @@ def token_of_user() -> str:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with open(descriptor, "w") as file:
                 file.write(fresh)
-        kept, status = path.read_text().strip(), path.stat()
-        if len(kept) >= 32 and kept.isascii() and status.st_mode & 0o077 == 0 and status.st_uid == os.getuid():
-            return kept
+        token, status = path.read_text().strip(), path.stat()
+        if len(token) >= 32 and token.isascii() and status.st_mode & 0o077 == 0 and status.st_uid == os.getuid():
+            return token
     return fresh
 
 

@@ -154,10 +154,10 @@ def _visit_made() -> Callable[..., None] | None:
         if not isinstance(value, HasProps):
             into(value, visitor)
             return
-        for made in (value._property_values, value._unstable_default_values, value._unstable_themed_values):
+        for values in (value._property_values, value._unstable_default_values, value._unstable_themed_values):
             # A copy, as Bokeh may ask for a default on the way.
-            for name in made.keys() & value.properties_with_refs():
-                into(made[name], visitor)
+            for name in values.keys() & value.properties_with_refs():
+                into(values[name], visitor)
 
     return visit_made
 

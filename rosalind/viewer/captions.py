@@ -168,8 +168,8 @@ def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: boo
     by_chance = "draws" if any(one[0] == other[0] for one, other in store.sides.nulls(a, b)[0]) else "seeds"
     pairs = f"{first.pairs} pair{'s' * (first.pairs != 1)} of {by_chance}"
     if first.pairs < moved.FEWEST_PAIRS:
-        known = [one for one in (first, *others) if np.isfinite(one.change) and np.isfinite(one.null)]
-        sizes = "; ".join(f"{one.measure} {size(one)} ({in_digits(one.null)})" for one in known)
+        finite = [one for one in (first, *others) if np.isfinite(one.change) and np.isfinite(one.null)]
+        sizes = "; ".join(f"{one.measure} {size(one)} ({in_digits(one.null)})" for one in finite)
         return f"{sizes[0].upper()}{sizes[1:]}; in brackets: {pairs}."
     rest = ", ".join(f"{one.measure} {one.times:.1f}" for one in others if np.isfinite(one.times))
     return (

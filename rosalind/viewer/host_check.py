@@ -51,8 +51,8 @@ def is_allowed_host(listening: str, host: str, proxies: Sequence[str] = ()) -> b
     (False, True)
     """
     name, _ = _name_and_port(host)
-    known = name in allowed_names(listening) or name in proxies
-    return known or (listening in ALL_INTERFACES and _is_numeric(name))
+    is_named = name in allowed_names(listening) or name in proxies
+    return is_named or (listening in ALL_INTERFACES and _is_numeric(name))
 
 
 def _name_and_port(host: str) -> tuple[str, int]:

@@ -67,14 +67,14 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
     """
     serving: Any = session
     document, serialise, left = session.document, serving._handle_pull, list(messages.changes)
-    asked = False
+    is_asked = False
 
     async def answer(request: Any, connection: Any) -> Any:
-        nonlocal asked
-        if asked:
+        nonlocal is_asked
+        if is_asked:
             left.clear()
             return await serialise(request, connection)
-        asked = True
+        is_asked = True
         reply = _with_content(pull_doc_reply, pull_doc_reply.create_header(request.header["msgid"]), messages.document)
         reply.add_buffers(*messages.buffers)
         return reply
@@ -86,9 +86,9 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
                 await connection._socket.send_message(message)
 
     def send_left(event: Any) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
+        nonlocal is_asked
+        if not is_asked:
+            is_asked = True
             left.clear()
         if left and session._pending_writes is not None:
             contents = tuple(left)

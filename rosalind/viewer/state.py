@@ -165,13 +165,13 @@ def without_lost(store: Store, state: State, choices: Choices) -> tuple[State, l
         except (ValueError, OSError) as error:
             problems.append(f"{clause(error)}; the default is shown.")
             state = dataclasses.replace(state, **{side: getattr(default(store), side)})
-    kept = []
+    pins = []
     for pin in state.pins:
         try:
-            kept.append(store.check(pin))
+            pins.append(store.check(pin))
         except (ValueError, OSError) as error:
             problems.append(f"{clause(error)}; it is no longer pinned.")
-    state = dataclasses.replace(state, pins=tuple(kept))
+    state = dataclasses.replace(state, pins=tuple(pins))
     try:
         state = dataclasses.replace(state, rule=selection.check_rule(store, state.rule))
         selected(store, state)

@@ -83,8 +83,8 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     tickets = [g for g in pruned if kind(g).method == "biprop" and not kind(g).options.get("learn_head")]
     dense = arms.dense_groups(results)
     if not tickets:
-        made = additions.command("--methods ... biprop", "--sparsities ... 0.8")
-        return Evidence({}, lacking=(f"The study has no binarised ticket: {made}.",))
+        addition = additions.command("--methods ... biprop", "--sparsities ... 0.8")
+        return Evidence({}, lacking=(f"The study has no binarised ticket: {addition}.",))
     # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
     pairs = [(ticket, other) for other in dense for ticket in tickets]
     gaps = [abs(accuracy(ticket) - accuracy(other)) for ticket, other in pairs]
@@ -172,8 +172,8 @@ def pseudo_values(
     if n < 4:
         return np.full(n, np.nan)
     most = 1 - 12 / (n**3 - n)
-    z = lambda kept: np.arctanh(np.clip(partial_correlation(x[kept], y[kept], given[kept]), -most, most))
-    return n * z(slice(None)) - (n - 1) * np.array([z(kept) for kept in ~np.eye(n, dtype=bool)])
+    z = lambda rows: np.arctanh(np.clip(partial_correlation(x[rows], y[rows], given[rows]), -most, most))
+    return n * z(slice(None)) - (n - 1) * np.array([z(rows) for rows in ~np.eye(n, dtype=bool)])
 
 
 def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:

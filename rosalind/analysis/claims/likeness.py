@@ -65,17 +65,17 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         for name, info in results.conditions.items()
         if info.is_corruption and info.bn == "train" and not info.draw
     }
-    known = list(dict.fromkeys(info.name for info in infos.values()))
+    corruptions = list(dict.fromkeys(info.name for info in infos.values()))
     lacking = [
         f"The study lacks {name}: {additions.command(f'--corruptions ... {name}')}, or name another "
-        f"({', '.join(known) or 'it has none'})."
+        f"({', '.join(corruptions) or 'it has none'})."
         for name in dict.fromkeys(pair)
-        if name not in known
+        if name not in corruptions
     ]
     if pair[0] == pair[1]:
         lacking.append(f"`first` and `second` must be two corruptions, both are {pair[0]}.")
-    if len(known) < FEWEST:
-        lacking.append(f"A pair among fewer than {FEWEST} corruptions says nothing; the study has {len(known)}.")
+    if len(corruptions) < FEWEST:
+        lacking.append(f"A pair among fewer than {FEWEST} corruptions says nothing; the study has {len(corruptions)}.")
     if clean is None or not seeds:
         lacking.append(arms.NEEDED)
     if lacking or clean is None:
@@ -89,22 +89,22 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         drops.setdefault(info.name, {})[name] = drop(name)
     chosen = matched_severities(drops, pair, options["points"] / 100)
     matrices = {seed: _mean_correlations(results, seed, clean, list(chosen.values())) for seed in seeds}
-    places = [known.index(name) for name in pair]
-    rivals = [(i, j) for i, j in itertools.combinations(range(len(known)), 2) if len({i, j} & set(places)) == 1]
+    places = [corruptions.index(name) for name in pair]
+    rivals = [(i, j) for i, j in itertools.combinations(range(len(corruptions)), 2) if len({i, j} & set(places)) == 1]
     effects = {
         seed: matrix[places[0], places[1]] - max(matrix[i, j] for i, j in rivals) for seed, matrix in matrices.items()
     }
     mean = np.mean(list(matrices.values()), 0)
-    listed = list(itertools.combinations(range(len(known)), 2))
+    listed = list(itertools.combinations(range(len(corruptions)), 2))
     values = np.array([mean[i, j] for i, j in listed])
-    own = mean[places[0], places[1]]
+    value = mean[places[0], places[1]]
     i, j = max(rivals, key=lambda rival: np.nan_to_num(mean[rival], nan=-2))
     reached = {name: 100 * drops[name][chosen[name]] for name in pair}
     of_pair = lambda i, j: Effect(np.array([matrix[i, j] for matrix in matrices.values()]))
     controls: dict[str, float | Effect] = {
         "correlation of the pair": of_pair(*places),
-        f"correlation of {known[i]} and {known[j]}, the nearest pair with one of them": of_pair(i, j),
-        f"rank among {len(listed)} pairs": float(1 + (values > own).sum()),
+        f"correlation of {corruptions[i]} and {corruptions[j]}, the nearest pair with one of them": of_pair(i, j),
+        f"rank among {len(listed)} pairs": float(1 + (values > value).sum()),
         **{
             f"points lost under {chosen[name]}": Effect(100 * lost(chosen[name]), step=100 * step_of(results))
             for name in pair

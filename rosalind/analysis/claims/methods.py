@@ -64,10 +64,10 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     for group in arms.pruned_groups(results):
         narrow = dense.get(f"dense_narrow-{group.sparsity:g}")
         rivals = {**fixed, **({narrow.name: narrow} if narrow else {})}
-        own = points(group, reached)
+        of_group = points(group, reached)
         parts = {
             f"corrupted above {name}": Effect(
-                arms.difference(own, points(rival, reached), seeds), options["least"], step
+                arms.difference(of_group, points(rival, reached), seeds), options["least"], step
             )
             for name, rival in rivals.items()
         }
@@ -75,7 +75,7 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
             cost = arms.difference(points(group, unharmed), points(dense["dense"], unharmed), seeds)
             # By how much the clean accuracy lies above what may be lost; a loss of all of it is no longer little.
             parts["clean above what may be lost"] = Effect(cost + options["points"], options["least"], step)
-        if parts and np.isfinite(arms.over_seeds(seeds, own)).any():
+        if parts and np.isfinite(arms.over_seeds(seeds, of_group)).any():
             effects[group.name] = parts
     if not effects:
         lacking.append("The study has no pruned network with a seed beside a dense one.")

@@ -118,11 +118,11 @@ def _survival(
     """float64[conditions, 3]: `excess` among samples that both classify correctly when clean."""
     cells = [results.geometry(name, clean, ("margin", "prediction")) for name in (network, other)]
     right = np.logical_and(*(cell["prediction"] == labels for cell in cells))
-    own, beside = (cell["margin"][right].astype(np.float64) for cell in cells)
+    margins, beside = (cell["margin"][right].astype(np.float64) for cell in cells)
     rows = []
     for condition in conditions:
         survived = (results.geometry(network, condition, ("prediction",))["prediction"] == labels)[right]
-        rows.append(excess(own, beside, survived))
+        rows.append(excess(margins, beside, survived))
     return np.array(rows).reshape(-1, 3)
 
 

@@ -14,13 +14,13 @@ def name_of(results: Results, side: str) -> str:
     Raises:
         ValueError: neither a network nor a group of seeds; with the closest names.
     """
-    known = [group.name for group in groups(results)]
+    group_names = [group.name for group in groups(results)]
     name = side.removesuffix(" over seeds")
-    if side in results.networks or name in known:
+    if side in results.networks or name in group_names:
         return side if side in results.networks else name
     # Groups are what tables name; of ids, which are three times as many, the close ones.
     ids = difflib.get_close_matches(side, list(results.networks), n=3, cutoff=0.5)
-    raise ValueError(unknown("network or group of seeds", side, [*ids, *known]))
+    raise ValueError(unknown("network or group of seeds", side, [*ids, *group_names]))
 
 
 def members(results: Results, name: str) -> tuple[str, ...]:

@@ -69,13 +69,13 @@ def share_steps(
     0.2
     """
     accuracy = np.asarray(accuracy)
-    made = np.zeros((*accuracy.shape[:-3], accuracy.shape[-2].bit_length() - 1))
-    largest = np.zeros((*accuracy.shape[:-2], made.shape[-1]))
+    shares = np.zeros((*accuracy.shape[:-3], accuracy.shape[-2].bit_length() - 1))
+    largest = np.zeros((*accuracy.shape[:-2], shares.shape[-1]))
     for start, end, part, weight in _joins(np.moveaxis(accuracy, -2, -1)):
         changes = np.abs(accuracy[..., end, :] - accuracy[..., start, :])
-        made[..., part] += weight * changes.mean(-1).sum(-1)
+        shares[..., part] += weight * changes.mean(-1).sum(-1)
         largest[..., part] = np.maximum(largest[..., part], changes.max(-1))
-    return step * (made + UNSEEN * step) / (largest.sum(-2) + UNSEEN * step)
+    return step * (shares + UNSEEN * step) / (largest.sum(-2) + UNSEEN * step)
 
 
 def _joins(values: np.ndarray) -> Iterator[tuple[int, int, int, float]]:

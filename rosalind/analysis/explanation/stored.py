@@ -122,9 +122,9 @@ def _explanation(results: Results, path: Path, stored: dict[str, Any]) -> Explan
 def _load(path: Path) -> dict[str, Any]:
     """The JSON of an explanation, whose entries fit each other; Damaged where they do not."""
     stored = check_keys(path, load_object(path), _KINDS)
-    pairs, known = len(stored["pairs"]), set(stored["conditions"])
+    pairs, conditions = len(stored["pairs"]), set(stored["conditions"])
     fits = set(stored["parts"]) <= set(PARTS) and len(stored["seeds"]) == pairs and pairs > 0
-    fits &= all(inside and set(inside) <= known for inside in stored["groups"].values())
+    fits &= all(inside and set(inside) <= conditions for inside in stored["groups"].values())
     fits &= all(isinstance(pair, list) and len(pair) == 2 for pair in stored["pairs"])
     if not fits:
         raise Damaged(f"{path} is no explanation that this version knows; delete it and run rosalind explain again.")

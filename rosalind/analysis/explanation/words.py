@@ -74,11 +74,11 @@ def sentence(explained: Explanation) -> str:
         words += f"; {points(moved)} come with other clean margins and {points(left)} remain at equal ones"
     carried = explained.carried
     if len(carried.positions) and points(mean) != points(0):
-        kept = f"; {len(carried.positions):,} of {explained.samples:,} samples hold 80 % of it"
+        carriers = f"; {len(carried.positions):,} of {explained.samples:,} samples hold 80 % of it"
         if carried.on:
             again = f"{100 * carried.again:.0f} %" if np.isfinite(carried.again) else "none, as there is no gain,"
-            kept += f" on {carried.on} and {again} on {carried.rest} (by chance {100 * carried.null:.0f} %)"
-        words += kept
+            carriers += f" on {carried.on} and {again} on {carried.rest} (by chance {100 * carried.null:.0f} %)"
+        words += carriers
     return f"{words}; {LIMITS}."
 
 
@@ -114,10 +114,10 @@ def _within(mean: Any, high: Any) -> str:
 
 def geometry_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of matched samples, in points with intervals."""
-    found = explained.geometry
+    bands = explained.geometry
     lines = []
     for k, title in enumerate(MATCHED.values()):
-        cells = [(points(found.mean[k, j]), ends(found.low[k, j], found.high[k, j])) for j in (0, 1)]
+        cells = [(points(bands.mean[k, j]), ends(bands.low[k, j], bands.high[k, j])) for j in (0, 1)]
         lines.append([title, *cells[0], *cells[1]])
     return ["samples matched on", "comes with it", "95 %", "remains at equal ones", "95 %"], lines
 

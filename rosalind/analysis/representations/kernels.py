@@ -83,9 +83,9 @@ def unit_features(x: Features) -> np.ndarray:
     unit /= max(unit.max(), -unit.min()) or 1
     alone = [unit]
     products = _square_products(alone, alone)
-    own = float(_unbiased_hsic(products, alone, alone)[0, 0])
+    self_hsic = float(_unbiased_hsic(products, alone, alone)[0, 0])
     # Of a feature that only one sample has the estimate is 0, and rounding is left of it.
-    unit *= own**-0.25 if own > (1e-5 if single else 1e-12) * float(products[0, 0]) else np.nan
+    unit *= self_hsic**-0.25 if self_hsic > (1e-5 if single else 1e-12) * float(products[0, 0]) else np.nan
     return unit
 
 

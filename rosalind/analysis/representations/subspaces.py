@@ -89,8 +89,8 @@ def largest_directions(x: Features, variance: float = 0.99) -> np.ndarray:
     """float64[n, k]: centred features along the fewest directions with that share of their variance, in (0, 1]."""
     left, values, _ = np.linalg.svd(centred(x), full_matrices=False)
     shares = np.cumsum(values**2) / max((values**2).sum(), np.finfo(float).tiny)
-    kept = int(np.searchsorted(shares, variance - 1e-12) + 1)
-    return left[:, :kept] * values[:kept]
+    count = int(np.searchsorted(shares, variance - 1e-12) + 1)
+    return left[:, :count] * values[:count]
 
 
 def mean_correlation(x: np.ndarray, y: np.ndarray) -> float:

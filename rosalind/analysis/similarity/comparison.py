@@ -267,7 +267,7 @@ def _metric(apart: dict[str, np.ndarray], metric: str) -> np.ndarray:
 
 def _drawn(condensed: np.ndarray, count: int) -> dict[str, Any]:
     distance = square(condensed, count)
-    layout, kept = layouts.classical_scaling(distance)
+    layout, share = layouts.classical_scaling(distance)
     order = layouts.leaf_order(distance)
     # A few far cells would leave all others one colour.
     limit = float(np.percentile(condensed, 98) if condensed.size else 0.0) or 1.0
@@ -279,7 +279,7 @@ def _drawn(condensed: np.ndarray, count: int) -> dict[str, Any]:
         "nearest": layouts.nearest(distance),
         "limit": limit,
         "picture": layouts.picture(distance, order, limit),
-        "kept": kept,
+        "kept": share,
         "trust": layouts.trustworthiness(distance, layout),
     }
 

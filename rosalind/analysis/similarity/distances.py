@@ -200,7 +200,7 @@ def _joined(
     left_out: tuple[str, ...],
 ) -> Distances:
     """Distances float32[measures, fresh, q] of fresh points to all, and stored ones of the others among them."""
-    kept, new = np.flatnonzero(usable), np.flatnonzero(fresh)
+    stored, new = np.flatnonzero(usable), np.flatnonzero(fresh)
     row_of = {} if previous is None else {digest: row for row, digest in enumerate(previous.made_of)}
     # Fresh points take any row here, which is overwritten.
     rows, apart = np.array([row_of.get(digest, 0) for digest in made_of], int), {}
@@ -211,9 +211,9 @@ def _joined(
             whole = square(previous.apart[measure], len(previous.made_of)).take(rows, 0).take(rows, 1)
         whole[new], whole[:, new] = distances[axis], distances[axis].T
         apart[measure] = scipy.spatial.distance.squareform(
-            whole if usable.all() else whole[np.ix_(kept, kept)], checks=False
+            whole if usable.all() else whole[np.ix_(stored, stored)], checks=False
         )
-    return Distances(tuple(names[k] for k in kept), tuple(made_of[k] for k in kept), apart, left_out)
+    return Distances(tuple(names[k] for k in stored), tuple(made_of[k] for k in stored), apart, left_out)
 
 
 def _made_of(results: Results, points: Points, modes: Sequence[str], reference: Cell) -> dict[str, list[str]]:

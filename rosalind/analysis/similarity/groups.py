@@ -117,14 +117,14 @@ def group(
         group_names = [corruption_of(conditions[condition]) for _, condition in first]
         kinds = [conditions[condition].category for _, condition in first]
     stratum, cell = strata(results, comparison, kind)
-    kept = np.flatnonzero(np.ones(len(first), bool) if keep is None else keep)
-    rows, labels = _numbered([group_names[k] for k in kept])
-    distance = comparison.distance[np.ix_(kept, kept)] if len(kept) < len(first) else comparison.distance
-    apart = between(distance, rows, stratum[kept])
-    deviation, seeds = spread(distance, rows, cell[kept])
+    grouped = np.flatnonzero(np.ones(len(first), bool) if keep is None else keep)
+    rows, labels = _numbered([group_names[k] for k in grouped])
+    distance = comparison.distance[np.ix_(grouped, grouped)] if len(grouped) < len(first) else comparison.distance
+    apart = between(distance, rows, stratum[grouped])
+    deviation, seeds = spread(distance, rows, cell[grouped])
     picture = drawn(apart)
     of = np.full(len(first), -1, np.int32)
-    of[kept] = rows
+    of[grouped] = rows
     kind_of = dict(zip(group_names, kinds, strict=True))
     return Groups(
         kind,

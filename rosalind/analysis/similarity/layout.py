@@ -62,8 +62,8 @@ def classical_scaling(distance: Float[np.ndarray, "q q"]) -> tuple[Float32[np.nd
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), range(axes.shape[1])])
     layout = axes * np.sqrt(np.maximum(values, 0))
     variance = np.trace(centred)
-    kept = float(np.maximum(values, 0).sum() / variance) if variance > 0 else 1.0
-    return layout.astype(np.float32), min(kept, 1.0)
+    share = float(np.maximum(values, 0).sum() / variance) if variance > 0 else 1.0
+    return layout.astype(np.float32), min(share, 1.0)
 
 
 def spanning_tree(distance: Float[np.ndarray, "q q"]) -> Int32[np.ndarray, "edges 2"]:

@@ -85,18 +85,18 @@ def of_slice(
         metric: in `METRICS`.
     """
     rows = np.array([COORDINATES.index(name) for name in METRICS[metric]])
-    kept = np.flatnonzero((whole.of >= 0) & known.is_whole)
+    members = np.flatnonzero((whole.of >= 0) & known.is_whole)
     # The chosen samples first: the coordinates of all of them are 20 MB.
-    table = known.values[np.ix_(kept, rows, np.flatnonzero(known.chosen(mask)))].reshape(len(kept), -1)
+    table = known.values[np.ix_(members, rows, np.flatnonzero(known.chosen(mask)))].reshape(len(members), -1)
     strata, cells = groups.strata(results, comparison, whole.kind)
-    of = whole.of[kept].astype(np.int64)
+    of = whole.of[members].astype(np.int64)
     count = len(whole.names)
     if not table.shape[1]:
         nothing = np.full((count, count), np.nan)
         return replace(whole, distance=nothing, spread=nothing[0].copy(), kept=float("nan"))
     with one_thread():
-        distance = _between(table, of, strata[kept], count)
-        spread, seeds = _spread(table, of, cells[kept], count)
+        distance = _between(table, of, strata[members], count)
+        spread, seeds = _spread(table, of, cells[members], count)
     drawn = groups.drawn(distance)
     layout = aligned(drawn.layout, whole.layout).astype(np.float32)
     return replace(

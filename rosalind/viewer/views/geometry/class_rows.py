@@ -97,10 +97,10 @@ class ClassRows:
         bins = distributions.bins_for(len(labels) / len(names))
 
         # Of the selected samples, whatever the class filter: its rows are all classes.
-        kept = selection.select(store, state.rule) if state.rule else np.ones(len(labels), bool)
+        is_selected = selection.select(store, state.rule) if state.rule else np.ones(len(labels), bool)
 
         def share(cell: Cell) -> np.ndarray:
-            values = np.where(kept, frame.values(cell, measure), np.nan)
+            values = np.where(is_selected, frame.values(cell, measure), np.nan)
             counts = distributions.by_class(values, labels, len(names), limits, bins)[self.order]
             return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
@@ -144,7 +144,7 @@ class ClassRows:
             "Click a row to keep only its class."
         )
         if state.rule:
-            self.text += f" Of the {int(kept.sum()):,} selected samples; the order is that of all."
+            self.text += f" Of the {int(is_selected.sum()):,} selected samples; the order is that of all."
         if frame.null is not None:
             self.text += " On the far right, in the same colours, the null."
         self.text = f"{self.text} {frame.null_sentence}".strip()

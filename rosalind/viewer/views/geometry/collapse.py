@@ -92,9 +92,9 @@ def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
     if mask is None:
         of = f"on test samples under {conditions}; the last line on the {nearest:,} samples whose features are stored."
     else:
-        kept = int(mask[store.results.samples["subset"]].sum())
+        stored = int(mask[store.results.samples["subset"]].sum())
         of = (
-            f"on the {kept:,} of the {int(mask.sum()):,} selected samples whose features are stored "
+            f"on the {stored:,} of the {int(mask.sum()):,} selected samples whose features are stored "
             f"({nearest:,} in all), under {conditions}."
         )
     head = f"<b>Neural collapse</b> {of}{narrow} {frame.null_sentence}"

@@ -223,7 +223,7 @@ class Explained:
             low = np.append(low, first + 100 * explained.drawn.low)
             high = np.append(high, first + 100 * explained.drawn.high)
             places = np.append(places, count + 2)
-        known = np.isfinite(low)
+        finite = np.isfinite(low)
         as_float = lambda values: np.asarray(values, np.float32)
         fill(
             self.bars,
@@ -234,7 +234,9 @@ class Explained:
                 "colour": [UP if step >= 0 else DOWN for step in steps],
             },
         )
-        fill(self.whiskers, {"y": as_float(places[known]), "low": as_float(low[known]), "high": as_float(high[known])})
+        fill(
+            self.whiskers, {"y": as_float(places[finite]), "low": as_float(low[finite]), "high": as_float(high[finite])}
+        )
         below = np.arange(count + 1)
         fill(self.links, {"x": as_float(starts), "low": as_float(below), "high": as_float(below + 1)})
         fill(self.ends, {"x": as_float([first, starts[-1]]), "y": as_float([0, count + 1])})
@@ -247,7 +249,7 @@ class Explained:
                 "text": [f"{first:.1f}", *(f"{step:+.1f}" for step in steps), f"{starts[-1]:.1f}"],
             },
         )
-        drawn = np.concatenate([starts, low[known], high[known]])
+        drawn = np.concatenate([starts, low[finite], high[finite]])
         reach = max(float(np.ptp(drawn)), 1.0)
         self.reach = float(drawn.min()) - 0.08 * reach, float(drawn.max()) + 0.15 * reach
         self.figure.x_range.update(start=self.reach[0], end=self.reach[1])

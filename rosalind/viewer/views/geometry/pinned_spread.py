@@ -85,13 +85,13 @@ class PinnedSpread:
     def _all(self, frame: Frame, part: str, measure: str, limits: tuple[float, float]) -> float:
         """Histograms of all samples shown, all on one scale of heights; the highest bin."""
         at = distributions.corners(limits, self.bins)
-        own = [self._heights(frame.ordered(pin.cell, measure, shown=True), limits) for pin in self.pins]
+        of_pins = [self._heights(frame.ordered(pin.cell, measure, shown=True), limits) for pin in self.pins]
         of_a = self._heights(frame.ordered(frame.state.a, measure, shown=True), limits)
-        peak = max(float(heights.max()) for heights in (of_a, *own)) or 1.0
+        peak = max(float(heights.max()) for heights in (of_a, *of_pins)) or 1.0
         figure = self.figures[part]
         pinned.fit(figure, len(self.pins), ROW, AROUND)
         figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
-        scaled = [pin.base + pinned.ROOM * heights / peak for pin, heights in zip(self.pins, own, strict=True)]
+        scaled = [pin.base + pinned.ROOM * heights / peak for pin, heights in zip(self.pins, of_pins, strict=True)]
         self.fills[part].data = {
             "xs": [at.tolist() for _ in self.pins],
             "ys": [heights.tolist() for heights in scaled],

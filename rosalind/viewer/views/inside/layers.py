@@ -139,9 +139,9 @@ class Layers:
         if not 0 <= line < len(self.rows):
             return
         name, (_, condition) = self.rows[line], self.frame.state.a if shift else self.frame.state.b
-        found = next((c for c in (condition, *self.store.conditions) if self.store.sides.has((name, c))), None)
-        if found is not None:
-            self.change(**{"a" if shift else "b": (name, found)})
+        measured = next((c for c in (condition, *self.store.conditions) if self.store.sides.has((name, c))), None)
+        if measured is not None:
+            self.change(**{"a" if shift else "b": (name, measured)})
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -284,8 +284,8 @@ class Layers:
         shown, parts = table.change if way == CHANGE else table.values, []
         for letter, rows in self._sides(table).items():
             means = nan_mean_std(shown[rows].ravel()[None])[0]
-            known = bool(rows) and np.isfinite(means[0])
-            mean = number(float(means[0]), table.unit, signed=way == CHANGE) if known else "no number"
+            is_finite = bool(rows) and np.isfinite(means[0])
+            mean = number(float(means[0]), table.unit, signed=way == CHANGE) if is_finite else "no number"
             parts.append(f"{letter}: {mean}")
         words = f"<b>{'; '.join(parts)}</b> ({'mean over seeds and layers' if table.grouped else 'mean over layers'}). "
         if not np.isfinite(table.null).any():
@@ -297,7 +297,7 @@ class Layers:
             f"({escape(table.layers[largest])}, {count})."
         )
         if way == CHANGE:
-            known = np.isfinite(table.change) & np.isfinite(table.null)
-            beyond = int((np.abs(table.change) > table.null)[known].sum())
-            words += f" {beyond:,} of {known.sum():,} changes are larger than their layer's; the others are pale."
+            is_finite = np.isfinite(table.change) & np.isfinite(table.null)
+            beyond = int((np.abs(table.change) > table.null)[is_finite].sum())
+            words += f" {beyond:,} of {is_finite.sum():,} changes are larger than their layer's; the others are pale."
         return words

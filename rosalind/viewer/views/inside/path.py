@@ -118,14 +118,14 @@ class Path:
                 path, curve, attacked, null, words = None, None, None, None, escape(str(error))
         way = path or curve or attacked
         self.figure.visible = self.show.visible = way is not None
-        for item, there in zip(self.figure.legend[0].items, (null, path, curve, attacked), strict=True):
-            item.visible = there is not None
+        for item, line in zip(self.figure.legend[0].items, (null, path, curve, attacked), strict=True):
+            item.visible = line is not None
         lines = (self.points, self.curve, self.attacked, self.null)
         for source, shown in zip(lines, (path, curve, attacked, null), strict=True):
             columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
-        asked = tuple(at) if frame.has_selection else ()
-        values = paths.ends_of_slice(self.store, frame.selected, asked, show)
+        placed = tuple(at) if frame.has_selection else ()
+        values = paths.ends_of_slice(self.store, frame.selected, placed, show)
         rings = values if self.figure.visible else values[:0]
         fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
         values_drawn = np.concatenate([source.data["y"] for source in (*lines, self.sliced)])

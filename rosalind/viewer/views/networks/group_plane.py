@@ -193,8 +193,8 @@ class GroupPlane:
         lines = [np.concatenate([np.append(axis[path], gap) for path in paths] or [gap]) for axis in (x, y)]
         self.line.line_color = colour
         draw.fill(self.ways, dict(zip("xy", lines, strict=True)))
-        kept = {name: looks[name] for name in ("name", "about", "marker", "size")}
-        self._mark(x, y, {"colour": [colour] * len(x), **kept}, sides)
+        columns = {name: looks[name] for name in ("name", "about", "marker", "size")}
+        self._mark(x, y, {"colour": [colour] * len(x), **columns}, sides)
         # Steps without a name are kept free of those of others.
         self._name(self.places, looks["label"], sides, np.concatenate([points, ghosts]))
 

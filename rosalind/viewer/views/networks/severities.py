@@ -185,19 +185,19 @@ class Severities:
         group = lambda name: self.store.groups.index(self.store.sides.group(name))
         if lines == "methods":
             curves = severity_curves.of_methods([g.name for g in self.store.groups], self.columns, infos, condition)
-            own, sides = group(network), {"A": group(frame.state.a[0]), "B": group(frame.state.b[0])}
+            line, sides = group(network), {"A": group(frame.state.a[0]), "B": group(frame.state.b[0])}
             title = infos[condition].name if infos[condition].severity else "means over corruptions"
         else:
             curves = severity_curves.of_corruptions(group(network), self.columns, infos, condition)
             names = () if curves is None else curves.names
-            own = names.index(infos[condition].name) if infos[condition].name in names else -1
-            sides, title = {}, infos[condition].name if own >= 0 else "all corruptions"
+            line = names.index(infos[condition].name) if infos[condition].name in names else -1
+            sides, title = {}, infos[condition].name if line >= 0 else "all corruptions"
         if curves is None:
             return Panel(pin, title, (), np.zeros((0, 0)), np.zeros(0), -1, {}, None)
         mean, half, _ = curves.values(table, step)
-        sliced = None if of_slice is None or own < 0 else curves.values(of_slice)[0][own]
-        of_own = half[own] if own >= 0 else np.full(mean.shape[1], np.nan)
-        return Panel(pin, title, curves.ticks, mean, of_own, own, sides, sliced)
+        sliced = None if of_slice is None or line < 0 else curves.values(of_slice)[0][line]
+        of_line = half[line] if line >= 0 else np.full(mean.shape[1], np.nan)
+        return Panel(pin, title, curves.ticks, mean, of_line, line, sides, sliced)
 
     def _render(
         self,

@@ -264,15 +264,15 @@ class Similarity:
         if not frame.has_selection:
             return self.groups, ""
         comparison, results = self.kept["comparison"], self.store.results
-        known = self._coordinates(chosen[0])
-        if known is None:
+        coordinates = self._coordinates(chosen[0])
+        if coordinates is None:
             return self.groups, f"Of all samples; {frame.slice_words.removeprefix('of ')} follow in a moment."
-        if isinstance(known, str):
-            return self.groups, f"Of all samples: {escape(known)}"
-        if not (count := int(known.chosen(frame.selected).sum())):
-            return self.groups, f"Of all samples: none of {len(known.samples):,} evenly spread ones is selected."
+        if isinstance(coordinates, str):
+            return self.groups, f"Of all samples: {escape(coordinates)}"
+        if not (count := int(coordinates.chosen(frame.selected).sum())):
+            return self.groups, f"Of all samples: none of {len(coordinates.samples):,} evenly spread ones is selected."
         among = f", {count:,} of them" if count < frame.selected.sum() else ""
-        shown = on_slice.of_slice(results, comparison, known, frame.selected, self.groups, chosen[1])
+        shown = on_slice.of_slice(results, comparison, coordinates, frame.selected, self.groups, chosen[1])
         return shown, f"{frame.slice_words.capitalize()}{among}; grey lines lead from where all samples place a disc."
 
     def _coordinates(self, mode: str) -> Coordinates | str | None:
@@ -330,8 +330,8 @@ class Similarity:
         """The conditions of one method in the plane of all points, means over its seeds."""
         conditions = self.store.results.conditions
         names, places = similarity.means_of(self.store.results, self.kept["comparison"])
-        own = [k for k, (method, _) in enumerate(names) if method == opened]
-        self.shown = [names[k] for k in own]
+        of_method = [k for k, (method, _) in enumerate(names) if method == opened]
+        self.shown = [names[k] for k in of_method]
         of = {name: k for k, (_, name) in enumerate(self.shown)}
         clean = [k for name, k in of.items() if name in conditions and conditions[name].is_clean][:1]
         ways: dict[str, list[str]] = {}
@@ -358,6 +358,6 @@ class Similarity:
         for letter, cell in (("A", self.frame.state.a), ("B", self.frame.state.b)):
             if self.store.sides.group(cell[0]).name == opened and cell[1] in of:
                 sides[of[cell[1]]] = letter
-        others = np.setdiff1d(np.arange(len(names)), own)
+        others = np.setdiff1d(np.arange(len(names)), of_method)
         colour = self.colours[self.families.index(family)]
-        self.groups_plane.show_paths(places[others], places[own], paths, looks, colour, sides)
+        self.groups_plane.show_paths(places[others], places[of_method], paths, looks, colour, sides)

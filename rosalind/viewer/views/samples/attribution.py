@@ -194,10 +194,10 @@ def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
         return "" if frame.state.primary is None and not averaging else "No sample has maps in A and in B to compare."
     by = frame.choice("attribution-by")
     middle = lambda values, k: occlusion_maps.quartiles(values[:, k, CORRELATIONS.index(by)])[1]
-    own = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
+    medians = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
     chance = [middle(agreement.other, k) for k in range(len(MAPPED))]
     others = f" (different samples: {', '.join(map(_number, chance))})" if np.isfinite(chance).any() else ""
-    return f"{BY[by].capitalize()} of A's with B's maps: {own}{others}."
+    return f"{BY[by].capitalize()} of A's with B's maps: {medians}{others}."
 
 
 def _key(frame: Frame, averaging: bool) -> str:

@@ -74,7 +74,7 @@ class MapAgreement:
         dots, bars, medians, rings = [], [], [], []
         if agreement is not None:
             for band in range(len(self.bands)):
-                own = agreement.own[:, band, at]
+                correlation = agreement.own[:, band, at]
                 boxes = [(agreement.other, 0.3, 0.7, 0.2)]
                 if null is not None:
                     boxes.append((null.own, 0.8, 0.92, 0.6))
@@ -82,16 +82,16 @@ class MapAgreement:
                     left, middle, right = occlusion_maps.quartiles(values[:, band, at])
                     if np.isfinite(middle):
                         bars.append((left, right, band + top, band + bottom, alpha))
-                low, middle, high = occlusion_maps.quartiles(own)
+                low, middle, high = occlusion_maps.quartiles(correlation)
                 text = f"median {middle:+.2f} ({low:+.2f} to {high:+.2f})"
                 text = text if np.isfinite(middle) else "undefined: constant maps"
                 medians.append((middle, band + 0.22, band + 0.78, text))
-                finite = np.flatnonzero(np.isfinite(own))
+                finite = np.flatnonzero(np.isfinite(correlation))
                 # The golden ratio spreads any number of dots evenly over the height of the band.
                 heights = band + 0.32 + 0.36 * ((np.arange(len(finite)) * 0.618034) % 1)
-                dots += list(zip(own[finite], heights, agreement.ids[finite], strict=True))
+                dots += list(zip(correlation[finite], heights, agreement.ids[finite], strict=True))
                 ringed = agreement.ids[finite] == sample
-                rings += list(zip(own[finite][ringed], heights[ringed], strict=True))
+                rings += list(zip(correlation[finite][ringed], heights[ringed], strict=True))
         self.dots.data = {
             "x": np.array([dot[0] for dot in dots], np.float32),
             "y": np.array([dot[1] for dot in dots], np.float32),

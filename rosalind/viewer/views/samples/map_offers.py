@@ -61,17 +61,17 @@ class MapOffers:
         lacking += [c for c in cells if c not in lacking and not deletion_curves.stored(frame.store, c)]
         ids = () if sample is None else (sample,)
         lines = [occlusion_maps.command(frame.store, cell, ids) for cell in lacking]
-        here = bool(lacking and ids) and map_jobs.can_make(frame.store, lacking)
-        self._lacking = (lacking, ids) if here else None
-        self.compute.visible = here
+        can_compute = bool(lacking and ids) and map_jobs.can_make(frame.store, lacking)
+        self._lacking = (lacking, ids) if can_compute else None
+        self.compute.visible = can_compute
         self._point_elsewhere(frame, bool(lacking))
         subject = "Maps and deletion curves" + ("" if sample is None else f" of sample {sample}")
         share = f"{len(lines)} of {len(cells)} networks and conditions"
         codes = commands(*lines)
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        words = f"{subject} can be computed here for {share}." if here else f"Make them with<br>{codes}"
-        if here:
+        words = f"{subject} can be computed here for {share}." if can_compute else f"Make them with<br>{codes}"
+        if can_compute:
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:
             words = f"{subject} are not stored yet for {share}. {words}"

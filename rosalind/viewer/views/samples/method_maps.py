@@ -97,8 +97,8 @@ class MethodMaps:
         for side in "ab":
             cell: Cell = getattr(state, side)
             of_seeds = [method_maps.stored(store, kind, target, one) for one in store.sides.seeds(cell)]
-            asked = [maps.target[maps.ids == state.primary] for maps in of_seeds if maps is not None]
-            names = list(dict.fromkeys(store.class_names[int(k)] for k in np.concatenate([*asked, []]).astype(int)))
+            targets = [maps.target[maps.ids == state.primary] for maps in of_seeds if maps is not None]
+            names = list(dict.fromkeys(store.class_names[int(k)] for k in np.concatenate([*targets, []]).astype(int)))
             words.append(f"{side.upper()}'s {' or '.join(map(escape, names)) or 'has no map'}")
         return f"Sample {state.primary}, maps for {TARGETS[target]}: {', '.join(words)}."
 

@@ -252,14 +252,14 @@ def _forgotten(frame: Frame, position: int) -> str:
 
 def _exemplar(frame: Frame, position: int) -> str:
     """What most networks of B's group say of the shown sample, where most dense ones say another class; HTML."""
-    found = sample_presets.exemplars_of(frame.store, frame.state.b)
-    if found is None or not found.flag[position]:
+    exemplars = sample_presets.exemplars_of(frame.store, frame.state.b)
+    if exemplars is None or not exemplars.flag[position]:
         return ""
-    classes = frame.store.names_of(np.array([found.modal_pruned[position], found.modal_dense[position]]))
+    classes = frame.store.names_of(np.array([exemplars.modal_pruned[position], exemplars.modal_dense[position]]))
     pruned, dense = (escape(cut(str(name), 24)) for name in classes)
-    share, null = (100 * rate for rate in (found.rate_of_halves, found.null))
-    rates = f" ({share:.1f} % are; of seeds alone {null:.1f} %)" if found.size else ""
-    return f"<br>Exemplar of {escape(found.group.name)}: mostly {pruned}, dense {dense}{rates}."
+    share, null = (100 * rate for rate in (exemplars.rate_of_halves, exemplars.null))
+    rates = f" ({share:.1f} % are; of seeds alone {null:.1f} %)" if exemplars.size else ""
+    return f"<br>Exemplar of {escape(exemplars.group.name)}: mostly {pruned}, dense {dense}{rates}."
 
 
 def _lettered(frame: Frame) -> list[tuple[str, Cell]]:

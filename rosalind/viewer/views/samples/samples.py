@@ -198,7 +198,7 @@ class Samples:
         gains = {c: sign * (accuracy(state.b[0], c) - accuracy(state.a[0], c)) for c in both}
         likely = sorted((c for c in both if gains[c] > 0), key=lambda c: -gains[c])
         picked = (sample_presets.pick(store, name, (state.a[0], c), (state.b[0], c)) for c in likely)
-        return next((c for c, found in zip(likely, picked, strict=True) if found and len(found.positions)), None)
+        return next((c for c, preset in zip(likely, picked, strict=True) if preset and len(preset.positions)), None)
 
     @staticmethod
     def _mapped(store: Store, a: Cell, b: Cell) -> frozenset[int]:
