@@ -232,7 +232,7 @@ def measure(
     for (images, labels, ids, valid), rows in zip(_batches(split, size, networks), per_batch, strict=True):
         changed, keep = None, np.pad(rows, (0, longest - len(rows)))
         # A measure of the study's own sees the features of the whole batch.
-        given = np.arange(size) if measures else keep
+        stored_rows = np.arange(size) if measures else keep
         classes, counted = np.maximum(labels, 0), valid & (labels >= 0)
         for network, kernel, bias, distances in prepared:
             if changed is None or planned.kind.per_network:
@@ -241,11 +241,11 @@ def measure(
             labelled = (classes, counted, network.reference, distances)
             if network.config is not None:
                 model = network.config, network.variables
-                samples, sums, features = _measured(*model, changed, *labelled, given)
+                samples, sums, features = _measured(*model, changed, *labelled, stored_rows)
             else:
                 features = _network_features(network, changed)
                 samples, sums = geometry.measure_batch(features, kernel, bias, *labelled)
-                features = features[given]
+                features = features[stored_rows]
             if measures:
                 inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
                 samples |= {name: computed(measure, name, *inputs) for name, measure in measures.items()}

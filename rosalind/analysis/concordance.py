@@ -64,8 +64,8 @@ def axes_of(values: Mapping[str, Sequence[Any]]) -> list[Axis]:
         values: by name of an axis, that of every network. Values are alike where they are written alike, so that NaN is
             one value.
     """
-    words = {name: [f"{v:g}" if isinstance(v, float) else str(v) for v in column] for name, column in values.items()}
-    codes = {name: np.unique(column, return_inverse=True)[1] for name, column in words.items()}
+    texts = {name: [f"{v:g}" if isinstance(v, float) else str(v) for v in column] for name, column in values.items()}
+    codes = {name: np.unique(column, return_inverse=True)[1] for name, column in texts.items()}
     axes = []
     for name, code in codes.items():
         others = np.array([other for key, other in codes.items() if key != name]).reshape(-1, len(code))
@@ -75,7 +75,7 @@ def axes_of(values: Mapping[str, Sequence[Any]]) -> list[Axis]:
         swap = code[first] > code[second]
         first, second = np.where(swap, second, first), np.where(swap, first, second)
         kinds, environment = np.unique(np.stack([code[first], code[second]]), axis=1, return_inverse=True)
-        word_of = dict(zip(code.tolist(), words[name], strict=True))
+        word_of = dict(zip(code.tolist(), texts[name], strict=True))
         names = tuple(f"{name}: {word_of[a]}, {word_of[b]}" for a, b in kinds.T.tolist())
         axes.append(Axis(name, first, second, cell[first], environment.ravel(), names))
     return axes

@@ -199,7 +199,7 @@ def _cells_of(ways: Sequence[Forgetting]) -> str:
     columns = (
         [way.events > 0 for way in ways],
         [way.first_wrong < 0 for way in ways],
-        [wrong & ~way.never_right for wrong, way in zip(started, ways, strict=True)],
+        [is_error & ~way.never_right for is_error, way in zip(started, ways, strict=True)],
         [way.never_right for way in ways],
         [way.recovers for way in ways],
     )

@@ -156,8 +156,8 @@ def tables(results: Results, ids: Sequence[str] | None = None) -> list[tuple[str
         lines = _lines(rows(results, target, stored), keys, group_of, AGREEMENTS, counts)
         agreements.append((f"Agreement of maps for {words}", header, lines))
     header = ["attribution", "condition", "networks", "n", "consistency", "flipped", "AUROC of 1 - consistency"]
-    numbers = ("consistency", "flipped", "by_fragility", "by_doubt")
-    lines = _lines(consistency_rows(results, stored), ("diagnosis", "condition"), group_of, numbers)
+    columns = ("consistency", "flipped", "by_fragility", "by_doubt")
+    lines = _lines(consistency_rows(results, stored), ("diagnosis", "condition"), group_of, columns)
     consistency = "Explanation consistency, and who flips", [*header, "AUROC of 1 - confidence"], lines
     return [table for table in (*agreements, consistency) if table[2]]
 
@@ -166,11 +166,11 @@ def _lines(
     listed: list[dict[str, Any]],
     keys: Sequence[str],
     group_of: dict[str, str],
-    numbers: Iterable[str],
+    columns: Iterable[str],
     counts: Sequence[str] = (),
 ) -> list[list[str]]:
     """Lines of a table: keys, group of networks and its size, means and deviations, and sums of counts."""
-    numbers = list(numbers)
+    columns = list(columns)
     gathered: dict[tuple[str, ...], list[dict]] = {}
     for row in listed:
         gathered.setdefault((*(row[key] for key in keys), group_of[row["network"]]), []).append(row)
@@ -178,7 +178,7 @@ def _lines(
         [
             *key,
             str(len(members)),
-            *(mean_and_deviation([row[name] for row in members], 1, 3) for name in numbers),
+            *(mean_and_deviation([row[name] for row in members], 1, 3) for name in columns),
             *(str(sum(row[name] for row in members)) for name in counts),
         ]
         for key, members in gathered.items()

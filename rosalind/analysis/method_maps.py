@@ -62,8 +62,8 @@ def kinds(store: Store) -> dict[str, Kind]:
 def _text(info: DiagnosticInfo) -> str:
     """NAME, or NAME:OPTION=VALUE,... with the options that are part of the id."""
     of_id = info.id.removeprefix(short_name(info.name)).split("-")
-    given = [f"{option}={value:g}" for option, value in info.options.items() if f"{option}{value:g}" in of_id]
-    return f"{info.name}:{','.join(given)}" if given else info.name
+    options = [f"{option}={value:g}" for option, value in info.options.items() if f"{option}{value:g}" in of_id]
+    return f"{info.name}:{','.join(options)}" if options else info.name
 
 
 def _info(store: Store, kind: Kind, cell: Cell) -> DiagnosticInfo | None:

@@ -268,8 +268,8 @@ def command(store: Store, cell: Cell, ids: Sequence[int] = ()) -> str:
     """
     path = store.results.attribution_file(*cell)
     if store.results.networks[cell[0]].is_imported:
-        words = f"{str(path.parents[2])!r}, network, {path.stem!r}, {tuple(ids) or None}"
-        return f"study.attribute({words})  # network: the imported.Imported of {path.parent.name}"
+        arguments = f"{str(path.parents[2])!r}, network, {path.stem!r}, {tuple(ids) or None}"
+        return f"study.attribute({arguments})  # network: the imported.Imported of {path.parent.name}"
     place = [str(path.parents[2]), "--network", path.parent.name, "--condition", path.stem]
     return shlex.join(["rosalind", "attribute", *place, *(["--ids", *map(str, ids)] if len(ids) else [])])
 

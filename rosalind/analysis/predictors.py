@@ -128,15 +128,15 @@ def predictions(results: Results) -> list[Prediction]:
     if len(rows) < FEWEST:
         return []
     of_clean = clean_numbers.clean_numbers(results, [name for row in rows for name in row], clean, summary)
-    numbers = [[of_clean[name] for name in row] for row in rows]
-    tables = {name: np.array([[cell[name] for cell in row] for row in numbers]) for name in PREDICTORS}
+    clean_rows = [[of_clean[name] for name in row] for row in rows]
+    tables = {name: np.array([[cell[name] for cell in row] for row in clean_rows]) for name in PREDICTORS}
     reached = np.array([[corrupted[index[name]] for name in row] for row in rows])
-    of_network = lambda numbers: np.array([[numbers.get(name, np.nan) for name in row] for row in rows])
-    given = diagnostics.numbers(results)
+    of_network = lambda values: np.array([[values.get(name, np.nan) for name in row] for row in rows])
+    by_diagnostic = diagnostics.numbers(results)
     everyone = {name for row in rows for name in row}
     first_of = {order_of(table.ravel()): name for name, table in reversed(tables.items())}
     alike: dict[str, list[str]] = {}
-    for name, stored in given.items():
+    for name, stored in by_diagnostic.items():
         table = of_network(stored)
         if not everyone <= stored.keys() or not signs_of(table.ravel()).any():
             continue
@@ -150,7 +150,7 @@ def predictions(results: Results) -> list[Prediction]:
         targets["attack_gap"] = tables["accuracy"] - of_network(
             dict(zip(index, accuracies[:, attacks].mean(1), strict=True))
         )
-    targets["clean_gap"] = of_network(given.get(TRAINED, {})) - tables["accuracy"]
+    targets["clean_gap"] = of_network(by_diagnostic.get(TRAINED, {})) - tables["accuracy"]
     targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
     dense = is_dense.index(True) if any(is_dense) else None
     measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
@@ -275,7 +275,7 @@ def markdown(results: Results) -> list[str]:
     """Lines of Markdown: a table per target, the strongest first; none where nothing can be said."""
     lines: list[str] = []
     measured = predictions(results)
-    for target, words in TARGETS.items():
+    for target, question in TARGETS.items():
         of_target = sorted(
             (one for one in measured if one.target == target), key=lambda one: -abs(np.nan_to_num(one.tau))
         )
@@ -283,7 +283,7 @@ def markdown(results: Results) -> list[str]:
             continue
         first = of_target[0]
         lines += [
-            *("", f"## What correlates with {words}?", ""),
+            *("", f"## What correlates with {question}?", ""),
             f"Kendall's tau over {first.groups} groups of {first.seeds} seeds; p of permuting groups, with Holm's "
             f"correction over {len(of_target)} numbers; the seed or family that agrees least; how often a network "
             "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity or seed "

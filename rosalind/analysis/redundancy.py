@@ -95,12 +95,12 @@ class Curve:
 
     def steps(self) -> list[str]:
         """What every size adds to the one before, and drops where the best subsets are not nested: `+ a, b - c`."""
-        words = []
+        sentences = []
         for before, after in zip(((), *self.sets), self.sets, strict=False):
             added, dropped = ([n for n in one if n not in other] for one, other in ((after, before), (before, after)))
             sign = "+ " if before else ""
-            words.append(f"{sign}{', '.join(added)}" + (f" - {', '.join(dropped)}" if dropped else ""))
-        return words
+            sentences.append(f"{sign}{', '.join(added)}" + (f" - {', '.join(dropped)}" if dropped else ""))
+        return sentences
 
 
 def kinds(results: Results) -> tuple[str, ...]:

@@ -106,9 +106,9 @@ def groups_of(texts: Shaped[np.ndarray, " n"], most: int = SHOWN, parts: int = 4
             cuts = np.unique(np.quantile(numeric, np.arange(1, parts) / parts))
             part = np.searchsorted(cuts, numeric, side="left")
             ends = {p: (numeric[part == p].min(), numeric[part == p].max()) for p in np.unique(part)}
-            words = {p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()}
+            labels = {p: f"{low:g} to {high:g}" if high > low else f"{low:g}" for p, (low, high) in ends.items()}
             names = np.full(len(texts), "(none)", dtype=object)
-            names[filled] = [words[p] for p in part.tolist()]
+            names[filled] = [labels[p] for p in part.tolist()]
             return names.astype(np.str_)
     return np.where(filled, texts, "(none)")
 

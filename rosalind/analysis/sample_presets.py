@@ -62,19 +62,19 @@ def report(preset: str, picked: Picked) -> str:
     """A preset's outcome in a sentence: what the replicates that it was not picked on say, and what chance gives."""
     given, event = PRESETS[preset]
     if preset == EXEMPLARS:
-        words = f"{len(picked.positions)} samples that most networks of {picked.scope} predict otherwise than most of "
-        words += "their dense parents, whether right or wrong (arXiv 1911.05248), the most agreed on first"
+        text = f"{len(picked.positions)} samples that most networks of {picked.scope} predict otherwise than most of "
+        text += "their dense parents, whether right or wrong (arXiv 1911.05248), the most agreed on first"
         if not picked.cases:
-            return f"{words}; one seed: nothing says what another seed alone changes."
-        return f"{words}. Few networks flag more: {_halves(picked)}, which other seeds change alone."
+            return f"{text}; one seed: nothing says what another seed alone changes."
+        return f"{text}. Few networks flag more: {_halves(picked)}, which other seeds change alone."
     scope = f" ({picked.scope})" if picked.scope else ""
-    words = f"{len(picked.positions)} samples {preset}{scope}, picked on "
+    text = f"{len(picked.positions)} samples {preset}{scope}, picked on "
     if not picked.on:
-        return words + "all there is: too few seeds and draws to say whether they behave so again."
+        return text + "all there is: too few seeds and draws to say whether they behave so again."
     if not picked.cases:
-        return f"{words}{picked.on}; none was {given} on {picked.rest}, which says nothing about them."
+        return f"{text}{picked.on}; none was {given} on {picked.rest}, which says nothing about them."
     return (
-        f"{words}{picked.on}: on {picked.rest} they are {event} in {100 * picked.again:.0f} % of their "
+        f"{text}{picked.on}: on {picked.rest} they are {event} in {100 * picked.again:.0f} % of their "
         f"{picked.cases:,} cases {given} (null: {100 * picked.null:.0f} % over all samples)."
     )
 
@@ -85,12 +85,12 @@ def finding(preset: str, picked: Picked) -> str:
     if preset == EXEMPLARS:
         halves = _halves(picked) if picked.cases else "one seed, so no null"
         return f"{len(picked.positions)} exemplars of {picked.scope}; {halves}."
-    words = f"{len(picked.positions)} samples {preset}"
+    text = f"{len(picked.positions)} samples {preset}"
     if not picked.on:
-        return f"{words}: too few seeds and draws to say whether they behave so again."
+        return f"{text}: too few seeds and draws to say whether they behave so again."
     if not picked.cases:
-        return f"{words}; none was {given} on {picked.rest}."
-    return f"{words}; on held-out cases {event} in {100 * picked.again:.0f} % (all samples: {100 * picked.null:.0f} %)."
+        return f"{text}; none was {given} on {picked.rest}."
+    return f"{text}; on held-out cases {event} in {100 * picked.again:.0f} % (all samples: {100 * picked.null:.0f} %)."
 
 
 def _halves(picked: Picked) -> str:
@@ -257,14 +257,16 @@ def replicates(store: Store, a: Cell, b: Cell) -> tuple[list[tuple[Cell, Cell]],
         seeds, shown = [_seed(store, pair[1][0]) for pair in others], _seed(store, pairs[0][1][0])
         listed = f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
         return pairs, others, "the networks shown" if shown is None else f"seed {shown}", listed
-    drawn = fragility.drawn(store.results)
-    draws = sorted({draw for side in (a, b) for draw in _draws(store, side[1], drawn)})
-    shown_draw = drawn.get(b[1], drawn.get(a[1]))
+    conditions_drawn = fragility.drawn(store.results)
+    draws = sorted({draw for side in (a, b) for draw in _draws(store, side[1], conditions_drawn)})
+    shown_draw = conditions_drawn.get(b[1], conditions_drawn.get(a[1]))
     redrawn = []
     for draw in draws:
-        pair = tuple((side[0], _draws(store, side[1], drawn).get(draw, side[1])) for side in pairs[0])
+        pair = tuple((side[0], _draws(store, side[1], conditions_drawn).get(draw, side[1])) for side in pairs[0])
         # The networks are the same, so both conditions that have draws must be other images.
-        changed = all(new[1] != old[1] or old[1] not in drawn for new, old in zip(pair, pairs[0], strict=True))
+        changed = all(
+            new[1] != old[1] or old[1] not in conditions_drawn for new, old in zip(pair, pairs[0], strict=True)
+        )
         if changed and draw != shown_draw and all(store.sides.has(side) for side in pair):
             redrawn.append((draw, pair))
     if not redrawn:

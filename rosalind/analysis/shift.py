@@ -64,10 +64,10 @@ def discriminator_error(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
     part, moved = np.concatenate(parts), np.arange(len(both)) >= len(x)
     errors = np.zeros(len(both))
     for fold in range(FOLDS):
-        held, seen = part == fold, both[part != fold]
-        mean, deviation = seen.mean(0), seen.std(0)
+        held, training = part == fold, both[part != fold]
+        mean, deviation = training.mean(0), training.std(0)
         scale = np.where(deviation > 0, deviation, 1)
-        weights = _discriminator((seen - mean) / scale, moved[~held])
+        weights = _discriminator((training - mean) / scale, moved[~held])
         scores = np.where(moved[held], 1, -1) * ((both[held] - mean) / scale @ weights[:-1] + weights[-1])
         # Of equal samples nothing but rounding is left.
         errors[held] = np.where(np.abs(scores) < 1e-9, 0.5, scores < 0)

@@ -84,13 +84,13 @@ def _read(store: Store) -> Outcomes:
     labelled = store.labels >= 0
     rows: dict[Cell, np.ndarray] = {}
     for path, cells in stored_margins.columns(store.results):
-        wanted = [k for k, cell in enumerate(cells) if cell in store.cells and cell not in rows]
+        unread = [k for k, cell in enumerate(cells) if cell in store.cells and cell not in rows]
         try:
-            bits, sure = signs(path, np.array(wanted, int), labelled)
+            bits, sure = signs(path, np.array(unread, int), labelled)
         except (OSError, ValueError):
             # The table is made anew while the study grows.
             continue
-        rows |= {cells[k]: bits[n] for n, k in enumerate(wanted) if sure[n]}
+        rows |= {cells[k]: bits[n] for n, k in enumerate(unread) if sure[n]}
     width = -(-len(labelled) // 64) * 8
     listed = [(name, condition) for name in store.networks for condition in store.conditions]
     stored_cells, packed = [], []
@@ -177,10 +177,10 @@ def summary(store: Store, mask: Bool[np.ndarray, " n"]) -> dict[Cell, dict[str, 
         if clean is not None:
             reference = np.where(table[:, [clean], 0] > 0, table[:, [clean], 0], np.nan)
             table[:, of_mode, COLUMNS.index("retention")] = table[:, of_mode, 0] / reference
-    numbers, networks = table.tolist(), store.networks
+    values, networks = table.tolist(), store.networks
     labelled = float(total) or np.nan
     return {
-        (networks[i], columns[j]): {**dict(zip(COLUMNS, numbers[i][j], strict=True)), "samples": labelled}
+        (networks[i], columns[j]): {**dict(zip(COLUMNS, values[i][j], strict=True)), "samples": labelled}
         for i, j in np.argwhere(measured).tolist()
     }
 

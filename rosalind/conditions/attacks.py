@@ -267,8 +267,8 @@ def _pgd_l2(batch: Batch) -> Array:
 
 
 def _fourier(batch: Batch) -> Array:
-    numbers = map(jnp.float32, (batch.severity, batch.options["row"], batch.options["column"]))
-    return fourier(batch.images, batch.ids, batch.key, *numbers)
+    wave = map(jnp.float32, (batch.severity, batch.options["row"], batch.options["column"]))
+    return fourier(batch.images, batch.ids, batch.key, *wave)
 
 
 _OPTIONS: dict[str, float] = {"steps": 20, "restarts": 1}

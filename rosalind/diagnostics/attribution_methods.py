@@ -144,10 +144,10 @@ def of_ewa(subject: Subject, split: Split) -> Maps:
         if network.config is not None:
             return _attention(network.config, network.variables, images)
         assert network.activations is not None
-        given = {name: np.asarray(x, np.float32) for name, x in network.activations(images).items()}
-        spatial = [x for x in given.values() if x.ndim == 4]
+        activations = {name: np.asarray(x, np.float32) for name, x in network.activations(images).items()}
+        spatial = [x for x in activations.values() if x.ndim == 4]
         if not spatial:
-            shapes = {name: list(x.shape) for name, x in given.items()}
+            shapes = {name: list(x.shape) for name, x in activations.items()}
             raise ValueError(f"`activations` of {network.name!r} must have one [n, h, w, k] for ewa, got {shapes}.")
         return (spatial[-1] ** 2).mean(-1)
 

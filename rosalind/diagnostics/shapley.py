@@ -38,8 +38,8 @@ def coalitions(
         return sets, (players - 1) / (pairs * size * (players - size))
     sizes = np.arange(1, players)
     shares = 1 / (sizes * (players - sizes))
-    drawn = generator.choice(sizes, most // 2, p=shares / shares.sum())
-    half = generator.random((most // 2, players)).argsort(1) < drawn[:, None]
+    sizes_drawn = generator.choice(sizes, most // 2, p=shares / shares.sum())
+    half = generator.random((most // 2, players)).argsort(1) < sizes_drawn[:, None]
     return np.concatenate([half, ~half]), np.ones(2 * (most // 2))
 
 

@@ -118,8 +118,8 @@ class Diagnostic:
 
 def training_sample(subject: Subject) -> Split:
     """Training images in equal parts of every class, as many as the option `samples` says; the same ones always."""
-    wanted = min(int(subject.options["samples"]), len(subject.train))
-    return subject.train.take(np.sort(data.stratified(subject.train.labels, wanted, seed=0)))
+    count = min(int(subject.options["samples"]), len(subject.train))
+    return subject.train.take(np.sort(data.stratified(subject.train.labels, count, seed=0)))
 
 
 def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:

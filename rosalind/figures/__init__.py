@@ -104,7 +104,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     yield "accuracy", accuracy_figure(results, right, groups, shown.conditions, subset)
     yield "clean-and-corrupted", trade_figure(results, right, groups, subset)
     yield "methods", comparison_figure(results, groups)
-    drawn = {
+    by_name = {
         "ranking": ranking_figure(results, groups),
         "held-out": held_out_figure(results, groups),
         "prune-potential": potential_figure(results),
@@ -112,7 +112,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
         "paths": paths_figure(results),
         "curves": curves_figure(results),
     }
-    yield from ((name, figure) for name, figure in drawn.items() if figure is not None)
+    yield from ((name, figure) for name, figure in by_name.items() if figure is not None)
     for stored in all_stored(results):
         if stored.explanation is not None:
             yield f"{EXPLAINED}{stored.name}", explanation.waterfall_figure(stored.explanation)
@@ -189,13 +189,13 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
         raise ValueError(f"{folder} has no measured cell yet; run the study first.")
     target = Path(out) if out is not None else Path(folder) / "report"
     check_writable(target)
-    written, drawn = [], []
+    written, names = [], []
     for problem in store.problems:
         print(problem, file=sys.stderr)
     # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
     with rc_context({"svg.fonttype": "none", "text.parse_math": False, "font.sans-serif": _installed()}):
         for name, figure in figures(store, scope):
-            drawn.append(name)
+            names.append(name)
             # What measures texts for the layout then draws the pixels, and measures none again.
             FigureCanvasAgg(figure)
             # Once, at the resolution of the pixels: savefig with an engine draws everything a further time beforehand.
@@ -208,10 +208,10 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
                 path = target / f"{name}.{ending}"
                 figure.savefig(path, dpi=DPI, **OPTIONS.get(ending, {}))
                 written.append(path)
-    whole = [*WHOLE, *(name for name in drawn if name.startswith(EXPLAINED))]
-    words = [] if scope is None else markdown.scope_section(scope, whole)
+    whole = [*WHOLE, *(name for name in names if name.startswith(EXPLAINED))]
+    scope_lines = [] if scope is None else markdown.scope_section(scope, whole)
     for name, text in (
-        ("report.md", markdown.markdown(store.results, words)),
+        ("report.md", markdown.markdown(store.results, scope_lines)),
         ("accuracy.tex", latex.latex(store.results)),
     ):
         (target / name).write_text(text, encoding="utf-8")

@@ -42,7 +42,7 @@ def accuracy_figure(
     rows, columns = table.shape
     figure = Figure(figsize=(2.2 + 0.3 * columns, 1.6 + 0.27 * rows), layout="constrained")
     axes = figure.subplots()
-    drawn = axes.imshow(100 * table, cmap="cividis", aspect="auto", vmin=0, vmax=100)
+    image = axes.imshow(100 * table, cmap="cividis", aspect="auto", vmin=0, vmax=100)
     axes.set_xticks(range(columns), listed, rotation=90, fontsize=7)
     axes.set_yticks(range(rows), [group.name for group in shown], fontsize=7)
     if columns <= 45:
@@ -54,7 +54,7 @@ def accuracy_figure(
     for edge in (k - 0.5 for k in range(1, columns) if of[k] != of[k - 1]):
         axes.axvline(edge, color="white", linewidth=2)
     axes.set_title(f"Accuracy in percent, mean over seeds{subset}", fontsize=9)
-    bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("percent right", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     return figure
@@ -72,11 +72,11 @@ def trade_figure(
     """
     figure = Figure(figsize=(6.2, 4.2), layout="constrained")
     axes = figure.subplots()
-    drawn = looks.of_families(results.networks.values())
+    looks_of = looks.of_families(results.networks.values())
     rows = robustness.table(results, accuracies=accuracies)
     names, places = [], []
     for row in (row for row in rows if not groups or row.group.name in groups):
-        look = drawn[row.group.family]
+        look = looks_of[row.group.family]
         axes.scatter(100 * row.clean, 100 * row.corrupted, s=10, alpha=0.5, linewidths=0, **look)
         if np.isfinite(row.corrupted).all() and np.isfinite(row.clean).all():
             mean = (100 * row.clean.mean(), 100 * row.corrupted.mean())
@@ -85,7 +85,7 @@ def trade_figure(
             places.append(mean)
     axes.set_title(subset.removeprefix(", "), fontsize=8)
     _name(axes, names, places)
-    for family, look in drawn.items():
+    for family, look in looks_of.items():
         axes.scatter([], [], label=family, **look)
     figure.legend(loc="outside lower center", ncols=4, fontsize=6.5, frameon=False)
     axes.set_xlabel("clean accuracy, percent", fontsize=8)
@@ -138,9 +138,9 @@ def frequency_figure(results: Results, groups: Collection[str] = ()) -> Figure |
         arrays = load_arrays(path, ("error", "clean", "samples"))
         height, width = arrays["error"].shape
         extent = (-width / 2, width / 2, height / 2, -height / 2)
-        drawn = axes.imshow(100 * arrays["error"], cmap="cividis", vmin=0, vmax=100, extent=extent)
+        image = axes.imshow(100 * arrays["error"], cmap="cividis", vmin=0, vmax=100, extent=extent)
         axes.set_title(f"{path.stem}\nclean error {100 * float(arrays['clean']):.1f} %", fontsize=6)
-    figure.colorbar(drawn, ax=grid, shrink=0.8, label="error in percent")
+    figure.colorbar(image, ax=grid, shrink=0.8, label="error in percent")
     return figure
 
 

@@ -146,8 +146,8 @@ def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | 
         for row in drawn:
             at.setdefault(row[f"{kind}_rank"], []).append(row["method"])
         for place, names in at.items():
-            words = ", ".join(names)
-            text = f"{words}  {place}" if side == 0 else f"{place}  {words}"
+            listed = ", ".join(names)
+            text = f"{listed}  {place}" if side == 0 else f"{place}  {listed}"
             align = "left" if side else "right"
             ranks.annotate(
                 text,
@@ -164,8 +164,8 @@ def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | 
     ranks.set_title("rank by corruption accuracy, and on held-out corruptions", fontsize=8)
     transfer = drawn[0]
     ends = f" ({transfer['tau_low']:.2f} to {transfer['tau_high']:.2f})" if np.isfinite(transfer["tau_low"]) else ""
-    words = f"the ranking on held-out corruptions: {transfer['verdict']}; Kendall's tau {transfer['tau']:.2f}{ends}"
-    figure.suptitle(f"{words}; red: in a pair that swaps (paired t-tests, Holm)", fontsize=8)
+    title = f"the ranking on held-out corruptions: {transfer['verdict']}; Kendall's tau {transfer['tau']:.2f}{ends}"
+    figure.suptitle(f"{title}; red: in a pair that swaps (paired t-tests, Holm)", fontsize=8)
     return figure
 
 
@@ -209,8 +209,8 @@ def potential_figure(results: Results) -> Figure | None:
     axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     points = 100 * robustness.potential.DELTA
     axes.set_xlim(-3, 103)
-    words = f"largest sparsity that loses at most {points:g} point{'s' * (points != 1)} of accuracy, percent"
-    axes.set_xlabel(f"{words}\narrow: beyond what was measured, or an interval's end beyond 0 or 100", fontsize=8)
+    label = f"largest sparsity that loses at most {points:g} point{'s' * (points != 1)} of accuracy, percent"
+    axes.set_xlabel(f"{label}\narrow: beyond what was measured, or an interval's end beyond 0 or 100", fontsize=8)
     return figure
 
 

@@ -119,8 +119,8 @@ def similarity_figure(
         points.setdefault(marker, []).append((*place, size, *look))
     for marker, rows in points.items():
         x, y, size, colour, alpha = zip(*rows, strict=True)
-        drawn: dict[str, Any] = {"alpha": alpha, "edgecolors": "white", "linewidths": 0.3, "zorder": 2}
-        axes.scatter(x, y, s=size, c=colour, marker=marker, **drawn)
+        style: dict[str, Any] = {"alpha": alpha, "edgecolors": "white", "linewidths": 0.3, "zorder": 2}
+        axes.scatter(x, y, s=size, c=colour, marker=marker, **style)
     for family, colour in colours.items():
         axes.scatter([], [], color=colour, label=family)
     for category, marker in MARKERS.items():
@@ -160,21 +160,21 @@ def methods_figure(results: Results, groups: Collection[str] = (), sides: Sequen
     _draw_plane(plane, results, grouped, sides)
     matrix = figure.add_axes((0.61, 0.22, 0.3, 0.66))
     distance = grouped.distance[np.ix_(grouped.order, grouped.order)]
-    drawn = matrix.imshow(distance, cmap="cividis", interpolation="nearest")
+    image = matrix.imshow(distance, cmap="cividis", interpolation="nearest")
     listed = [grouped.names[k] for k in grouped.order]
     for axis, turn in ((matrix.xaxis, 90), (matrix.yaxis, 0)):
         axis.set_ticks(range(len(listed)), listed, fontsize=7 if len(listed) <= 30 else 4, rotation=turn)
     for label in (*matrix.get_xticklabels(), *matrix.get_yticklabels()):
         label.set_fontweight("bold" if label.get_text() in sides else "normal")
-    bar = figure.colorbar(drawn, cax=figure.add_axes((0.92, 0.22, 0.012, 0.66)))
+    bar = figure.colorbar(image, cax=figure.add_axes((0.92, 0.22, 0.012, 0.66)))
     bar.ax.tick_params(labelsize=6)
     bar.set_label("apart, in deviations of the first dense network's clean samples", fontsize=7)
     near = grouped.nearest()
-    words = f"{100 * grouped.kept:.0f} % of squared distances; discs: standard error over seeds; lines: spanning tree"
+    caption = f"{100 * grouped.kept:.0f} % of squared distances; discs: standard error over seeds; lines: spanning tree"
     if near is not None:
         pair = " and ".join(grouped.names[k] for k in near)
-        words = f"{pair} are most alike, {grouped.distance[near]:.2f} apart. {words}"
-    figure.suptitle(words, fontsize=8)
+        caption = f"{pair} are most alike, {grouped.distance[near]:.2f} apart. {caption}"
+    figure.suptitle(caption, fontsize=8)
     return figure
 
 

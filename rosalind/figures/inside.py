@@ -106,8 +106,8 @@ def paths_figure(results: Results, diagnosis: str = "linear_path") -> Figure | N
     others = [pair for pair in ends if infos_of[pair[0]].parent != pair[1] and not dense(pair)]
     way = "from the first network to the second, or to its parent" if others else "from the network to its parent"
     figure.supxlabel(f"on the way {way}", fontsize=8)
-    drawn = [axes.get_legend_handles_labels() for axes in grid.flat]
-    handles = {label: handle for lines, labels in drawn for handle, label in zip(lines, labels, strict=True)}
+    legends = [axes.get_legend_handles_labels() for axes in grid.flat]
+    handles = {label: handle for lines, labels in legends for handle, label in zip(lines, labels, strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside right center", fontsize=6)
     return figure
 

@@ -74,8 +74,8 @@ def latex(results: Results) -> str:
 def _column(values: list[Sequence[float] | np.ndarray]) -> list[str]:
     """Cells of a column, the largest in bold."""
     printed = [robustness.mean_and_deviation(of_group).split(" +- ") for of_group in values]
-    numbers = [float(parts[0]) for parts in printed if parts[0] != "-"]
-    best = max(numbers, default=math.nan)
+    means = [float(parts[0]) for parts in printed if parts[0] != "-"]
+    best = max(means, default=math.nan)
     cells = []
     for mean, *deviation in printed:
         if mean == "-":

@@ -70,17 +70,17 @@ def _robustness_section(results: Results, chosen: list[robustness.Mean]) -> list
             low, high = (100 * np.mean([row[f"accuracy_{e}"] for row in of_group]) for e in ("low", "high"))
             lines.append(f"| {group.name} | {' | '.join(cells)} | {low:.1f} to {high:.1f} |")
         with_line = [row for row in of_mean if np.isfinite(row["effective_robustness"])]
-        words = "No effective robustness"
+        sentence = "No effective robustness"
         if with_line:
             row = with_line[0]
-            words = (
+            sentence = (
                 f"Effective robustness: accuracy above the line of {row['effective_baselines']:.0f} dense networks, "
                 f"slope {row['effective_slope']:.2f}, R2 {row['effective_r2']:.2f}"
             )
         gaps = robustness.effective_gaps(results, rows, [cell for cell in rows if cell[1] == mean.name])
-        words += f". Networks without: {'; '.join(gaps)}" if gaps else ""
+        sentence += f". Networks without: {'; '.join(gaps)}" if gaps else ""
         advice = "add baselines=(Baseline('dense-w8', width=8), Baseline('dense-short', epochs=3), ...) to the study"
-        lines += ["", f"{words}." if with_line else f"{words}; {advice}."]
+        lines += ["", f"{sentence}." if with_line else f"{sentence}; {advice}."]
     parts = [m for m in chosen if m.group not in robustness.SETS and m.bn == "train"]
     if parts:
         lines += ["", "## Accuracy by group and severity, percent", ""]

@@ -160,8 +160,8 @@ def lineage_figure(
     axes.tick_params(labelsize=7)
     axes.tick_params(axis="y", length=0)
     figure.legend(loc="outside lower center", ncols=3, fontsize=6.5, frameon=False)
-    words = "clean accuracy" if main is None else "mean corruption accuracy"
-    figure.suptitle(f"Which came from which, and {words} in %{subset}", fontsize=8)
+    quantity = "clean accuracy" if main is None else "mean corruption accuracy"
+    figure.suptitle(f"Which came from which, and {quantity} in %{subset}", fontsize=8)
     return figure
 
 
@@ -199,8 +199,8 @@ def pareto_figure(
         # Names stand on the right of their points.
         low, high = axes.get_ylim()
         axes.set_xlim(axes.get_xlim()[0], 2.5 * np.nanmax(kilobytes))
-        drawn = [not groups or group.name in groups for group in shown.groups]
-        named = np.flatnonzero(shown.front & drawn & finite)
+        is_drawn = [not groups or group.name in groups for group in shown.groups]
+        named = np.flatnonzero(shown.front & is_drawn & finite)
         points = np.stack([kilobytes, 100 * shown.mean[:, column]], 1)
         others = [k for k in chosen if k not in named]
         names = [shown.groups[k].name for k in named]

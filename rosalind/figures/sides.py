@@ -100,12 +100,12 @@ def density_figure(
             axes.axvline(middle[0], color=QUIET, linestyle="--", linewidth=0.9)
             axes.axhline(middle[1], color=QUIET, linestyle="--", linewidth=0.9)
             title += f"\nmedian {x} {middle[0]:.3g}, {y} {middle[1]:.3g}"
-        words = "change of " if moved else ""
-        axes.set_xlabel(words + store.measures[x].label(raw), fontsize=8)
-        axes.set_ylabel(words + store.measures[y].label(raw), fontsize=8)
+        prefix = "change of " if moved else ""
+        axes.set_xlabel(prefix + store.measures[x].label(raw), fontsize=8)
+        axes.set_ylabel(prefix + store.measures[y].label(raw), fontsize=8)
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=7)
-    words = "" if mask is None else f"; strong: {counted(mask).removeprefix(', ')}, faint: all"
+    note = "" if mask is None else f"; strong: {counted(mask).removeprefix(', ')}, faint: all"
     if one_by_one:
         figure.legend(
             *grid[0].get_legend_handles_labels(),
@@ -116,7 +116,7 @@ def density_figure(
             markerscale=2,
         )
     figure.suptitle(
-        f"{'A mark is a sample' if one_by_one else 'Darker: more samples'}{words}; dashed: medians", fontsize=8
+        f"{'A mark is a sample' if one_by_one else 'Darker: more samples'}{note}; dashed: medians", fontsize=8
     )
     return figure
 
@@ -161,7 +161,7 @@ def matrix_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] |
     scales += ({"cmap": "RdBu_r", "vmin": -reach, "vmax": reach},)
     titles = (_title("A", a), _title("B", b), "B minus A")
     for axes, table, scale, title in zip(grid, [*tables, change], scales, titles, strict=True):
-        drawn = axes.imshow(table, interpolation="nearest", **scale)
+        image = axes.imshow(table, interpolation="nearest", **scale)
         if len(store.class_names) <= 12:
             _numbers(axes, table, scale["vmin"], scale["vmax"])
         ticks = range(len(names))
@@ -170,7 +170,7 @@ def matrix_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] |
         axes.set_xlabel("direction of class", fontsize=8)
         axes.set_title(title, fontsize=8)
         if axes is not grid[0]:
-            bar = figure.colorbar(drawn, ax=axes, shrink=0.8)
+            bar = figure.colorbar(image, ax=axes, shrink=0.8)
             bar.ax.tick_params(labelsize=7)
             bar.set_label("change in degrees" if table is change else "A and B, degrees", fontsize=7)
     grid[0].set_ylabel("samples of class", fontsize=8)
@@ -224,9 +224,9 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
         for place, row in enumerate(rows[chosen]):
             line, column = divmod(place, ACROSS)
             names = map(str, store.names_of(np.array([store.labels[row], predictions[row]])))
-            words = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
+            text = " not ".join(name if len(name) <= 8 else name[:7] + "…" for name in names)
             middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
-            axes.text(middle, under, words, fontsize=5.5, ha="center", va="top")
+            axes.text(middle, under, text, fontsize=5.5, ha="center", va="top")
     figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}{counted(mask)}", fontsize=8)
     return figure
 
@@ -268,16 +268,16 @@ def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
             (left, wide, _), (top, tall, _) = sizes
             extent = (left, left + wide, top + tall, top)
             scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
-            drawn = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
+            image = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
             # As large as the image, whose outermost pixels are no patch's middle.
             axes.set(xlim=(0, 1), ylim=(1, 0))
             if line == 2 or tables["B minus A"] is None:
-                figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
+                figure.colorbar(image, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
         if table is None and side is not None:
             lines = [occlusion_maps.command(store, c, (sample,)) for c in store.sides.seeds(side)[:1]]
-            words = textwrap.fill(f"No maps under {name}; this makes them: {lines[0]}", 74, break_on_hyphens=False)
+            text = textwrap.fill(f"No maps under {name}; this makes them: {lines[0]}", 74, break_on_hyphens=False)
             look = {"ha": "center", "va": "center", "transform": grid[line][2].transAxes, "in_layout": False}
-            grid[line][2].text(0.5, 0.5, words, fontsize=7, **look)
+            grid[line][2].text(0.5, 0.5, text, fontsize=7, **look)
     at = np.flatnonzero(store.ids == sample)
     true = next(iter(store.names_of(store.labels[at])), "unknown")
     instead = f" (of sample {requested} there are no maps)" if requested != sample else ""

@@ -82,20 +82,20 @@ def from_torch(
             f"{name!r} has quantised weights, whose zeros cannot be counted here: {', '.join(packed[:5])}. Give "
             "`masks` and `parameters` of what they stand for, and leave the head as it is."
         )
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "logits": classifier.logits,
         "gradient": classifier.gradient,
         "logit_gradient": classifier.logit_gradient,
         "recalibrate": classifier.recalibrate,
     }
     if not packed:
-        given["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
-        given["parameters"] = sum(weight.numel() for weight in weights.values())
+        arguments["masks"] = {path: (weight != 0).cpu().numpy() for path, weight in kernels.items()}
+        arguments["parameters"] = sum(weight.numel() for weight in weights.values())
     # Not of the weights by path: one that is another layer's too has the other's path alone.
     kernel = np.concatenate([_array(last.weight.detach().flatten(1)).T for last in heads.values()]) / len(heads)
     biases = [_array(last.bias.detach()) for last in heads.values() if last.bias is not None]
     bias = np.asarray(sum(biases, np.zeros(kernel.shape[1], np.float32)) / len(heads))
-    return Imported(name, classifier.features, (kernel, bias), **{**given, **fields})
+    return Imported(name, classifier.features, (kernel, bias), **{**arguments, **fields})
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,11 +89,11 @@ TYPES: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
 
 def check_types(network: Imported) -> None:
     """Raise ValueError for a field of another type, which shows only when files are written, or in no table."""
-    for names, is_such, wanted in TYPES:
+    for names, is_such, allowed in TYPES:
         for name in names:
             value = getattr(network, name)
             if not is_such(value) and (value is not None or name == "name"):
-                raise ValueError(f"{name} of {network.name!r} must be {wanted}, got {type(value).__name__} {value!r}.")
+                raise ValueError(f"{name} of {network.name!r} must be {allowed}, got {type(value).__name__} {value!r}.")
 
 
 def check(network: Imported) -> None:
@@ -143,8 +143,8 @@ def provenance(network: Imported) -> dict[str, Any]:
     counted = removed / size if size else None
     label = network.label or network.name
     family = network.family or ("dense" if label == "dense" else "imported")
-    given = None if network.sparsity is None else float(network.sparsity)
-    requested = given
+    sparsity = None if network.sparsity is None else float(network.sparsity)
+    requested = sparsity
     if requested is None and counted is not None:
         # Zeros that happen to be in a dense network were not asked for; seeds may differ by some weights.
         requested = 0.0 if family == "dense" else round(counted, 4)
@@ -156,7 +156,7 @@ def provenance(network: Imported) -> dict[str, Any]:
         "method": network.method or family,
         "parent": network.parent,
         "seed": None if network.seed is None else int(network.seed),
-        "sparsity": given if counted is None else counted,
+        "sparsity": sparsity if counted is None else counted,
         "sparsity_requested": requested,
         "parameters": count,
         "nonzero": count - removed if count is not None and size else None,

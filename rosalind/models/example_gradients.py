@@ -208,8 +208,8 @@ def _rule(module: nn.Module, x: Any) -> Callable | None:
         return _dense_squares if x.ndim > 1 else None
     if module.mask is not None or module.conv_general_dilated_cls is not None:
         return None
-    seen, windows = _seen(module, x)
-    plain = seen.ndim == x.ndim and not {*(windows.pop("lhs_dilation") or ())} - {1}
+    padded, windows = _seen(module, x)
+    plain = padded.ndim == x.ndim and not {*(windows.pop("lhs_dilation") or ())} - {1}
     return functools.partial(_conv_squares, **windows) if plain else None
 
 

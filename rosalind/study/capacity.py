@@ -58,8 +58,8 @@ def family(study: Study) -> tuple[tuple[Baseline, ...], tuple[Method, ...]]:
         try:
             weights = size(sized(study.model, baseline))
         except Exception as error:  # flax and modules of a user's own raise anything
-            words = f"{path}: {study.model.name!r} cannot be built with it: {type(error).__name__}: {error}"
-            raise ValueError(words) from error
+            message = f"{path}: {study.model.name!r} cannot be built with it: {type(error).__name__}: {error}"
+            raise ValueError(message) from error
         if weights <= budget:
             raise ValueError(
                 f"{path} must give more than the {budget:,} weights of the study's dense network, got {weights:,}; "

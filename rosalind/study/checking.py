@@ -197,8 +197,8 @@ def _check_sizes(study: Study, dataset: data.Dataset) -> None:
             try:
                 models.blank(planning.completed_model(dataclasses.replace(study.model, **{name: value}), dataset))
             except Exception as error:  # flax and modules of a user's own raise anything
-                words = f"cannot be built with {name}={value}: {type(error).__name__}: {error}"
-                raise ValueError(f"{path}.{name}: {study.model.name!r} {words}") from error
+                message = f"cannot be built with {name}={value}: {type(error).__name__}: {error}"
+                raise ValueError(f"{path}.{name}: {study.model.name!r} {message}") from error
 
 
 def _check_names(study: Study) -> None:

@@ -19,16 +19,16 @@ def with_random(study: Study) -> tuple[Method, ...]:
     layers of its own it is another method, which needs another label.
     """
     # A network that is compressed and not pruned has no masks to compare.
-    wanted = sorted(
+    sparsities = sorted(
         {s for m in of_dense(study) for s in m.sparsities if s or pruning.recipe_of(m.name).family != "compression"}
     )
-    if "random" not in study.controls or not wanted:
+    if "random" not in study.controls or not sparsities:
         return study.methods
     random = [m for m in of_dense(study) if m.name == "random" and m.label in (None, "random") and _is_control(m)]
     if not random:
-        return (Method("random", tuple(wanted)), *study.methods)
+        return (Method("random", tuple(sparsities)), *study.methods)
     # Single networks do not depend on the other sparsities of their method, so these can grow.
-    full = dataclasses.replace(random[0], sparsities=tuple(sorted({*wanted, *random[0].sparsities})))
+    full = dataclasses.replace(random[0], sparsities=tuple(sorted({*sparsities, *random[0].sparsities})))
     return tuple(full if m is random[0] else m for m in study.methods)
 
 
@@ -39,8 +39,8 @@ def of_dense(study: Study) -> list[Method]:
 
 def _is_control(method: Method) -> bool:
     default = pruning.recipe_of("random").options
-    drawn = all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
-    return drawn and method.options.get("bits") is None
+    is_default = all(method.options.get(name, default[name]) == default[name] for name in DRAWING)
+    return is_default and method.options.get("bits") is None
 
 
 def dense_controls(study: Study) -> list[Baseline]:

@@ -45,8 +45,8 @@ def _by_seed(study_results: Results, deck: Deck) -> tuple[dict[int | None, list[
         if not missing:
             complete[seed] = [members[member] for member in deck.members]
         elif len(missing) < len(deck.members):
-            words = f"deck {deck.label!r} lacks {missing} of seed {seed}; make them first, or leave them out."
-            lacking.append(words)
+            sentence = f"deck {deck.label!r} lacks {missing} of seed {seed}; make them first, or leave them out."
+            lacking.append(sentence)
     return complete, lacking
 
 

@@ -196,8 +196,8 @@ def _check_ends(
     infos, name = study_results.networks, name_of(network)
     study_results.check_ids(networks=[name] if other is None else [name, other])
     if (other is None) == (diagnostic.of == "pair"):
-        wanted = "A:B, the way between two networks" if diagnostic.of == "pair" else "one network"
-        raise ValueError(f"{diagnosis} is of {wanted}, got {name if other is None else f'{name}:{other}'!r}.")
+        allowed = "A:B, the way between two networks" if diagnostic.of == "pair" else "one network"
+        raise ValueError(f"{diagnosis} is of {allowed}, got {name if other is None else f'{name}:{other}'!r}.")
     imported = [end for end in (name, other) if end is not None and infos[end].is_imported]
     if isinstance(network, str) and imported:
         raise ValueError(f"{diagnosis}: the weights of {imported[0]!r} are not stored; give its imported.Imported.")
@@ -220,8 +220,8 @@ def _check_parts(diagnosis: str, diagnostic: Diagnostic, network: Imported) -> N
         # Better the logit's, which rosalind's own networks have.
         parts.insert(0, "logit_gradient")
     if all(getattr(network, part) is None for part in parts):
-        wanted = " or ".join(f"`{part}`" for part in parts)
-        raise ValueError(f"{diagnosis} needs {wanted} of imported.Imported, which {network.name!r} lacks.")
+        parts_allowed = " or ".join(f"`{part}`" for part in parts)
+        raise ValueError(f"{diagnosis} needs {parts_allowed} of imported.Imported, which {network.name!r} lacks.")
 
 
 def _score(task: DiagnosticTask) -> str | None:
@@ -248,7 +248,7 @@ def _check_statistics(
 
 def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis: str) -> dict[str, str | Imported]:
     """By network the first of its line, whose weights or callable must be at hand; none for one without a parent."""
-    infos, given = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
+    infos, imported_by_name = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
     first: dict[str, str | Imported] = {}
     for name in map(name_of, networks):
         line = [name]
@@ -257,9 +257,9 @@ def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis
         end = line[-1]
         if end == name:
             continue
-        if infos[end].is_imported and end not in given:
+        if infos[end].is_imported and end not in imported_by_name:
             raise ValueError(f"{diagnosis} of {name!r} asks {end!r} for its class: give its imported.Imported as well.")
-        first[name] = given.get(end, end)
+        first[name] = imported_by_name.get(end, end)
     return first
 
 

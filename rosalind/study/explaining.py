@@ -198,9 +198,9 @@ def _explanation(
     progress: Progress,
 ) -> Explanation:
     """The explanation with what the stored cells say of samples, geometry and costs."""
-    numbers = []
+    of_pairs = []
     for pair in plan.pairs:
-        numbers.append(explanation.of_pair(study_results, *pair, mean.conditions))
+        of_pairs.append(explanation.of_pair(study_results, *pair, mean.conditions))
         progress.advance(len(mean.conditions))
     groups: dict[str, list[str]] = {}
     for name in mean.conditions:
@@ -222,12 +222,12 @@ def _explanation(
         class_names=tuple(study_results.class_names),
         fingerprint=digest,
         accuracy=accuracy,
-        gain=np.stack([one.change.mean(0, dtype=np.float64) for one in numbers]).astype(np.float32),
-        **{key: np.stack([getattr(one, key) for one in numbers]) for key in ("matched", "path", "costs", "flips")},
+        gain=np.stack([one.change.mean(0, dtype=np.float64) for one in of_pairs]).astype(np.float32),
+        **{key: np.stack([getattr(one, key) for one in of_pairs]) for key in ("matched", "path", "costs", "flips")},
         seed_draw=_seed_draw(study_results, sides[0], mean),
         **dict.fromkeys(("shown", "images", "predictions", "labels"), nothing),
     )
-    change = np.sum([one.change for one in numbers], 0, dtype=int)
+    change = np.sum([one.change for one in of_pairs], 0, dtype=int)
     return _with_samples(study_results, dataset, explained, change)
 
 

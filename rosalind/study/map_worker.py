@@ -19,16 +19,16 @@ def answer(request: dict[str, Any], out: TextIO) -> None:
     from rosalind.study import maps
 
     cells, ids = request["cells"], tuple(request["ids"])
-    total, done, count = len(cells) * len(ids), 0.0, 0
+    total, computed, count = len(cells) * len(ids), 0.0, 0
 
     def say(**message: Any) -> None:
         out.write(json.dumps(message) + "\n")
         out.flush()
 
     def advance(amount: float, note: str) -> None:
-        nonlocal done
-        done += amount
-        say(done=round(done, 2), total=total)
+        nonlocal computed
+        computed += amount
+        say(done=round(computed, 2), total=total)
 
     try:
         for folder, network, condition in cells:

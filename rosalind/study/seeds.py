@@ -79,10 +79,10 @@ def side_by_side(functions: Sequence[Callable[[Fit], Any]], together: Together) 
         for number, thread in enumerate(threads):
             note(number, thread.begin())
         while waiting:
-            for numbers in _alike(waiting):
-                runs = [waiting[number] for number in numbers]
+            for group in _alike(waiting):
+                runs = [waiting[number] for number in group]
                 answers = together(runs) if len(runs) > 1 else [_one(runs[0])]
-                for number, answer in zip(numbers, answers, strict=True):
+                for number, answer in zip(group, answers, strict=True):
                     note(number, threads[number].resume(answer))
     finally:
         # Their `with` blocks end: leases are given back.

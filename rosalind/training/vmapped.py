@@ -104,8 +104,8 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
     cut = NamedSharding(cut.mesh, PartitionSpec(None, *cut.spec))
     masks = place([dict(run.masks) for run in runs])
     trainable, state = place([project(run.trainable, run.masks) for run in runs]), place([run.state for run in runs])
-    given = [run.optimizer_state for run in runs]
-    optimizer_state = jax.vmap(optimizer.init)(trainable) if first.optimizer_state is None else place(given)
+    states = [run.optimizer_state for run in runs]
+    optimizer_state = jax.vmap(optimizer.init)(trainable) if first.optimizer_state is None else place(states)
 
     pending: list[tuple[Any, Any, dict]] = []
     epochs: list[list[dict[str, np.ndarray]]] = [[] for _ in runs]

@@ -73,8 +73,8 @@ class Without(Matcher):
         self.token = token
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
-        given = request.arguments.get("token", [b""])[-1]
-        return None if hmac.compare_digest(given, self.token.encode()) else {}
+        token = request.arguments.get("token", [b""])[-1]
+        return None if hmac.compare_digest(token, self.token.encode()) else {}
 
 
 class AnySpelling(Matcher):

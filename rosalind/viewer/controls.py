@@ -252,8 +252,8 @@ class Controls:
         On one line, so that the page stays in place; the tooltip of a chip is the phrase with the names of A and B.
         """
         store = self.store
-        words = selection.chips(store, state.rule, state.a, state.b)
-        parts = [(str(k), words[k], step.words(store)) for k, step in enumerate(state.rule)]
+        phrases = selection.chips(store, state.rule, state.a, state.b)
+        parts = [(str(k), phrases[k], step.words(store)) for k, step in enumerate(state.rule)]
         if state.true_class is not None:
             phrase = with_noun("class", store.class_names[state.true_class])
             parts.append(("class", f"{'and ' * bool(parts)}{phrase}", phrase))

@@ -127,8 +127,8 @@ def _contents(value: Any) -> Any:
     if isinstance(value, PropertyValueColumnData):
         return {name: _Same(column) for name, column in value.items()}, value._owners
     if isinstance(value, PropertyValueContainer):
-        held: Any = value
-        items: Any = dict(held) if isinstance(value, dict) else tuple(held)
+        contents: Any = value
+        items: Any = dict(contents) if isinstance(value, dict) else tuple(contents)
         if not isinstance(value, dict) and all(isinstance(item, str | int | float | None) for item in items):
             items = _Same(items)
         return items, value._owners

@@ -120,8 +120,10 @@ class Panels:
         """Bring one view up to date; an unreadable file, or a fault of the view, costs this view only."""
         if frame.without_geometry and getattr(self.classes[name], "geometry", False):
             names = escape(", ".join(frame.without_geometry))
-            words = f"This needs the geometry of A and B: of {names} there are predictions alone, no features and head."
-            self._instead(name, f"<p>{words}</p>")
+            sentence = (
+                f"This needs the geometry of A and B: of {names} there are predictions alone, no features and head."
+            )
+            self._instead(name, f"<p>{sentence}</p>")
             return
         try:
             is_new = name not in self.views

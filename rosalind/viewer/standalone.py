@@ -205,28 +205,28 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     allowed = choices(store)
     frame = Frame(store, state, selected(store, state), allowed)
     lacking = [name for name in names if frame.without_geometry and getattr(VIEWS[name], "geometry", False)]
-    drawn = [name for name in names if name not in lacking]
+    complete = [name for name in names if name not in lacking]
     titles = [VIEWS[name].title for name in lacking]
-    if lacking and not drawn:
+    if lacking and not complete:
         raise ValueError(
             f"{', '.join(titles)} needs geometry, and {', '.join(frame.without_geometry)} has predictions alone: "
             "choose A and B that were added with `features` and `head`."
         )
     roots: dict[str, models.UIElement] = {}
-    for name in drawn:
+    for name in complete:
         view = VIEWS[name](frame, lambda **_: None)
         view.update(frame)
         theme.drop_muted_glyphs(view.root.references())
         head = models.Div(text=heading(view), sizing_mode="stretch_width")
         roots[name] = _without_server(column(head, view.root, view.caption, sizing_mode="stretch_width"))
-    pages = {name: [layout for layout, shown in SHOWN.items() if name in shown] for name in drawn}
-    if len(drawn) == len(VIEWS):
+    pages = {name: [layout for layout, shown in SHOWN.items() if name in shown] for name in complete}
+    if len(complete) == len(VIEWS):
         roots["linked"] = _linked(frame)
         pages["linked"] = ["geometry", "all"]
     elif lacking and len(names) == len(VIEWS):
         titles.append(f"{LINKED}.")
-    elif drawn:
-        state = dataclasses.replace(state, layout=VIEWS[drawn[0]].page)
+    elif complete:
+        state = dataclasses.replace(state, layout=VIEWS[complete[0]].page)
     layouts = {layout: words for layout, words in LAYOUTS.items() if any(layout in on for on in pages.values())}
     if state.layout not in layouts:
         state = dataclasses.replace(state, layout="all")

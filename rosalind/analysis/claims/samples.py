@@ -32,14 +32,14 @@ def _error_scores(results: Results, network: str, conditions: list[str]) -> dict
     for condition in conditions:
         cell = results.geometry(network, condition, keys)
         labelled = results.labels >= 0
-        wrong = (cell["prediction"] != results.labels)[labelled]
+        is_error = (cell["prediction"] != results.labels)[labelled]
         scores = {
             "predicted": predicted_angle(results, network, cell),
             "confidence": 1 - confidence(cell),
             "labelled": cell["angle"],
         }
         for name, score in scores.items():
-            areas.setdefault(name, []).append(separation(score[labelled].astype(np.float64), wrong))
+            areas.setdefault(name, []).append(separation(score[labelled].astype(np.float64), is_error))
     return {name: arms.finite_mean(np.array(values)) for name, values in areas.items()}
 
 

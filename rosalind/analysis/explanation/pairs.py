@@ -50,9 +50,9 @@ def pairs_of(results: Results, a: str, b: str) -> list[tuple[str, str]]:
         return shared
     if len(first) > 1 and len(second) > 1:
         listed = " and ".join(", ".join(str(seed[x]) for x in side) for side in (first, second))
-        wanted = sorted({number for x in (*first, *second) if (number := seed[x]) is not None})
+        seeds = sorted({number for x in (*first, *second) if (number := seed[x]) is not None})
         raise ValueError(
             f"{a!r} and {b!r} must share a seed, as pairs are of one; they have {listed}. "
-            f"Add those that are not in both: {additions.command('--seeds ' + ' '.join(map(str, wanted)))}."
+            f"Add those that are not in both: {additions.command('--seeds ' + ' '.join(map(str, seeds)))}."
         )
     return [(x, y) for x in first for y in second if x != y]

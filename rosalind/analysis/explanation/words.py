@@ -95,15 +95,15 @@ def finding(explained: Explanation) -> str:
 def part_lines(explained: Explanation) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the table of parts: points overall with the interval, and per group of corruptions."""
     groups = explained.columns[1:]
-    shares, total, drawn = explained.shares, explained.total, explained.drawn
+    shares, total, draws = explained.shares, explained.total, explained.drawn
     rows = [(PARTS[key], Interval(*(part[:, k] for part in shares))) for k, key in enumerate(explained.parts)]
     lines = [
         [title, points(row.mean[0]), ends(row.low[0], row.high[0])]
         + [_within(row.mean[g], row.high[g]) for g in range(1, len(groups) + 1)]
         for title, row in [*rows, ("gain", total)]
     ]
-    if np.isfinite(drawn.mean):
-        lines.append(["another seed of A", points(drawn.mean), ends(drawn.low, drawn.high), *[""] * len(groups)])
+    if np.isfinite(draws.mean):
+        lines.append(["another seed of A", points(draws.mean), ends(draws.low, draws.high), *[""] * len(groups)])
     return ["part", OVERALL, "95 %", *groups], lines
 
 

@@ -117,8 +117,8 @@ def likeness(
     Raises:
         ValueError: an unknown metric, or one that the features do not allow.
     """
-    value, drawn = _beside_null([x], [y], labels, metric, permutations)
-    return Likeness(float(value[0, 0]), float(np.mean(drawn)), float(np.std(drawn)))
+    value, permuted = _beside_null([x], [y], labels, metric, permutations)
+    return Likeness(float(value[0, 0]), float(np.mean(permuted)), float(np.std(permuted)))
 
 
 def _beside_null(
@@ -172,8 +172,8 @@ def between_layers(
     permutations: int = 3,
 ) -> LayerLikeness:
     """The likeness of every pair of layers of two networks, see `likeness`."""
-    value, drawn = _beside_null(first.values(), second.values(), labels, metric, permutations)
-    null = drawn.mean(0)
+    value, permuted = _beside_null(first.values(), second.values(), labels, metric, permutations)
+    null = permuted.mean(0)
     excess = np.divide(value - null, 1 - null, out=np.full_like(value, np.nan), where=null < 1)
     return LayerLikeness(list(first), list(second), value, null, excess)
 

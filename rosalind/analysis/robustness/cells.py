@@ -186,8 +186,8 @@ def made_of(results: Results) -> dict[Cell, str]:
         digest = results.cell_hashes.get((network, condition)) or directory_hash(
             results.geometry_file(network, condition)
         )
-        words = f"{common} {network} {scales[network]} {digest}"
-        fingerprints[network, condition] = hashlib.sha256(words.encode()).hexdigest()[:16]
+        line = f"{common} {network} {scales[network]} {digest}"
+        fingerprints[network, condition] = hashlib.sha256(line.encode()).hexdigest()[:16]
     return fingerprints
 
 

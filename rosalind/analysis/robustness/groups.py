@@ -30,8 +30,8 @@ class SeedGroup:
     @property
     def name(self) -> str:
         """As written in tables: the label, and the sparsity where anything was removed."""
-        words = f"{self.label} {self.sparsity:g}" if self.sparsity > 0 else self.label
-        return f"{self.model} {words}" if self.model else words
+        label = f"{self.label} {self.sparsity:g}" if self.sparsity > 0 else self.label
+        return f"{self.model} {label}" if self.model else label
 
 
 def groups(results: Results) -> list[SeedGroup]:
@@ -133,8 +133,8 @@ def text_table(results: Results) -> str:
     for line in zip(*tables, strict=True):
         first = line[0]
         columns = [first.clean, *(row.corrupted for row in line), first.retention]
-        words = " ".join(f"{mean_and_deviation(v):>14s}" for v in columns)
-        lines.append(f"{first.group.name:24s} {len(first.group.networks):5d} {words}")
+        numbers = " ".join(f"{mean_and_deviation(v):>14s}" for v in columns)
+        lines.append(f"{first.group.name:24s} {len(first.group.networks):5d} {numbers}")
     images = f"{len(results.labels)} test images of {results.title}"
     lines += ["", f"Percent of {images}, mean +- deviation over seeds."]
     for name, mean in zip(names, shown, strict=False):

@@ -108,10 +108,10 @@ def described(mean: Mean, results: Results) -> str:
     infos = [results.conditions[name] for name in mean.conditions]
     names = list(dict.fromkeys(info.name for info in infos))
     severities = sorted({info.severity for info in infos})
-    words = f"{len(names)} corruption{'s' * (len(names) != 1)}"
+    text = f"{len(names)} corruption{'s' * (len(names) != 1)}"
     if mean.group in SIZES:
-        words = f"{len(names)} of {WORDS[mean.group]}" if mean.missing else WORDS[mean.group]
-    words = f"all {words}" if mean.group == "all" and len(names) > 1 else words
+        text = f"{len(names)} of {WORDS[mean.group]}" if mean.missing else WORDS[mean.group]
+    text = f"all {text}" if mean.group == "all" and len(names) > 1 else text
     listed = ", ".join(f"{s:g}" for s in severities)
     tables = ", ".join(sorted({str(info.table) for info in infos}))
-    return f"{words} at severity {listed} (table {tables}, {mean.source})"
+    return f"{text} at severity {listed} (table {tables}, {mean.source})"

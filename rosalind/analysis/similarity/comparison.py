@@ -87,8 +87,8 @@ def compare(results: Results, mode: str = "absolute", metric: str = "all", *, li
     _check(metric)
     chosen = points(results, limit)
     distances = measure(results, chosen, (mode,))[mode]
-    drawn = _drawn(_metric(distances.apart, metric), len(distances.names))
-    return Similarity(distances.names, **drawn, left_out=distances.left_out, averaged=chosen.averaged)
+    fields = _drawn(_metric(distances.apart, metric), len(distances.names))
+    return Similarity(distances.names, **fields, left_out=distances.left_out, averaged=chosen.averaged)
 
 
 def of_values(values: Float[np.ndarray, "q n *k"], names: Sequence[str] | None = None) -> Similarity:
@@ -231,10 +231,10 @@ def _stored(path: Path, measured: int, metric: str) -> tuple[Similarity, np.ndar
     values = {name: arrays[f"{name}/{metric}"] for name in DRAWN if f"{name}/{metric}" in arrays}
     if values.keys() != set(DRAWN):
         values = {name: np.asarray(v) for name, v in _drawn(values["condensed"], count).items()}
-    drawn: dict[str, Any] = {name: v if v.ndim else float(v) for name, v in values.items()}
+    fields: dict[str, Any] = {name: v if v.ndim else float(v) for name, v in values.items()}
     comparison = Similarity(
         tuple(zip(about["network"].tolist(), about["condition"].tolist(), strict=True)),
-        **drawn,
+        **fields,
         left_out=tuple(about["left_out"].tolist()),
         averaged=tuple(about["averaged"].tolist()),
     )

@@ -160,19 +160,19 @@ def measure(
     for mode in modes:
         stored_digests = set(previous[mode].made_of) if previous and mode in previous else set()
         fresh[mode] = np.array([digest not in stored_digests for digest in made_of[mode]], bool)
-    held = {mode: np.zeros(count, np.int64) for mode in modes}
+    counts = {mode: np.zeros(count, np.int64) for mode in modes}
     width = max(BLOCK // (4 * len(modes) * len(COORDINATES) * max(count, 1) * CHUNK), 1) * CHUNK
     totals = {mode: np.zeros((len(COORDINATES), int(fresh[mode].sum()), count), np.float32) for mode in modes}
     for start in range(0, max(samples, 1), width):
         stop = min(start + width, samples)
         tables = {mode: np.zeros((len(COORDINATES), count, stop - start), np.float32) for mode in modes}
-        for number in held.values():
+        for number in counts.values():
             number[:] = 0
         for mode, place, values in reader.cells():
             tables[mode][:, place] += values[:, start:stop]
-            held[mode][place] += 1
+            counts[mode][place] += 1
         for mode, table in tables.items():
-            number = np.maximum(held[mode], 1).astype(np.float32)[:, None]
+            number = np.maximum(counts[mode], 1).astype(np.float32)[:, None]
             for axis, part in enumerate(table):
                 rows = part / number - origins[mode][axis, start:stop]
                 totals[mode][axis] += _squares(rows, np.flatnonzero(fresh[mode]))
@@ -180,7 +180,7 @@ def measure(
         mode: _joined(
             points.names,
             made_of[mode],
-            held[mode] > 0,
+            counts[mode] > 0,
             fresh[mode],
             np.sqrt(totals[mode] / np.float32(max(samples, 1))),
             (previous or {}).get(mode),
@@ -225,9 +225,9 @@ def _made_of(results: Results, points: Points, modes: Sequence[str], reference: 
     for mode in modes:
         clean = (lambda cell: digest((cell[0], CLEAN))) if mode == "change_from_clean" else (lambda _: "")
         # The point's name as well: of two points that are equal each has a row of its own.
-        words = [
+        lines = [
             " ".join([common, *name, *(f"{digest(cell)} {clean(cell)}" for cell in members)])
             for name, members in zip(points.names, points.members, strict=True)
         ]
-        by_mode[mode] = [hashlib.sha256(line.encode()).hexdigest()[:16] for line in words]
+        by_mode[mode] = [hashlib.sha256(line.encode()).hexdigest()[:16] for line in lines]
     return by_mode

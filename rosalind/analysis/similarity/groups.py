@@ -297,9 +297,9 @@ def _firsts(results: Results, comparison: Similarity) -> tuple[list[tuple[str, s
 
 def _numbered(names: Sequence) -> tuple[np.ndarray, list]:
     """Every name's number, in order of appearance, and the names."""
-    numbers: dict = {}
-    rows = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
-    return rows, list(numbers)
+    number_of: dict = {}
+    rows = np.array([number_of.setdefault(name, len(number_of)) for name in names], np.int64)
+    return rows, list(number_of)
 
 
 def cells_of(groups: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -97,16 +97,16 @@ def of_slice(
     with one_thread():
         distance = _between(table, of, strata[members], count)
         spread, seeds = _spread(table, of, cells[members], count)
-    drawn = groups.drawn(distance)
-    layout = aligned(drawn.layout, whole.layout).astype(np.float32)
+    drawing = groups.drawn(distance)
+    layout = aligned(drawing.layout, whole.layout).astype(np.float32)
     return replace(
         whole,
         distance=distance,
         spread=spread,
         seeds=seeds,
         layout=layout,
-        kept=drawn.kept,
-        tree=drawn.tree,
+        kept=drawing.kept,
+        tree=drawing.tree,
     )
 
 

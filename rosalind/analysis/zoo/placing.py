@@ -176,7 +176,7 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
 
 def text(placement: Placement, zoo: Zoo) -> str:
     """A placement for a terminal."""
-    words = {**FIGURES, "effective_robustness": "effective robustness on the zoo's line, points"}
+    titles = {**FIGURES, "effective_robustness": "effective robustness on the zoo's line, points"}
     lines = [
         f"{placement.network} among {len(zoo.networks)} networks of {zoo.about['dataset']}; percentiles among "
         f"{len(placement.peers)} within {POINTS:g} points of its clean accuracy.",
@@ -185,7 +185,7 @@ def text(placement: Placement, zoo: Zoo) -> str:
     ]
     shown = lambda value, digits: f"{value:.{digits}f}" if math.isfinite(value) else "-"
     for name, value in placement.figures.items():
-        lines.append(f"{words.get(name, name):52s} {shown(value, 2):>8s} {shown(placement.percentiles[name], 0):>10s}")
+        lines.append(f"{titles.get(name, name):52s} {shown(value, 2):>8s} {shown(placement.percentiles[name], 0):>10s}")
     if placement.gap:
         lines.append(f"No effective robustness: {GAPS[placement.gap]}.")
     if len(placement.peers) < FEWEST:

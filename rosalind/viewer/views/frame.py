@@ -219,7 +219,7 @@ class Frame:
     def slider(self, change: Change, name: str, title: str, width: int = 170) -> Slider:
         """The widget of a choice among evenly spaced whole numbers; it changes the state when let go."""
         values = sorted(int(value) for value in self.choices[name])
-        numbers: Any = {"start": values[0], "end": values[-1], "step": values[1] - values[0]}
-        slider = Slider(name=name, title=title, value=int(self.choice(name)), width=width, **numbers)
+        ends: Any = {"start": values[0], "end": values[-1], "step": values[1] - values[0]}
+        slider = Slider(name=name, title=title, value=int(self.choice(name)), width=width, **ends)
         slider.on_change("value_throttled", lambda attr, old, new: change(choices={name: str(round(new))}))
         return slider

@@ -132,8 +132,8 @@ class ClassMatrices:
         orders = class_matrices.ORDERS if count <= class_order.MANY else class_matrices.ORDERS[::-1]
         allowed = {"global-show": tuple(SHOWN), "global-order": orders}
         if count > class_order.GROUPED:
-            numbers = map(str, range(1, class_order.group_count(count) + 1))
-            allowed |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *numbers)}
+            group_numbers = map(str, range(1, class_order.group_count(count) + 1))
+            allowed |= {"global-detail": ("grouped", "all classes"), "global-group": ("", *group_numbers)}
         return allowed
 
     def _matrix(self, side: str) -> None:

@@ -162,16 +162,16 @@ class ClassPanels:
         """The selected samples of every class: in colour, and as a number above it."""
         self.density.global_alpha = draw.FADED if frame.has_selection else 1.0
         everything = np.ones(len(frame.store.labels), bool)
-        numbers = [f"{count:,}" for count in frame.per_class(everything)]
+        texts = [f"{count:,}" for count in frame.per_class(everything)]
         if frame.selected.any():
             selected = frame.per_class(frame.selected)
             counts = self._counts(frame, classes, frame.selected)
             picture = distributions.mosaic(counts, self.peaks)
             self.picked.data = {"image": [picture], "dw": [classes], "dh": [len(counts)]}
-            numbers = [f"{part:,} of {count}" for part, count in zip(selected, numbers, strict=True)]
+            texts = [f"{part:,} of {count}" for part, count in zip(selected, texts, strict=True)]
         elif len(self.picked.data["dw"]):
             self.picked.data = {name: [] for name in self.picked.data}
-        named = zip(frame.store.class_names, numbers, strict=True)
+        named = zip(frame.store.class_names, texts, strict=True)
         names = [f"{draw.cut(name, LETTERS)}\n{number}" for name, number in named]
         middle = (np.arange(classes) + 0.5).astype(np.float32)
         above = np.full(classes, len(self.rows) - 1 + (distributions.PANEL + 2) / TALL, np.float32)

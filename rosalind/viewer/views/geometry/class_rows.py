@@ -52,21 +52,23 @@ class ClassRows:
         self.rows = draw.empty("name")
         self.ticks = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         figure.yaxis.ticker, figure.xaxis.ticker = self.ticks
-        drawn = []
+        renderers = []
         self.sources = {}
         change_of = LinearColorMapper(palette=draw.DIVERGING, low=-1, high=1, nan_color=draw.CLEAR)
         greys = [draw.see_through(draw.GREYS) for _ in "ab"]
         for block, mapper in enumerate((*greys, change_of, change_of)):
             self.sources[block] = draw.empty("image", "dh")
             image = Image(image="image", x=block, y=-0.5, dw=WIDTH, dh="dh", color_mapper=mapper)
-            drawn.append(figure.add_glyph(self.sources[block], image))
+            renderers.append(figure.add_glyph(self.sources[block], image))
         self.mapper = change_of
         self.filter_marks = draw.empty("x", "y")
         mark = Scatter(x="x", y="y", marker="triangle", size=9, angle=-np.pi / 2, fill_color=draw.GREY)
         figure.add_glyph(self.filter_marks, mark)
         hover = CustomJSHover(code=HOVER, args={"rows": self.rows})
         tips = [("class", "$y{class}"), ("", "$x{at}")]
-        figure.add_tools(HoverTool(renderers=drawn, tooltips=draw.card(tips), formatters={"$x": hover, "$y": hover}))
+        figure.add_tools(
+            HoverTool(renderers=renderers, tooltips=draw.card(tips), formatters={"$x": hover, "$y": hover})
+        )
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         figure.yaxis[0].on_event(AxisClick, lambda event: self.tap(None, draw.line_of(event.value)))
 

@@ -151,14 +151,14 @@ class Explained:
         """The stored explanation, which a brush leaves alone."""
         explained: Explanation | None = None
         self.explained = None
-        words = ""
+        sentence = ""
         try:
             if self.store.results.homes:
                 self.finding = "Explanations are of one study: open it alone to see what is stored."
             elif (explained := stored(self.store, a, b)) is None:
                 self.finding = self._missing(a, b)
             else:
-                self.finding, words = explanation.finding(explained), escape(explanation.sentence(explained))
+                self.finding, sentence = explanation.finding(explained), escape(explanation.sentence(explained))
         except (Damaged, OSError) as error:
             self.finding = escape(str(error))
         self.figure.visible = explained is not None
@@ -174,7 +174,7 @@ class Explained:
         if explained is not None and len(explained.shown):
             self.key += f" Samples that carry it, clean and under {escape(explained.shown_condition)}; "
             self.key += "a prediction per seed."
-        self.words = paragraphs(words or MEANING, escape(notes), frame.null_sentence)
+        self.words = paragraphs(sentence or MEANING, escape(notes), frame.null_sentence)
 
     def _slice(self, frame: Frame, a: str, b: str) -> str:
         """Rings at A's and B's corruption accuracy on the selected samples, and a sentence on them."""
@@ -249,9 +249,9 @@ class Explained:
                 "text": [f"{first:.1f}", *(f"{step:+.1f}" for step in steps), f"{starts[-1]:.1f}"],
             },
         )
-        drawn = np.concatenate([starts, low[finite], high[finite]])
-        reach = max(float(np.ptp(drawn)), 1.0)
-        self.reach = float(drawn.min()) - 0.08 * reach, float(drawn.max()) + 0.15 * reach
+        ends = np.concatenate([starts, low[finite], high[finite]])
+        reach = max(float(np.ptp(ends)), 1.0)
+        self.reach = float(ends.min()) - 0.08 * reach, float(ends.max()) + 0.15 * reach
         self.figure.x_range.update(start=self.reach[0], end=self.reach[1])
         self.figure.y_range.update(start=len(titles) - 0.4, end=-0.6)
         self.figure.height = 80 + 28 * len(titles)

@@ -64,14 +64,14 @@ def axes_of(frame: Frame) -> list[Axis]:
 
 def columns(frame: Frame, cell: Cell, axes: list[Axis]) -> list[np.ndarray]:
     """float32[n] per axis: the value of every sample."""
-    numbers = tuple(axis.number for axis in axes if axis.number is not None)
+    classes = tuple(axis.number for axis in axes if axis.number is not None)
     measured = [frame.values(cell, axis.measure) for axis in axes if axis.measure]
-    return measured + (list(frame.store.class_angles(cell, numbers)[1].T) if numbers else [])
+    return measured + (list(frame.store.class_angles(cell, classes)[1].T) if classes else [])
 
 
 def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
     """The ends of every axis, shared by A, B and all pins, over all samples; class directions share one scale."""
-    numbers = tuple(axis.number for axis in axes if axis.number is not None)
+    classes = tuple(axis.number for axis in axes if axis.number is not None)
     store, raw = frame.store, frame.state.raw
 
     def ends(cell: Cell, shown: str | tuple[int, ...]) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
         sides = (frame.state.a, frame.state.b, *frame.state.pins)
         return rasters.limits(np.ravel([ends(side, shown) for side in sides]), share=0)
 
-    shared = limits(numbers) if numbers else (0.0, 1.0)
+    shared = limits(classes) if classes else (0.0, 1.0)
     return [limits(axis.measure) if axis.measure else shared for axis in axes]
 
 
@@ -163,8 +163,8 @@ class ParallelCoordinates:
         lines = draw.empty("x", "y")
         bands = draw.empty(*EDGES)
         greys = draw.see_through(draw.GREYS)
-        drawn = figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
-        self.densities.append(drawn.glyph)
+        renderer = figure.image("image", x=0, y=0, dw="width", dh=1, source=image, color_mapper=greys)
+        self.densities.append(renderer.glyph)
         figure.line("x", "y", source=lines, line_color="#1c2536", line_alpha=0.55, name="ink")
         look = {"fill_color": draw.GREY, "fill_alpha": 0.35, "line_color": "#1c2536", "line_width": 2, "name": "ink"}
         figure.quad(**{name: name for name in EDGES}, source=bands, **look)
@@ -316,11 +316,11 @@ class ParallelCoordinates:
 
     def _finding(self, frame: Frame) -> str:
         """How A and B lie to the own class and to the others, in mean angles."""
-        numbers = tuple(axis.number for axis in self.axes if axis.number is not None)
-        if not numbers:
+        classes = tuple(axis.number for axis in self.axes if axis.number is not None)
+        if not classes:
             return "Choose a true class to see the angles to the classes around it."
         # In order, as the matrices ask for the same.
-        of = tuple(sorted(numbers))
+        of = tuple(sorted(classes))
         (a, others_a), (b, others_b) = (
             frame.class_sums(cell, of).own_and_others for cell in (frame.state.a, frame.state.b)
         )

@@ -112,9 +112,9 @@ class PinnedSpread:
         bases = np.array([pin.base for pin in self.pins], np.float32)
         middles = [distributions.median(side) for side in values]
         if part == "margin":
-            numbers = [f"{distributions.errors(side):.1f} % below 0" for side in values]
+            texts = [f"{distributions.errors(side):.1f} % below 0" for side in values]
         else:
-            numbers = [f"median {middle:.2f}" for middle in middles]
+            texts = [f"median {middle:.2f}" for middle in middles]
         draw.fill(
             self.words[part],
             {
@@ -124,7 +124,7 @@ class PinnedSpread:
                 "low": bases + np.float32(pinned.ROOM),
                 # The condition stands over the next column: on a small screen one holds no more.
                 "name": [pin.network if part == "x" else pin.condition for pin in self.pins],
-                "number": numbers,
+                "number": texts,
             },
         )
         ends = {"low": bases, "high": bases + np.float32(0.2)}
@@ -140,5 +140,5 @@ class PinnedSpread:
 
     def _top(self, part: str, pin: pinned.Pin) -> float:
         """Height of a pin's highest bin in its row, at most 1."""
-        drawn = self.fills[part].data["ys"][len(self.pins) - 1 - pin.base]
-        return (max(drawn) - pin.base) / pinned.ROOM
+        outline = self.fills[part].data["ys"][len(self.pins) - 1 - pin.base]
+        return (max(outline) - pin.base) / pinned.ROOM

@@ -142,13 +142,13 @@ class SampleDensity:
         self.contours[side], self.medians[side] = contours, median
 
     def _brush(self, side: str, event: SelectionGeometry) -> None:
-        drawn: Any = event.geometry
+        shape: Any = event.geometry
         if not event.final:
             return
-        if drawn.get("type") == "rect":
-            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")), side=side)
+        if shape.get("type") == "rect":
+            self.select(*(shape[end] for end in ("x0", "x1", "y0", "y1")), side=side)
         else:
-            self.lasso(drawn["x"], drawn["y"], side=side)
+            self.lasso(shape["x"], shape["y"], side=side)
 
     def select(self, x0: float, x1: float, y0: float, y1: float, *, side: str = "a") -> None:
         """Select the samples in a box on a panel."""

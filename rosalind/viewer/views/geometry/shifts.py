@@ -104,8 +104,8 @@ class ClassShifts:
         chance = np.abs([null.after - null.before for null in nulls])
         chance = np.fmax.reduce(chance) if nulls else np.full(len(shifts.before), np.nan)
         self.null.data = self._line(BELOW, shifts.before - chance, shifts.before + chance)
-        drawn = (self.lines.data, self.null.data)
-        low, high = rasters.limits(*(np.asarray(data[end]) for data in drawn for end in "ab"), share=0)
+        lines = (self.lines.data, self.null.data)
+        low, high = rasters.limits(*(np.asarray(data[end]) for data in lines for end in "ab"), share=0)
         # Room for the counts at the right.
         self.figure.x_range.update(start=low, end=high + 0.13 * (high - low))
         names = [draw.cut(store.class_names[k], LETTERS) for k in self.listed]

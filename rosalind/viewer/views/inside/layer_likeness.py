@@ -109,24 +109,24 @@ class LayerLikeness:
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
         self.choosers.visible = bool(pairs) and not layer_likeness.missing(self.store, pairs[0])
         if not pairs:
-            words = ["A and B share no seed: there is no pair of networks to compare."]
+            sentences = ["A and B share no seed: there is no pair of networks to compare."]
         elif missing := layer_likeness.missing(self.store, pairs[0]):
-            words = _missing(self.store, pairs[0], missing)
+            sentences = _missing(self.store, pairs[0], missing)
         else:
             try:
                 compared, stays = self._compared(frame, pairs[0], by)
-                words = _words(compared, pairs, by)
+                sentences = _words(compared, pairs, by)
             except (Damaged, OSError) as error:
-                words = [escape(str(error))]
+                sentences = [escape(str(error))]
         self.figure.visible = compared is not None
         if compared is None:
             for source in (self.cells, self.names, self.texts):
                 fill(source, {name: [] for name in source.data})
         else:
             self._fill(compared, BY[by], show)
-        self.finding = words[0] if compared is None else _finding(compared, by)
-        words = words if compared is not None else [MEANING]
-        self.caption.text = paragraphs(stays, *words, frame.null_sentence)
+        self.finding = sentences[0] if compared is None else _finding(compared, by)
+        sentences = sentences if compared is not None else [MEANING]
+        self.caption.text = paragraphs(stays, *sentences, frame.null_sentence)
 
     def _compared(self, frame: Frame, pair: tuple[Cell, Cell], by: str) -> tuple[Compared, str]:
         """The likeness on the selected samples, or on all where those are none or too few; a sentence that says so."""

@@ -173,8 +173,8 @@ class Layers:
             self._fill(table, kind, way)
         self._mark(table)
         self.finding = self._finding(table, kind, way)
-        words = (layer_words.about(table, kind, way, self.store), self._numbers(table, way))
-        self.caption.text = draw.paragraphs(stays, *words, problems, frame.null_sentence)
+        sentences = (layer_words.about(table, kind, way, self.store), self._numbers(table, way))
+        self.caption.text = draw.paragraphs(stays, *sentences, problems, frame.null_sentence)
 
     def _bar_name(self, kind: str, way: str, unit: str, pixels: int) -> str:
         """The name of the colour bar, with unit and scale where so many pixels have room for them."""
@@ -287,17 +287,17 @@ class Layers:
             is_finite = bool(rows) and np.isfinite(means[0])
             mean = number(float(means[0]), table.unit, signed=way == CHANGE) if is_finite else "no number"
             parts.append(f"{letter}: {mean}")
-        words = f"<b>{'; '.join(parts)}</b> ({'mean over seeds and layers' if table.grouped else 'mean over layers'}). "
+        text = f"<b>{'; '.join(parts)}</b> ({'mean over seeds and layers' if table.grouped else 'mean over layers'}). "
         if not np.isfinite(table.null).any():
-            return f"{words}No null: two dense networks of one kind and two seeds are not both here."
+            return f"{text}No null: two dense networks of one kind and two seeds are not both here."
         largest = int(np.nanargmax(table.null))
         count = f"{table.pairs} pair{'s' * (table.pairs != 1)}"
-        words += (
+        text += (
             f"Null: dense networks of two seeds differ by up to {number(float(table.null[largest]), table.unit)} "
             f"({escape(table.layers[largest])}, {count})."
         )
         if way == CHANGE:
             is_finite = np.isfinite(table.change) & np.isfinite(table.null)
             beyond = int((np.abs(table.change) > table.null)[is_finite].sum())
-            words += f" {beyond:,} of {is_finite.sum():,} changes are larger than their layer's; the others are pale."
-        return words
+            text += f" {beyond:,} of {is_finite.sum():,} changes are larger than their layer's; the others are pale."
+        return text

@@ -98,7 +98,7 @@ class Path:
         pairs = self.store.sides.pairs(state.a, state.b)
         at: list[Cell] = []
         path = curve = attacked = null = None
-        words, others = "A and B share no seed: there is no pair of networks with a way between them.", ""
+        text, others = "A and B share no seed: there is no pair of networks with a way between them.", ""
         if pairs:
             (first, _), (second, condition) = pairs[0]
             stored = paths.conditions(self.store, first, second)
@@ -110,12 +110,12 @@ class Path:
                 attacked = paths.path(self.store, first, second, under, paths.ATTACKED)
                 drawn = path or curve or attacked
                 null = paths.null(self.store, under, (first, second)) if drawn else None
-                words = _words(path, curve, attacked, null, len(pairs))
+                text = _words(path, curve, attacked, null, len(pairs))
                 if under != condition or path is None:
-                    words += _missing(self.store, first, second, condition)
+                    text += _missing(self.store, first, second, condition)
                     others = _others(self.store)
             except (Damaged, OSError) as error:
-                path, curve, attacked, null, words = None, None, None, None, escape(str(error))
+                path, curve, attacked, null, text = None, None, None, None, escape(str(error))
         way = path or curve or attacked
         self.figure.visible = self.show.visible = way is not None
         for item, line in zip(self.figure.legend[0].items, (null, path, curve, attacked), strict=True):
@@ -139,7 +139,7 @@ class Path:
         fill(self.ends, {**place, **(tags if ends else {key: [] for key in tags})})
         self.figure.yaxis.axis_label = SHOW[show]
         if way is None:
-            self.finding, words = words, MEANING
+            self.finding, text = text, MEANING
         else:
             name = "straight line" if path is not None else "trained curve"
             self.finding = _finding(name, way.barrier, null)
@@ -148,7 +148,7 @@ class Path:
             ends = " and ".join(f"{value:.3g}" if np.isfinite(value) else "unknown" for value in values)
             of_slice = f"Rings: {SHOW[show]} of A and B {frame.slice_words} under {escape(at[0][1])}, {ends}; the way "
             of_slice += "between them is stored of all samples."
-        self.caption.text = paragraphs(of_slice, f"{words} {others}".strip(), frame.null_sentence)
+        self.caption.text = paragraphs(of_slice, f"{text} {others}".strip(), frame.null_sentence)
 
 
 def _finding(name: str, barrier: float, null: paths.Path | None) -> str:
@@ -185,26 +185,26 @@ def _words(
     way = path or curve or attacked
     if way is None:
         return ""
-    words = ""
+    text = ""
     for shown, name in (
         (path, "the line between A and B"),
         (curve, "that line on a curve trained to avoid it"),
         (attacked, "it on a curve trained on attacked images"),
     ):
         if shown is not None:
-            words += (
+            text += (
                 f"<b>The error rises {points(shown.barrier)} points above {name}</b> and "
                 f"{points(shown.barrier_of_ends)} above the mean of the two ({escape(shown.diagnosis)}). "
             )
     errors = way.values["error"]
-    words += (
+    text += (
         f"From {escape(way.first)} ({points(errors[0])} % wrong) to {escape(way.second)} ({points(errors[-1])} %), "
         f"under {escape(way.condition)}. "
     )
-    words += f"The first of {pairs} pairs of a seed. " if pairs > 1 else ""
+    text += f"The first of {pairs} pairs of a seed. " if pairs > 1 else ""
     if null is None:
-        return f"{words}No null: no other way between two dense networks of two seeds is stored. "
+        return f"{text}No null: no other way between two dense networks of two seeds is stored. "
     return (
-        f"{words}Null (thin): {escape(null.first)} to {escape(null.second)}, {points(null.barrier)} points above the "
+        f"{text}Null (thin): {escape(null.first)} to {escape(null.second)}, {points(null.barrier)} points above the "
         f"line and {points(null.barrier_of_ends)} above the mean. "
     )

@@ -269,9 +269,9 @@ class Evaluation:
         self.bar.major_label_overrides = labels if several else {**dict.fromkeys(labels, ""), 128: labels[128]}
 
     def _brush(self, event: SelectionGeometry) -> None:
-        drawn: Any = event.geometry
-        if event.final and drawn.get("type") == "rect":
-            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")))
+        shape: Any = event.geometry
+        if event.final and shape.get("type") == "rect":
+            self.select(*(shape[end] for end in ("x0", "x1", "y0", "y1")))
 
     def select(self, x0: float, x1: float, y0: float, y1: float) -> None:
         """Choose the rows and columns that a box touches, for all views; all of either are no choice."""

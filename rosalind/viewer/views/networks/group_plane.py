@@ -108,11 +108,11 @@ class GroupPlane:
             self._choose(int(far.argmin()), shift)
 
     def _brush(self, event: SelectionGeometry) -> None:
-        drawn: Any = event.geometry
-        if event.final and drawn.get("type") == "rect":
-            self.select(*(drawn[end] for end in ("x0", "x1", "y0", "y1")))
+        shape: Any = event.geometry
+        if event.final and shape.get("type") == "rect":
+            self.select(*(shape[end] for end in ("x0", "x1", "y0", "y1")))
         elif event.final:
-            self.lasso(drawn["x"], drawn["y"])
+            self.lasso(shape["x"], shape["y"])
 
     def select(self, x0: float, x1: float, y0: float, y1: float) -> None:
         """Tell which marks lie within a box."""

@@ -86,8 +86,8 @@ def header(
                 texts.append((places.middle[k], lower, severities[k], "9px", 0.0, "center"))
         elif unit >= 9:
             leans = unit >= 16
-            words = name.removeprefix("mean-").replace("severity", "severity ")
-            short = draw.cut(draw.plain(words), 13 if leans else HIGH // 6 - 1)
+            label = name.removeprefix("mean-").replace("severity", "severity ")
+            short = draw.cut(draw.plain(label), 13 if leans else HIGH // 6 - 1)
             angle = LEAN if leans else np.pi / 2
             texts.append((places.middle[k], -0.5 - 0.06 * high, short, "10px", angle, "left"))
     means = [k for k in range(frozen, len(names)) if names[k] not in store.conditions]
@@ -122,7 +122,7 @@ def _runs(places: Columns, listed: list[int], names: list[Any], y: float, size: 
         at = [k for k, _ in run]
         left, right = places.left[at[0]], places.left[at[-1]] + places.width[at[-1]]
         letters = int((right - left) * unit / 6)
-        words = name if isinstance(name, str) else name[1]
+        text = name if isinstance(name, str) else name[1]
         if letters >= 2:
-            texts.append(((left + right) / 2, y, draw.plain(draw.cut(words, letters)), size, 0.0, "center"))
+            texts.append(((left + right) / 2, y, draw.plain(draw.cut(text, letters)), size, 0.0, "center"))
     return texts

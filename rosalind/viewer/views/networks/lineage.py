@@ -224,8 +224,8 @@ class Lineage:
             self._scatter(which, frame.slice_summary)
             groups = range(len(self.store.groups))
             names = [group.name for group in self.store.groups]
-            numbers = [f"{self.group_means[k][1]:.1f}" if k in self.group_means else "-" for k in groups]
-            draw.fill(self.nodes, self._columns(self.map.x, self.map.y, groups, names) | {"text": numbers})
+            texts = [f"{self.group_means[k][1]:.1f}" if k in self.group_means else "-" for k in groups]
+            draw.fill(self.nodes, self._columns(self.map.x, self.map.y, groups, names) | {"text": texts})
         if self.changed("sides", (which, sides, frame.slice_key)):
             self._mark(sides)
             number = lambda name: self.store.groups.index(self.store.sides.group(name))

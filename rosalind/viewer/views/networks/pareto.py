@@ -226,11 +226,11 @@ class Pareto:
         store, picture, parts = self.store, self.picture, []
         for letter, k in groups.items():
             clean, corrupted, size = picture.mean[k]
-            numbers = [f"{size / 1000:.2f} kB"] if np.isfinite(size) else ["bytes not known"]
-            numbers += [f"{100 * clean:.1f} % right clean"] if np.isfinite(clean) else []
-            numbers += [f"{100 * corrupted:.1f} % corrupted"] if np.isfinite(corrupted) else []
+            texts = [f"{size / 1000:.2f} kB"] if np.isfinite(size) else ["bytes not known"]
+            texts += [f"{100 * clean:.1f} % right clean"] if np.isfinite(clean) else []
+            texts += [f"{100 * corrupted:.1f} % corrupted"] if np.isfinite(corrupted) else []
             standing = escape(self._standing(k))
-            parts.append(f"<b>{letter}: {escape(store.groups[k].name)}</b>, {', '.join(numbers)}: {standing}.")
+            parts.append(f"<b>{letter}: {escape(store.groups[k].name)}</b>, {', '.join(texts)}: {standing}.")
         if frame.has_selection:
             parts.append(f"Accuracies are {frame.slice_words}.")
         front, compared = int(picture.front.sum()), int(np.isfinite(picture.mean[:, picture.compared]).all(1).sum())

@@ -102,8 +102,8 @@ class PinnedSeverities:
         self.panels = list(panels)
         parts = [panel.mean for panel in panels]
         parts += [panel.sliced for panel in panels if panel.sliced is not None]
-        drawn = np.concatenate([part[np.isfinite(part)] for part in parts]) if parts else np.zeros(0)
-        low, high = (float(drawn.min()), float(drawn.max())) if drawn.size else (0.0, 1.0)
+        values = np.concatenate([part[np.isfinite(part)] for part in parts]) if parts else np.zeros(0)
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
         room = max(high - low, 1e-9)
         top = high + 0.36 * room
         while len(self.figures) * ACROSS < len(panels):

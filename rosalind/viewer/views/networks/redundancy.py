@@ -188,9 +188,9 @@ class Redundancy:
         ):
             figure.line(x, y, source=source, line_dash=dash, line_width=2, legend_label=label, **look)
         dots = {"fill_color": GREY, "legend_label": "chosen", **ink}
-        drawn = figure.scatter("size", "error", source=self.steps, size=7, **dots)
+        renderer = figure.scatter("size", "error", source=self.steps, size=7, **dots)
         tips = [("benchmarks", "@size"), ("the last step", "@step"), ("error (points)", "@error{0.00}")]
-        figure.add_tools(HoverTool(renderers=[drawn], tooltips=card(tips)))
+        figure.add_tools(HoverTool(renderers=[renderer], tooltips=card(tips)))
         ring = {"fill_color": None, "line_color": "#000000", "line_width": 2, "name": "ink"}
         figure.scatter("x", "y", source=self.chosen, size=16, **ring)
         self.limit = Span(location=0, dimension="width", line_dash="dashed", line_color=ZERO)

@@ -117,8 +117,8 @@ class Severities:
             category = {info.name: info.category for info in infos.values()}
             looks = [self.categories[category[name]] for name in at]
         if curves is None:
-            drawn = (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders)
-            for source in (*drawn, self.sliced, self.sliced_grey):
+            sources = (self.grey, self.coloured, self.whiskers, self.points, self.labels, self.leaders)
+            for source in (*sources, self.sliced, self.sliced_grey):
                 fill(source, {name: [] for name in source.data})
             self.figure.visible = self.chooser.visible = False
             # Of clean these are means, which a run that is still going has not made yet.
@@ -142,8 +142,8 @@ class Severities:
                 asked = {infos[c].name for c in state.conditions}
                 chosen = np.array([not asked or name in asked for name in curves.names])
             self._render(curves, *values[:2], sides, looks, sliced, chosen, is_share=mode == "accuracy")
-            words = CELL_METRICS[mode].words
-            self.figure.yaxis.axis_label = words if len(words) <= LONGEST else mode
+            label = CELL_METRICS[mode].words
+            self.figure.yaxis.axis_label = label if len(label) <= LONGEST else mode
             self.finding = severities_caption.finding(curves, values[0], sliced, sides, mode)
             self.caption.text = severities_caption.caption(curves, values, sliced, sides, frame, mode)
 
@@ -166,8 +166,8 @@ class Severities:
             of_slice = accuracy_table.values(self.store, mode, frame.slice_summary) if is_sliced else None
             step = accuracy_table.step(self.store, mode)
             panels = [self._panel(frame, pin, table, step, of_slice, lines) for pin in pins]
-            words = CELL_METRICS[mode].words
-            self.pinned.render(panels, words if len(words) <= LONGEST // 2 else mode)
+            label = CELL_METRICS[mode].words
+            self.pinned.render(panels, label if len(label) <= LONGEST // 2 else mode)
 
     def _panel(
         self, frame: Frame, pin: pinned.Pin, table: np.ndarray, step: float, of_slice: np.ndarray | None, lines: str

@@ -247,17 +247,17 @@ class Similarity:
             self.groups_plane.show_groups(shown, *looks, sides, self.groups if shown is not self.groups else None)
         if self.level == "paths":
             comparison, selected = self.kept["comparison"], frame.has_selection
-            words = similarity_caption.of_paths(self.store, comparison, opened)
+            sentence = similarity_caption.of_paths(self.store, comparison, opened)
             about = self.store, comparison, self.groups, opened
             self.finding = similarity_caption.finding_of_paths(*about, selected=selected)
             # The paths are in the plane of all samples; the matrix beside them is of the slice.
             of_slice = f"Paths are of all samples; the matrix: {of_slice}" if of_slice else ""
         else:
-            words = similarity_caption.of_groups(shown, sides, chosen[1], chosen[0])
+            sentence = similarity_caption.of_groups(shown, sides, chosen[1], chosen[0])
             count = int(frame.selected.sum()) if shown is not self.groups else None
             self.finding = similarity_caption.finding(shown, count, sides)
         self.key = similarity_caption.KEYS[self.level] if len(names) > 1 else ""
-        self.caption.text = draw.paragraphs(of_slice) + words + draw.paragraphs(frame.null_sentence)
+        self.caption.text = draw.paragraphs(of_slice) + sentence + draw.paragraphs(frame.null_sentence)
 
     def _sliced(self, frame: Frame, chosen: tuple[str, str]) -> tuple[Groups, str]:
         """The groups on the selected samples, or on all where none are selected or known; which, in a sentence."""
@@ -296,9 +296,9 @@ class Similarity:
         """The reading of the samples' coordinates that all readers of the store share; the first begins its thread."""
         comparison, results, key = self.kept["comparison"], self.store.results, f"coordinates {mode}"
         about = self.store.generation, comparison.cells
-        held = self.store.shared.get(key)
-        if held is not None and held[0] == about:
-            return held[1]
+        cached = self.store.shared.get(key)
+        if cached is not None and cached[0] == about:
+            return cached[1]
         reading: Future[Coordinates | str] = Future()
 
         def read() -> None:

@@ -168,8 +168,8 @@ class Attribution:
         opacity = int(opacity) / 100
         sentences, lines = self.methods.render(frame, kind, target, chosen, opacity)
         self.words = " ".join(sentences)
-        words = f"<p>Maps of {escape(method)} are missing. Make them with<br>{commands(*lines)}</p>" if lines else ""
-        self.missing.update(text=words, visible=bool(words))
+        text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{commands(*lines)}</p>" if lines else ""
+        self.missing.update(text=text, visible=bool(text))
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
 
@@ -250,8 +250,8 @@ def _agreements(agreement: Agreement | None, null: Agreement | None, frame: Fram
     if not averaging and frame.state.primary is not None and frame.state.primary in agreement.ids:
         sample = agreement.of(frame.state.primary)
         pairs = zip(MAPPED, sample, strict=True)
-        numbers = [f"{kind} {_number(linear)} ({_number(rank)})" for kind, (linear, rank) in pairs]
-        sentences.append(f"Correlation of A's and B's map (of ranks): {', '.join(numbers)}.")
+        texts = [f"{kind} {_number(linear)} ({_number(rank)})" for kind, (linear, rank) in pairs]
+        sentences.append(f"Correlation of A's and B's map (of ranks): {', '.join(texts)}.")
     at = CORRELATIONS.index(frame.choice("attribution-by"))
     count, parts = len(np.unique(agreement.ids)), []
     for k, kind in enumerate(MAPPED):
@@ -283,9 +283,9 @@ def _of_slice(frame: Frame, agreement: Agreement | None) -> str:
         return f"None of the {len(selected):,} selected samples has maps in A and in B."
     at = CORRELATIONS.index(frame.choice("attribution-by"))
     middle = lambda k: occlusion_maps.quartiles(agreement.own[among, k, at])[1]
-    numbers = ", ".join(f"{kind} median {_number(middle(k))}" for k, kind in enumerate(MAPPED))
+    medians = ", ".join(f"{kind} median {_number(middle(k))}" for k, kind in enumerate(MAPPED))
     count = len(np.unique(agreement.ids[among]))
-    return f"Of the {len(selected):,} selected samples {count:,} have maps in both: {numbers}."
+    return f"Of the {len(selected):,} selected samples {count:,} have maps in both: {medians}."
 
 
 def _number(value: float) -> str:

@@ -53,8 +53,8 @@ class MapOffers:
         sample = None if averaging else frame.state.primary
         self.compute.visible = self.elsewhere.visible = False
         if sample is None and not averaging:
-            words = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
-            self.missing.update(text=words, visible=True)
+            text = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
+            self.missing.update(text=text, visible=True)
             self.copy.visible = False
             return
         lacking = occlusion_maps.missing(frame.store, cells, sample)
@@ -70,14 +70,14 @@ class MapOffers:
         codes = commands(*lines)
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        words = f"{subject} can be computed here for {share}." if can_compute else f"Make them with<br>{codes}"
+        text = f"{subject} can be computed here for {share}." if can_compute else f"Make them with<br>{codes}"
         if can_compute:
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:
-            words = f"{subject} are not stored yet for {share}. {words}"
+            text = f"{subject} are not stored yet for {share}. {text}"
             folded = f"<summary>where there are maps</summary><p>{others}</p>" if others else ""
         folded = f"<details>{folded}</details>" if folded else ""
-        self.missing.update(text=f"<p>{words}</p>{folded}" if lines else "", visible=bool(lines))
+        self.missing.update(text=f"<p>{text}</p>{folded}" if lines else "", visible=bool(lines))
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 
     def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:

@@ -121,11 +121,11 @@ class MapTiles:
         self.maps = {kind: empty("image", *PLACE, "words", "unit") for kind in words.kinds}
         mapper = lambda: LinearColorMapper(palette=DIVERGING, low=-1, high=1, nan_color=CLEAR)
         self.mappers = {kind: mapper() for kind in words.kinds}
-        drawn: list[Any] = [
+        renderers: list[Any] = [
             figure.image("image", source=self.maps[kind], color_mapper=self.mappers[kind], **place)
             for kind in words.kinds
         ]
-        self.glyphs = [renderer.glyph for renderer in drawn]
+        self.glyphs = [renderer.glyph for renderer in renderers]
         self.marks = empty("x", "y", "width", "height")
         line = {"fill_color": None, "line_color": SELECTED, "line_width": 2}
         figure.rect("x", "y", "width", "height", source=self.marks, **line)
@@ -139,7 +139,7 @@ class MapTiles:
         figure.text("x", "y", source=self.sides, **tag)
         mark = CustomJS(args={"marks": self.marks}, code=MARK)
         tooltips = [("", "@words @image{+0.000} @unit")]
-        figure.add_tools(HoverTool(renderers=drawn, tooltips=card(tooltips), callback=mark))
+        figure.add_tools(HoverTool(renderers=renderers, tooltips=card(tooltips), callback=mark))
 
     def render(
         self,
@@ -194,8 +194,8 @@ class MapTiles:
                 scale = {"x": left, "y": bottom, "dw": TILE, "dh": 9}
                 parts.append({**scale, "image": ramp, "words": f"the colour of {kind}"})
                 for at, value, align in ((0, low, "left"), (0.5, 0, "center"), (1, high, "right")):
-                    words = f"{value:+.2g}" if value else "0"
-                    texts.append((left + at * TILE, bottom + 20, None, words, align))
+                    text = f"{value:+.2g}" if value else "0"
+                    texts.append((left + at * TILE, bottom + 20, None, text, align))
             data = {key: [part[key] for part in parts] for key in ("image", *PLACE, "words")}
             self.maps[kind].data = {**data, "unit": [unit] * len(parts)}
         self.images.data = self._pictures(frame, samples, tables if opacity < 1 else {})
@@ -267,4 +267,4 @@ def _name(frame: Frame, name: str) -> tuple[str, str]:
 
 def _legend(middle: float, lines: tuple[str, ...]) -> list[Label]:
     """The meaning of the colours, in the place of an image of the difference."""
-    return [(LEFT + 4, middle + 13 * (k - 2), None, words, "left") for k, words in enumerate(lines)]
+    return [(LEFT + 4, middle + 13 * (k - 2), None, text, "left") for k, text in enumerate(lines)]

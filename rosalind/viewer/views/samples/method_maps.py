@@ -93,14 +93,14 @@ class MethodMaps:
         store, state = frame.store, frame.state
         if state.primary is None:
             return "Click a sample in the contact sheet, or a dot, to see its maps here."
-        words = []
+        phrases = []
         for side in "ab":
             cell: Cell = getattr(state, side)
             of_seeds = [method_maps.stored(store, kind, target, one) for one in store.sides.seeds(cell)]
             targets = [maps.target[maps.ids == state.primary] for maps in of_seeds if maps is not None]
             names = list(dict.fromkeys(store.class_names[int(k)] for k in np.concatenate([*targets, []]).astype(int)))
-            words.append(f"{side.upper()}'s {' or '.join(map(escape, names)) or 'has no map'}")
-        return f"Sample {state.primary}, maps for {TARGETS[target]}: {', '.join(words)}."
+            phrases.append(f"{side.upper()}'s {' or '.join(map(escape, names)) or 'has no map'}")
+        return f"Sample {state.primary}, maps for {TARGETS[target]}: {', '.join(phrases)}."
 
 
 def _finding(kind: Kind, compared: Comparison | None, null: Comparison | None) -> str:

@@ -202,13 +202,13 @@ class SampleDetail:
         if place is None or not first:
             return text + ". Click a cell to make it B."
         broken = sorted((severity, name) for name, severity in first.items() if severity is not None)
-        held = [name for name, severity in first.items() if severity is None]
+        unbroken = [name for name, severity in first.items() if severity is None]
         row = escape(margins.words[place[0]])
         if broken:
             listed = ", ".join(f"{escape(name)} {severity:g}" for severity, name in broken[:4])
             more = f" and {len(broken) - 4} more" if len(broken) > 4 else ""
             text += f". Along severity {row} first breaks at {listed}{more}"
-            text += f"; it holds under {len(held)} of {len(first)} corruptions" if held else ""
+            text += f"; it holds under {len(unbroken)} of {len(first)} corruptions" if unbroken else ""
         else:
             every = "all " * (len(first) > 1) + counted(len(first), "corruption")
             text += f". {row} holds under {every} at every severity"
@@ -283,13 +283,13 @@ def _large(store: Store, letter: str, cell: Cell, position: int) -> str:
     for k, probability in contact_sheet.top_classes(store, cell, position):
         name, true = escape(cut(store.class_names[k], 40)), k == int(store.labels[position])
         # Predictions alone may have no probability.
-        width, words = 0, "–"
+        width, text = 0, "–"
         if np.isfinite(probability):
-            width, words = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
+            width, text = max(round(36 * probability), 1), f"{100 * probability:.1f} %"
         lines += (
             f"<tr><td>{f'<b>{name}</b><b>(true)</b>' if true else f'<i>{name}</i>'}</td>"
             f"<td><span style='width:{width}px;height:9px;"
-            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></span></td><td>{words}</td></tr>"
+            f"background:{FLIP_COLOURS[0] if true else FLIP_COLOURS[3]}'></span></td><td>{text}</td></tr>"
         )
     seeds = len(store.sides.seeds(cell))
     mean = f" (mean over {seeds} seeds)" if seeds > 1 else ""

@@ -214,8 +214,8 @@ def lines_of(true: str, left: tuple[str, str], right: tuple[str, str], ems: floa
     line = f"{true}: {left[1]} | {right[1]}"
     if width_of(line) <= ems:
         return line
-    wrong = [cut_to(f"{side} {says}", ems) for side, says in (left, right) if says != true]
-    return "\n".join([cut_to(true, ems), *wrong])
+    errors = [cut_to(f"{side} {says}", ems) for side, says in (left, right) if says != true]
+    return "\n".join([cut_to(true, ems), *errors])
 
 
 def _moved(by: float) -> Any:
