@@ -61,7 +61,7 @@ from rosalind.pruning import ranking
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     kind: Annotated[Literal["study", "corruptions", "pruning", "diagnostics", "large"], tyro.conf.Positional] = "study"
     """What to measure."""
@@ -73,20 +73,20 @@ class Options:
 
 
 def images_of(options: Options) -> int:
-    """How many images to use."""
+    """The number of images to use."""
     counts = {"study": 10_000, "corruptions": 1000, "pruning": 0, "diagnostics": 50, "large": 64}
     return options.images or counts[options.kind]
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes, its results waited for."""
+    """Wall time of one call, its results waited for."""
     began = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - began
 
 
 def processor_seconds(function: Callable[[], object]) -> float:
-    """How long the cores were busy with one call, its results waited for: another program does not count."""
+    """Processor time of one call, its results waited for: another program does not count."""
     began = time.process_time()
     jax.block_until_ready(function())
     return time.process_time() - began

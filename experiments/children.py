@@ -50,7 +50,7 @@ class Child:
     began: float = field(default_factory=time.monotonic)
 
     def text(self) -> str:
-        """What it has written so far."""
+        """The text that it has written so far."""
         return self.output.read_text(errors="replace")
 
     def wait(self, seconds: float) -> Outcome:

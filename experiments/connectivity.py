@@ -91,7 +91,7 @@ def trained(start: pruning.Weights, masks, seed: int, first: int = 0, stop: int 
 
 
 def path(kind: str, first: pruning.Weights, second: pruning.Weights, masks, under: str):
-    """What a diagnostic gives of the path between two networks: clean, under noise, or attacked at every point."""
+    """The record of the path between two networks: clean, under noise, or attacked at every point."""
     digits, model, _ = setting()
     names = [hex(hash(np.asarray(w.trainable["head"]["kernel"]).tobytes())) for w in (first, second)]
     ends = [

@@ -26,7 +26,7 @@ from rosalind.analysis import robustness
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     out: Path = Path("studies/digits")
     """The study folder."""

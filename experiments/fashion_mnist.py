@@ -45,7 +45,7 @@ CORRUPTIONS = ("gaussian_noise", "shot_noise", "defocus_blur", "fog", "contrast"
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     folder: str | None = None
     """Folder of the four idx files; without it the set is read from TFDS."""

@@ -99,7 +99,7 @@ def planned(networks: int, seeds: int) -> list[Planned]:
 
 @dataclass(frozen=True)
 class World:
-    """What all networks share: where samples lie, clean and under every condition."""
+    """Truth that all networks share: the places of samples, clean and under every condition."""
 
     labels: np.ndarray
     """int[n]."""
@@ -200,7 +200,7 @@ def measured(
 
 
 def condition_info(condition: Condition, order: int) -> dict[str, Any]:
-    """What conditions/<id>.json says."""
+    """The content of conditions/<id>.json."""
     clean = condition.name == "clean"
     table = None if clean else "cifar"
     return {
@@ -325,7 +325,7 @@ def make(
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     out: Path = Path("studies/generated")
     """The study folder."""

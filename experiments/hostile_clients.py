@@ -180,7 +180,7 @@ async def _crowd(address: str, clients: int, seconds: float) -> Counter:
 
 
 def _storm(address: str, clients: int, seconds: float) -> Counter:
-    """What a `_crowd` did."""
+    """Counts of what a `_crowd` did."""
     return asyncio.run(_crowd(address, clients, seconds))
 
 

@@ -155,7 +155,7 @@ def cka(samples: int = 512, rounds: int = 7) -> None:
 
 
 def subject_of(name: str, model: config.Model, dataset: data.Dataset) -> Subject:
-    """What a diagnostic of an untrained network, and of a second one, looks at."""
+    """The subject of a diagnostic of an untrained network, and of a second one."""
     networks = []
     for seed in range(2):
         variables = jax.device_get(models.init(model, jax.random.key(seed)))

@@ -78,7 +78,7 @@ SPARSITIES = (0.8,)
 
 @dataclass(frozen=True)
 class Network:
-    """What is planted in a network: its label, and how its samples lie."""
+    """A planted network: its label, and the places of its samples."""
 
     label: str
     family: str

@@ -64,7 +64,7 @@ if __name__ == "__main__":
 
 
 class Cost(NamedTuple):
-    """What a run took."""
+    """The cost of a run."""
 
     seconds: float
     processor: float

@@ -76,7 +76,7 @@ CORRUPTIONS = ("gaussian_noise", "defocus_blur", "fog", "contrast", "pixelate")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     question: Annotated[Literal["retraining", "initialisation"], tyro.conf.Positional]
     data: str = "digits"
@@ -153,7 +153,7 @@ def make_study(options: Options) -> Study:
 
 
 def paired(found: results.Results, first: str, second: str, sparsity: float) -> str:
-    """How much better the first method is than the second, in points, over seeds."""
+    """The gain of the first method over the second, in points, over seeds."""
     rows = {
         (row["method"], row["seed"]): row["clean"]
         for row in robustness.methods.rows(found)

@@ -1,4 +1,4 @@
-"""What experiments print and keep: a paired difference over seeds in words, and raw rows as CSV beside the script."""
+"""Output of experiments: a paired difference over seeds in words, and raw rows as CSV beside the script."""
 
 import csv
 from collections.abc import Iterable, Sequence

@@ -81,7 +81,7 @@ STUDY = Study(
 
 
 class Form(NamedTuple):
-    """How one kernel is written.
+    """A format of one kernel.
 
     Attributes:
         channels: Only entries of every axis that have a kept weight, behind a bit each.

@@ -71,7 +71,7 @@ main()
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line sets."""
+    """Options of the command line."""
 
     study: Path = Path("studies/digits")
     """A finished study, which is copied."""

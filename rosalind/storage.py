@@ -36,7 +36,7 @@ def packed_bytes(parameters: Mapping[str, np.ndarray], masks: Mapping[str, np.nd
 
 
 def kernel_masks(masks: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some masks by path that are of kernels: of two axes or more, but of no biases, of which attention's have
+    """The masks of kernels among masks by path: of two axes or more, but of no biases, of which attention's have
     as many as it has kinds of outputs.
 
     >>> list(kernel_masks({"q/kernel": np.ones((4, 2, 2)), "q/bias": np.ones((2, 2)), "norm/scale": np.ones(4)}))

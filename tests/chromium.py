@@ -62,7 +62,7 @@ ALL, NETWORKS, SAMPLES = (
 LINE = """() => Bokeh.index.find_one(
   Bokeh.documents[0].get_model_by_name("status")).shadow_el.querySelector(".line")"""
 STATUS = f"() => ({LINE})().textContent.replace(/ \\([0-9]+ ms\\)$/, '')"
-"""What the status says, without how long it took."""
+"""The text of the status, without the time that it names."""
 GO = """query => {
   document.activeElement?.blur();
   scrollTo(0, 0);
@@ -98,7 +98,7 @@ def ended(process: subprocess.Popen) -> None:
 
 
 def read(tab: Tab, script: str, name: str) -> Any:
-    """What a script gives for the model of a name; where a study has just grown, two have it for a moment."""
+    """The result of a script for the model of a name; where a study has just grown, two have it for a moment."""
     once = f"""name => {{
       try {{ return [({script})(name)]; }} catch (error) {{
         if (!String(error).includes("Multiple models are named")) throw error;
@@ -153,7 +153,7 @@ class Page:
         return read(self.tab, TEXT, name)
 
     def status(self) -> str:
-        """What the status says, without how long it took."""
+        """The text of the status, without the time that it names."""
         return self.tab.evaluate(STATUS)
 
     def address(self) -> str:

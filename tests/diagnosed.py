@@ -39,7 +39,7 @@ def compute(
     attacked: Callable[[Network], Split] | None = None,
     **options: float,
 ):
-    """What a diagnostic gives of a network, checked against what it declares."""
+    """The arrays of a diagnostic of a network, checked against what it declares."""
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     clean = split()
     subject = Subject(

@@ -1,4 +1,4 @@
-"""What a study folder holds, for tests that compare two of them or one before and after."""
+"""Contents of a study folder, for tests that compare two of them or one before and after."""
 
 import numpy as np
 

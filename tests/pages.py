@@ -87,7 +87,7 @@ class Page:
         self.change(**change)
 
     def change(self, *, step=None, choices=None, instead=None, **fields: Any) -> None:
-        """What the session does when a view asks for it, where a selection replaces the one before."""
+        """The change that a session makes when a view asks for it, where a selection replaces the one before."""
         if step is not None:
             fields["rule"] = instead or [{"op": "replace", **step}]
         if "rule" in fields:

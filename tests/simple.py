@@ -102,7 +102,7 @@ def images_of(of: config.Model, count: int = 30, seed: int = 1) -> Split:
 
 
 def compute(name: str, of: Network, train: Split | None = None, initial=None, **options: float):
-    """What a diagnostic gives of a network, checked against what it declares."""
+    """The arrays of a diagnostic of a network, checked against what it declares."""
     assert of.config is not None
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     train = images_of(of.config) if train is None else train

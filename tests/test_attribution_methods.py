@@ -68,7 +68,7 @@ def network(model: config.Model, seed: int = 0, name: str = "net") -> Network:
 
 
 def compute(name: str, of: Network, dense: Network | None = None, samples: Split = SPLIT, **options: float):
-    """What a diagnostic gives of a network, checked against what it declares."""
+    """The arrays of a diagnostic of a network, checked against what it declares."""
     diagnostic, full = diagnostics.plan(config.Diagnosis(name, options))
     key, done = jax.random.key(0), []
     clean = SPLIT if len(samples) == len(SPLIT) else samples

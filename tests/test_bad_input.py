@@ -76,7 +76,7 @@ def is_drawn(session, name: str) -> bool:
 
 
 def unlike_a_figure(session, name: str) -> list[str]:
-    """What a card has that a reader cannot use: lists beside nothing, bars without a name, names without an end."""
+    """Parts of a card that a reader cannot use: lists beside nothing, bars without a name, names without an end."""
     parts, wrong = session.views[name].root.references(), []
     figures = [part for part in parts if isinstance(part, Plot) and part.visible]
     for figure in figures:

@@ -1,4 +1,4 @@
-"""What a real Chromium paints, how often, and where."""
+"""Paints of a real Chromium: their contents, number and places."""
 
 import generated
 import pytest

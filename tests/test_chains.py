@@ -144,7 +144,7 @@ class TestChangingMasks:
 
 
 class TestControls:
-    """What lth's masks are worth without its weights, and its weights without its masks."""
+    """The worth of lth's masks without its weights, and of its weights without its masks."""
 
     def made(self, **options):
         store: dict = {}

@@ -1,4 +1,4 @@
-"""What every claim measures, once more in plain loops, on a study in which the answer is known."""
+"""The measure of every claim once more in plain loops, on a study in which the answer is known."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""What every corruption promises."""
+"""Promises of every corruption."""
 
 import jax
 import jax.numpy as jnp

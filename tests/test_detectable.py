@@ -1,4 +1,4 @@
-"""What so much data can show: the smallest difference of samples and of seeds, and intervals over seeds."""
+"""Power of so much data: the smallest difference of samples and of seeds, and intervals over seeds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What an explanation tells of a pair, once more in plain loops, and which word its sentence has for which gain."""
+"""An explanation of a pair once more in plain loops, and the word that its sentence has for every gain."""
 
 import dataclasses
 import shutil

@@ -1,4 +1,4 @@
-"""How a gain is shared out: Shapley values, matched strata, and the samples that carry it; arrays alone."""
+"""Shares of a gain: Shapley values, matched strata, and the samples that carry it; arrays alone."""
 
 import numpy as np
 import pytest

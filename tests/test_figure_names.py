@@ -1,4 +1,4 @@
-"""What is written in figures: names and numbers cover neither each other nor the marks."""
+"""Text in figures: names and numbers cover neither each other nor the marks."""
 
 import itertools
 from types import SimpleNamespace

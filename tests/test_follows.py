@@ -116,7 +116,7 @@ def part(folder):
 
 @pytest.fixture(scope="module")
 def texts(part):
-    """What every view says without and with a selection."""
+    """Texts of every view without and with a selection."""
     page = Page(part.store, *VIEWS.values(), **SIDES)
     said = lambda: {name: told(view) for name, view in zip(VIEWS, page.views, strict=True)}
     before = said()

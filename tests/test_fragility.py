@@ -1,4 +1,4 @@
-"""How often samples break: closed forms, brute force on a finished study, halves that share nothing, exact signs."""
+"""Rates at which samples break: closed forms, brute force on a finished study, disjoint halves, exact signs."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is made after something was added to a finished study equals, bit for bit, what is made of all anew."""
+"""Additions to a finished study: what is made then equals, bit for bit, what is made of all anew."""
 
 import shutil
 

@@ -1,7 +1,8 @@
-"""Imports between rooms: who may import whom, and that a laptop without jax can review a study."""
+"""Imports between rooms, beginnings of docstrings, and that a laptop without jax can review a study."""
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_imports_point_downwards():
         rooms = {name.split(".")[1] for name in imports(path) if name.startswith("rosalind.")}
         upward = rooms - {room_of(path)} - reachable(room_of(path))
         offenders += [f"{path.relative_to(ROOT)} imports rosalind.{room}" for room in sorted(upward)]
+    assert not offenders
+
+
+def test_docstrings_begin_with_the_thing_or_the_verb():
+    clauses = re.compile(r"(What|How|Whether|Where|Which|That|Those|These)\b")
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    offenders = [
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, documented) and (text := ast.get_docstring(node)) and clauses.match(text)
+    ]
     assert not offenders
 
 

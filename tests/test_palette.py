@@ -75,7 +75,7 @@ def test_a_family_looks_the_same_in_every_study_and_no_two_alike():
 
 
 def test_no_module_has_a_colour_of_its_own_that_has_a_meaning():
-    """What stands for a side, an outcome or a family is written in the palette alone."""
+    """Colours of a side, an outcome or a family are written in the palette alone."""
     meant = {c.lower() for c in (*palette.SIDES, *palette.FLIPS, *palette.COLOURS)} | {"#e69f00", "#d55e00", "#009e73"}
     offenders = []
     for path in Path(rosalind.__file__).parent.rglob("*.*"):

@@ -1,4 +1,4 @@
-"""What has gone wrong in other pruning libraries and papers' codes, one test each.
+"""Pitfalls of other pruning libraries and papers' codes, one test each.
 
 Where another file holds the full test, this one keeps the smallest case that would show the mistake.
 """

@@ -1,4 +1,4 @@
-"""What goes with robustness: planted relations are found, others are not, and every environment is told."""
+"""Correlates of robustness: planted relations are found, others are not, and every environment is told."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What `prune` and the check of a method refuse, and what a method needs before any work."""
+"""Refusals of `prune` and of the check of a method, and what a method needs before any work."""
 
 import jax
 import jax.numpy as jnp

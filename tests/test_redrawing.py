@@ -1,4 +1,4 @@
-"""Which views of a page are redrawn first, and what the others show until they are."""
+"""The order in which views of a page are redrawn, and what the others show until they are."""
 
 import asyncio
 import inspect
@@ -24,7 +24,7 @@ def box(session, low: float, high: float):
 
 
 def words(session) -> dict[str, str]:
-    """What the cards say, by view."""
+    """Texts of the cards, by view."""
     return {name: session.panels.headings[name].text + told(view) for name, view in session.views.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a viewer's server answers: pages, scripts, pictures, several studies, and what it refuses to serve."""
+"""Answers of a viewer's server: pages, scripts, pictures, several studies, and what it refuses to serve."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What one reader's page does: undo, views that come later, exports, keys, themes, layouts."""
+"""The page of one reader: undo, views that come later, exports, keys, themes, layouts."""
 
 import csv
 import json

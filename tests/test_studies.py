@@ -1,4 +1,4 @@
-"""What a page reads: groups of seeds as one side, a study that grows, several studies together."""
+"""Studies that a page reads: groups of seeds as one side, one that grows, several together."""
 
 import shutil
 from typing import ClassVar

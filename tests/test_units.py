@@ -99,7 +99,7 @@ def test_what_needs_a_unit_of_another_process_waits_for_it(executor, progress, m
 
 
 def kept(*_: object) -> dict[str, object]:
-    """What a process keeps of its compilations."""
+    """The compilations that a process keeps."""
     return compilation_cache.settings()
 
 

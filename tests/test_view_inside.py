@@ -1,4 +1,4 @@
-"""What happens inside: numbers per layer, likeness of layers and paths, from files written by hand."""
+"""The page of what happens inside: numbers per layer, likeness of layers and paths, from files written by hand."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Which network came from which: the map, its layers, and accuracy against size."""
+"""The lineage of networks: the map, its layers, and accuracy against size."""
 
 import itertools
 from dataclasses import replace

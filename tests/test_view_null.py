@@ -1,4 +1,4 @@
-"""What no difference looks like, and the smallest that the data can show, beside every difference."""
+"""The null beside every difference, and the smallest difference that the data can show."""
 
 import shutil
 

@@ -206,7 +206,7 @@ def dense_networks(store: Store) -> dict[str, str]:
 
 
 def values(store: Store, metric: str, summary: Summary | None = None) -> Float32[np.ndarray, "groups columns seeds"]:
-    """What cells show of a metric; a rank is one of all seeds, so that the last axis has length 1.
+    """Values of a metric by cell; a rank is one of all seeds, so that the last axis has length 1.
 
     Args:
         store: of the study.
@@ -226,7 +226,7 @@ def values(store: Store, metric: str, summary: Summary | None = None) -> Float32
 
 
 def step(store: Store, metric: str, summary: Summary | None = None) -> float:
-    """What one sample adds to `values` of a metric, the `step` of `seed_interval`; 0 where they count no samples.
+    """The share of one sample in `values` of a metric, the `step` of `seed_interval`; 0 where they count no samples.
 
     Args:
         store: of the study.

@@ -1,4 +1,4 @@
-"""How many threads NumPy's and SciPy's linear algebra has."""
+"""Threads of NumPy's and SciPy's linear algebra."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""Where classes point in the last feature space: their mean directions, how tight they are, how far they turn.
+"""Directions of classes in the last feature space: their means, how tight they are, how far they turn.
 
 NumPy only; from the features that a study keeps of its subset.
 """

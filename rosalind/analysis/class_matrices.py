@@ -67,7 +67,7 @@ def sliceable(store: Store, show: str) -> bool:
 def table(
     store: Store, cell: Cell, show: str, mask: Bool[np.ndarray, " n"] | None = None
 ) -> Float32[np.ndarray, "c c"]:
-    """What a matrix shows of a side, in degrees or samples; all NaN where it is not stored.
+    """The matrix of one side, in degrees or samples; all NaN where it is not stored.
 
     Args:
         store: of the study.

@@ -105,7 +105,7 @@ def granulated(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], axes: Seq
 def sign_errors(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], axes: Sequence[Axis], samples: int, direction: float = 1
 ) -> dict[str, float]:
-    """How often the sign of a difference of x foretells that of y, in every environment (arXiv 2010.11924).
+    """The share of pairs where a difference of x has another sign than that of y, by environment (arXiv 2010.11924).
 
     An environment is all pairs of networks that differ in one axis alone, by the same two values of it. A pair counts
     with max(0, 1 - 2 exp(-2 n (d / 2)^2))^2, where d is its difference of y over n samples: 0 where chance may have

@@ -30,7 +30,7 @@ def sorts(store: Store) -> tuple[str, ...]:
 
 
 def sort_key(store: Store, sort: str, a: Cell, b: Cell, raw: bool) -> Float[np.ndarray, " n"]:
-    """What samples are sorted by, lowest first; NaN where a sample has no such number.
+    """The sort key of every sample, lowest first; NaN where a sample has no such number.
 
     Fragility is that of B's group of seeds, of all pruned networks where it has none (`sample_presets.fragile`).
     """

@@ -86,7 +86,7 @@ def outline(counts: Real[np.ndarray, " bins"]) -> Float32[np.ndarray, " 2*bins+2
 
 
 def corners(limits: tuple[float, float], bins: int) -> Float32[np.ndarray, " 2*{bins}+2"]:
-    """Where the steps of `outline` are."""
+    """The places of the steps of `outline`."""
     return np.repeat(np.linspace(*limits, bins + 1), 2).astype(np.float32)
 
 

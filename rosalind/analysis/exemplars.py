@@ -44,7 +44,7 @@ def modal(
 
 @dataclass(frozen=True)
 class Exemplars:
-    """What pruning changes in the prediction that most networks make.
+    """Samples whose usual prediction, that of most networks, pruning changes.
 
     Attributes:
         group: The pruned networks, of several seeds.

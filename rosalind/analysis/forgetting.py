@@ -21,7 +21,7 @@ from rosalind.results import Results
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What happens to every sample along a way of steps.
+    """Samples that are lost, won, never or always right along steps.
 
     Attributes:
         events: int[n], how often it is right at a step and wrong at the next.
@@ -44,7 +44,7 @@ def along(
     at: Float[np.ndarray, " k"] | None = None,
     margins: Float[np.ndarray, "k n"] | None = None,
 ) -> Forgetting:
-    """What happens to samples along steps.
+    """`Forgetting` of samples along steps.
 
     Args:
         right: whether each is right, step by step; one step or more.
@@ -77,7 +77,7 @@ class _Measured:
     complete: frozenset[cells.Cell]
 
     def along(self, way: Mapping[float, cells.Cell]) -> Forgetting:
-        """What happens along cells by sparsity or severity."""
+        """`Forgetting` along cells by sparsity or severity."""
         margins, axis = None, COORDINATES.index("margin")
         if self.complete.issuperset(way.values()):
             margins = np.stack([self.stored.coordinates_of(*cell)[axis] for cell in way.values()]).astype(np.float64)

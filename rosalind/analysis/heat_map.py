@@ -177,7 +177,7 @@ class Columns:
 
     @property
     def middle(self) -> Float64[np.ndarray, " c"]:
-        """Where the middle of each column is."""
+        """The middle of each column."""
         return self.left + self.width / 2
 
     @property

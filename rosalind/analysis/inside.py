@@ -1,4 +1,4 @@
-"""What diagnostics gave, for the page on what happens inside: numbers per layer, and commands for the rest."""
+"""Stored diagnostics for the page on what happens inside: numbers per layer, and commands for the rest."""
 
 import itertools
 import shlex
@@ -19,7 +19,7 @@ NETWORKS = 30
 
 
 def stored(store: Store) -> tuple[list[DiagnosticInfo], list[str]]:
-    """What diagnostics gave of a study, and sentences on what is left out; read once until the study grows."""
+    """Stored diagnostics of a study, and sentences on what is left out; read once until the study grows."""
     return store.cached(("diagnostics",), lambda: _read(store))
 
 

@@ -48,12 +48,12 @@ class Maps:
 
 
 def attributions(stored: Sequence[DiagnosticInfo]) -> list[DiagnosticInfo]:
-    """Those of some diagnostics' records that have maps."""
+    """The records of attributions among those of diagnostics."""
     return [info for info in stored if info.gives.get("map", {}).get("axes") == AXES]
 
 
 def readings(info: DiagnosticInfo) -> tuple[bool, ...]:
-    """How maps are read: False as they are, True their positive part; of Grad-CAM first the published way."""
+    """The readings of maps: False as they are, True their positive part; of Grad-CAM first the published way."""
     return (True, False) if info.name in POSITIVE else (False,)
 
 
@@ -137,7 +137,7 @@ def partners(results: Results, network: str, condition: str) -> Iterator[tuple[s
 
 @dataclass(frozen=True)
 class Consistency:
-    """Whether maps that move tell which samples lose their class (cf. arXiv 2408.04600).
+    """Change of maps against loss of the class, sample by sample (cf. arXiv 2408.04600).
 
     Attributes:
         ids: Sample ids.

@@ -1,4 +1,4 @@
-"""How far two attribution maps agree, sample by sample, and how well a map finds a known object. NumPy and SciPy.
+"""Agreement of two attribution maps, sample by sample, and of a map with a known object. NumPy and SciPy.
 
 Maps are [n, h, w]. A map that is 0 everywhere agrees with nothing: NaN, to be counted, never 0 or 1.
 """

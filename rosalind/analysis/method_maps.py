@@ -86,7 +86,7 @@ def stored(store: Store, kind: Kind, target: str, cell: Cell) -> map_agreement.M
 
 
 def stamps(store: Store, kind: Kind, cells: Sequence[Cell]) -> tuple[str | None, ...]:
-    """What the maps of single cells were made of; None where there are none."""
+    """Fingerprints of the maps of single cells; None where there are none."""
     infos = [_info(store, kind, cell) for cell in cells]
     return tuple(None if info is None else info.fingerprint for info in infos)
 
@@ -211,7 +211,7 @@ def score(store: Store, kind: Kind, cell: Cell) -> str | None:
 
 
 def unmet(store: Store, kind: Kind, network: str) -> str | None:
-    """What a kind of maps needs that no network made elsewhere has; None for all others, and kinds of your own."""
+    """The need of a kind of maps that no network made elsewhere meets; None for all others, and kinds of your own."""
     needs = METHODS.get(kind.text.partition(":")[0])
     return needs if needs == "weights" and store.results.networks[network].is_imported else None
 

@@ -1,4 +1,4 @@
-"""How far samples moved from A to B on each measure, in units of what two seeds do. NumPy only."""
+"""Movement of samples from A to B on each measure, in units of that between two seeds. NumPy only."""
 
 from dataclasses import dataclass
 

@@ -21,7 +21,7 @@ class Ordered(NamedTuple):
     rows: Int[np.ndarray, " k"] | None
 
     def pick(self, mask: Bool[np.ndarray, " n"]) -> "Ordered":
-        """Those of the samples of a mask: 0.3 ms for 40,000 of 200,000, where sorting them again takes 0.8.
+        """The ordered values of a mask's samples: 0.3 ms for 40,000 of 200,000, where sorting them again takes 0.8.
 
         Raises:
             ValueError: they were picked already.
@@ -47,7 +47,7 @@ def ordered(values: Float[np.ndarray, "..."] | Ordered) -> Ordered:
 
 
 def _order(values: np.ndarray) -> np.ndarray:
-    """Where each of some finite float32 values stands in ascending order.
+    """The places of some finite float32 values in ascending order, as numpy.argsort gives them.
 
     By their bits, half of them at a time: 6 ms for 200,000, numpy.argsort 11, and numpy.sort 5 without the samples.
     """

@@ -56,7 +56,7 @@ class Picture:
 
 
 def dominating(values: Float[np.ndarray, "n k"], null: Float[np.ndarray, " k"]) -> Bool[np.ndarray, "n n"]:
-    """Which row dominates which: it is nowhere worse, and somewhere better by more than the null.
+    """Dominance of rows: one that is nowhere worse, and somewhere better by more than the null, dominates.
 
     A difference that a seed alone makes is no reason to leave a network out. With a null of 0 the rows that none
     dominates are the Pareto front; with more of it, these and others.

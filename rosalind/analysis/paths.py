@@ -28,7 +28,7 @@ def kind_of(info: DiagnosticInfo) -> str:
 
 @dataclass(frozen=True)
 class Path:
-    """What networks on the way from one to another do.
+    """Errors of the networks on the way from one to another.
 
     Attributes:
         first: Network at 0.

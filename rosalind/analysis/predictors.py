@@ -1,4 +1,4 @@
-"""What correlates with robustness in a study: numbers of clean images against accuracy under corruption. NumPy only."""
+"""Correlates of robustness in a study: numbers of clean images against accuracy under corruption. NumPy only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ BLOCK = 64
 
 @dataclass(frozen=True)
 class Prediction:
-    """How one number of a network goes with one target over the networks of a study.
+    """The correlation of one number of a network with one target over the networks of a study.
 
     It says what goes together, not what bounds or causes what. Networks of one method and sparsity are one unit: they
     differ in their seed alone.
@@ -158,7 +158,7 @@ def predictions(results: Results) -> list[Prediction]:
 
 
 def words_of(name: str) -> str:
-    """How a number is called in tables."""
+    """The title of a number in tables."""
     return PREDICTORS.get(name, name.replace("/", ": "))
 
 

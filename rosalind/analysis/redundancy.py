@@ -94,7 +94,7 @@ class Curve:
         return int(good[0]) + 1 if good.size else None
 
     def steps(self) -> list[str]:
-        """What every size adds to the one before, and drops where the best subsets are not nested: `+ a, b - c`."""
+        """Changes from every size to the next, with drops where the best subsets are not nested: `+ a, b - c`."""
         sentences = []
         for before, after in zip(((), *self.sets), self.sets, strict=False):
             added, dropped = ([n for n in one if n not in other] for one, other in ((after, before), (before, after)))

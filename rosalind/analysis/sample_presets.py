@@ -94,7 +94,7 @@ def finding(preset: str, picked: Picked) -> str:
 
 
 def _halves(picked: Picked) -> str:
-    """How many exemplars networks of some seeds have against dense ones of as many others, and dense ones alone."""
+    """Counts of exemplars of networks of some seeds against dense ones of as many others, and of dense ones alone."""
     n, share = picked.cases, [f"{100 * rate:.1f} %" for rate in (picked.again, picked.null)]
     return f"{n} pruned against {n} dense flag {share[0]}, dense against dense {share[1]}"
 
@@ -131,7 +131,7 @@ def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
 
 
 def exemplars_of(store: Store, cell: Cell) -> exemplars.Exemplars | None:
-    """Those of a side's group of seeds under its condition, see `exemplars.of_group`; cached until the study grows."""
+    """Exemplars of a side's seeds under its condition, see `exemplars.of_group`; cached until the study grows."""
     group = store.sides.group(cell[0])
     return store.cached(("exemplars", group.name, cell[1]), lambda: exemplars.of_group(store.results, group, cell[1]))
 

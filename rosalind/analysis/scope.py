@@ -1,4 +1,4 @@
-"""What figures are of: two sides, samples, networks and conditions, as a page shows them."""
+"""The scope of figures: two sides, samples, networks and conditions, as a page shows them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Scope:
 
 
 def default(store: Store) -> Scope:
-    """What the viewer opens with: `Store.first_sides`, all samples, networks and conditions.
+    """The scope that the viewer opens with: `Store.first_sides`, all samples, networks and conditions.
 
     Raises:
         ValueError: nothing has been measured, or nothing can be read.

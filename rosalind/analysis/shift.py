@@ -1,4 +1,4 @@
-"""How far a condition moves a network's features: a two-sample test of clean against corrupted ones, as stored."""
+"""Shift of a network's features under a condition: a two-sample test of clean against corrupted ones, as stored."""
 
 import numpy as np
 import scipy

@@ -48,7 +48,7 @@ class Outcomes:
     def count(
         self, mask: Bool[np.ndarray, " n"], rows: Int[np.ndarray, " k"], before: Int[np.ndarray, " k"] | None = None
     ) -> Int[np.ndarray, " k"]:
-        """How many samples of a mask the cells of some rows have right; with `before`, that those rows have wrong.
+        """Counts of a mask's samples that the cells of some rows have right; with `before`, that those rows have wrong.
 
         Raises:
             IndexError: a row that is not there.

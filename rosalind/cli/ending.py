@@ -1,4 +1,4 @@
-"""How a command ends: with one line that a user can act on, and the code that shells expect."""
+"""The end of a command: one line that a user can act on, and the code that shells expect."""
 
 import io
 import os

@@ -45,7 +45,7 @@ def unmet(planned: Planned, network: Network) -> str | None:
 
 
 def _lack(needs: str | None, network: Network | None) -> str | None:
-    """What a network must have and has not; see `Kind.needs`."""
+    """The needs of a condition that a network does not meet; see `Kind.needs`."""
     if needs is None or (network is not None and network.config is not None):
         return None
     if needs == "gradients":
@@ -109,7 +109,7 @@ def shared(images: Array | np.ndarray) -> Array:
 
 
 def _parts_of(images: Array) -> NamedSharding | None:
-    """How devices share images, see `shared`; None for those on one device or copied to all, and for traced ones."""
+    """The sharding of images, see `shared`; None for those on one device or copied to all, and for traced ones."""
     sharding = None if isinstance(images, Tracer) else images.sharding
     if isinstance(sharding, NamedSharding) and sharding.shard_shape(images.shape)[0] < len(images):
         return sharding

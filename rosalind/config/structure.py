@@ -1,4 +1,4 @@
-"""What is known of a network's layers beyond their arrays."""
+"""Properties of a network's layers that its arrays do not show."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class Layer:
-    """What the arrays of a layer do not say, and other frameworks need to know.
+    """Properties of a layer that its arrays do not show, and other frameworks need to know.
 
     Attributes:
         kind: `convolution`, `transposed` (a transposed convolution), `dense`, `norm` or `embedding`.

@@ -155,7 +155,7 @@ def lines_draw(key: Array, image: Image, rows: Rows, index: Index) -> Draws:
 def line_cover(
     start: Float[Array, "2"], end: Float[Array, "2"], height: int, width: int
 ) -> Float32[Array, "{height} {width}"]:
-    """How much of every pixel a line between two whole positions covers: 1 on the line, 0 at a distance of 1.
+    """The share of every pixel that a line between two whole positions covers: 1 on the line, 0 at a distance of 1.
 
     In closed form what Zingl's antialiased line, as scikit-image has it, sets step by step: every pixel of the
     rectangle between the ends that is nearer than 1 to the line.

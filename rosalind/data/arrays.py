@@ -33,7 +33,7 @@ class Rows:
 
     @property
     def dtype(self) -> np.dtype:
-        """That of `images`."""
+        """The dtype of `images`."""
         return self.images.dtype
 
     def __len__(self) -> int:

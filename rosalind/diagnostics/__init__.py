@@ -1,4 +1,4 @@
-"""What happens inside a network, beyond the geometry of its last features: one table of diagnostics.
+"""Diagnostics of what happens inside a network, beyond the geometry of its last features: one table of them.
 
 A diagnostic is computed of one network, or along the way between two, from weights, activations or gradients. It is a
 record, `Diagnostic`, whose `compute` knows no folder; `study.diagnose` runs and stores it, `results.diagnostics` reads

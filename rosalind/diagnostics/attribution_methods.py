@@ -60,7 +60,7 @@ def _pixels(images: np.ndarray) -> np.ndarray:
 
 
 def _in_batches(split: Split, function: Callable[[np.ndarray, np.ndarray], Any], advance: Callable[[int], Any]) -> Any:
-    """What a function of images and classes gives for a split, batch after batch of one size."""
+    """The values of a function of images and classes for a split, batch after batch of one size."""
     pixels = int(np.prod(split.images.shape[1:3]))
     parts, size = [], min(max(BATCH * 64**2 // max(pixels, 64**2), 1), len(split))
     for start in range(0, len(split), size):

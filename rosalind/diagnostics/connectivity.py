@@ -27,7 +27,7 @@ def between(first: Any, second: Any, t: float) -> Any:
 
 
 def barriers(t: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
-    """How far an error rises on a path: above the mean of its ends, and above the line between them.
+    """Barriers of an error on a path: its rise above the mean of its ends, and above the line between them.
 
     The first is Frankle's (arXiv 1912.05671); the second is 0 of any convex error. Both are 0 or more where the ends
     are equal, and the second always.
@@ -89,7 +89,7 @@ def _recalibrated(subject: Subject, variables: Any) -> Any:
 def along(
     subject: Subject, params_at: Callable[[float], Any], share: float = 1.0, name: tuple[str, ...] = ("line",)
 ) -> dict[str, Any]:
-    """What `OF_PATHS` declares, of the networks on a path from the subject's first network to its second.
+    """The arrays that `OF_PATHS` declares, along a path from the subject's first network to its second.
 
     Args:
         subject: its option `points` is their number, evenly in t.

@@ -1,4 +1,4 @@
-"""How much noise on its weights a network bears: sharpness (PAC-Bayes sigma), and the mass of a KL ball."""
+"""Noise on its weights that a network bears: sharpness (PAC-Bayes sigma), and the mass of a KL ball."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping

@@ -71,7 +71,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Diagnostic:
-    """What is computed of a network, or along the way between two; an entry of `DIAGNOSTICS`, or one of your own.
+    """A diagnostic of a network, or along the way between two; an entry of `DIAGNOSTICS`, or one of your own.
 
     >>> import numpy as np
     >>> def largest(subject):
@@ -154,7 +154,7 @@ def check_model(name: str, diagnostic: Diagnostic, model: Model) -> None:
 
 
 def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What `compute` gave as arrays, if it is what the diagnostic declares.
+    """The results of `compute` as arrays, if they are as the diagnostic declares.
 
     Raises:
         ValueError: a missing or further key, another number of axes, lengths of one axis that differ, a value outside

@@ -110,7 +110,7 @@ def ranking_figure(results: Results, groups: Collection[str] = ()) -> Figure | N
 
 
 def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | None:
-    """Whether the ranking of methods holds on held-out corruptions: accuracies against each other, and both ranks.
+    """Ranking of methods on held-out corruptions: accuracies against each other, and both ranks.
 
     Means over seeds with 95 % t-intervals. Lines join the two ranks of a method; red where it swaps with another beyond
     chance, and the title has the verdict. Ranks are those among all groups, of which the named ones are drawn, or all.
@@ -170,7 +170,7 @@ def held_out_figure(results: Results, groups: Collection[str] = ()) -> Figure | 
 
 
 def potential_figure(results: Results) -> Figure | None:
-    """How far every method may prune on clean and on corrupted images, with 95 % intervals over seeds.
+    """Prune potential of every method on clean and on corrupted images, with 95 % intervals over seeds.
 
     Hollow points with an arrow are lower ends: the sparsest network of a seed still is within the limit. The axis is
     that of sparsities, 0 to 100; an arrow ends an interval that goes beyond. None where nothing is pruned.

@@ -120,7 +120,7 @@ def _other_conditions(results: Results) -> list[str]:
 
 
 def scope_section(scope: Scope, whole: Sequence[str]) -> list[str]:
-    """What figures show, as lines; `whole` are those that are of all samples whatever is selected."""
+    """The scope of figures as lines; `whole` are those that are of all samples whatever is selected."""
     samples = f"{int(scope.mask.sum()):,} of {len(scope.mask):,}: {scope.rule}" if scope.mask is not None else "all"
     rows = {
         "A": " / ".join(scope.a),

@@ -1,4 +1,4 @@
-"""What geometry may be given: finite real numbers of shapes that fit, whose logits stay within float32."""
+"""Checks of geometry's inputs: finite real numbers of shapes that fit, whose logits stay within float32."""
 
 from collections.abc import Sequence
 from typing import Any

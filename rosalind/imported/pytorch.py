@@ -174,7 +174,7 @@ class _Classifier:
         return np.concatenate([self._features_of(path, given) for path, given in caught.items()], 1)
 
     def _features_of(self, head: str, given: "list[torch.Tensor]") -> np.ndarray:
-        """What one head was given in its calls as float32[b, d]; see `features` for errors."""
+        """The inputs of one head in its calls as float32[b, d]; see `features` for errors."""
         import torch
 
         if len(given) != 1:
@@ -277,7 +277,7 @@ def _part(given: Any, output: int | str) -> Any:
 
 
 def _named(given: Any) -> str:
-    """What a model gives, in words."""
+    """The type and size of a model's output, in words."""
     if isinstance(given, Mapping):
         return f"a {type(given).__name__} of {', '.join(map(str, given))}"
     if isinstance(given, tuple | list):

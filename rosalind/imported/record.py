@@ -137,7 +137,7 @@ def masks_of(network: Imported) -> dict[str, np.ndarray]:
 
 
 def provenance(network: Imported) -> dict[str, Any]:
-    """What `networks/<network>.json` says of it; None where it is not known."""
+    """The provenance in `networks/<network>.json`; None where a field is not known."""
     masks = masks_of(network).values()
     size, removed = sum(mask.size for mask in masks), sum(int((~mask).sum()) for mask in masks)
     counted = removed / size if size else None

@@ -252,7 +252,7 @@ def positions(config: Model) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Convolution:
-    """What a kernel does not say of its convolution.
+    """Properties of a convolution that its kernel does not show.
 
     Attributes:
         size: Of the image that it reads, without channels.

@@ -36,7 +36,7 @@ def _is_spatial(module: nn.Module, x, output) -> bool:
 
 @functools.cache
 def _site(config: Model) -> tuple[int, tuple[int, int, int]]:
-    """Which of the calls of `_outputs` gives the maps, and their shape [h, w, k]."""
+    """The index of the call of `_outputs` that gives the maps, and their shape [h, w, k]."""
     image = jnp.zeros((1, *(config.image_shape or ())), jnp.uint8)
     calls: list[tuple[bool, tuple[int, ...]]] = []
     jax.eval_shape(lambda variables: calls.extend(_outputs(config, variables, image)), blank(config))

@@ -1,4 +1,4 @@
-"""What a forward pass costs, and how many devices it is worth."""
+"""Cost of a forward pass, and the number of devices that it is worth."""
 
 import functools
 import math

@@ -214,7 +214,7 @@ def _rule(module: nn.Module, x: Any) -> Callable | None:
 
 
 def _seen(module: nn.Conv, x: Array) -> tuple[Array, dict[str, Any]]:
-    """What a convolution's kernel moves over, wrapped or reflected at its border as it says, and how it moves."""
+    """The padded input of a convolution, wrapped or reflected at its border as it says, and how its kernel moves."""
     calls = []
 
     def convolution(images, kernel, strides, padding, *, lhs_dilation, rhs_dilation, feature_group_count, **others):

@@ -69,7 +69,7 @@ def norms(config: Model) -> dict[str, Norm]:
 
 
 def affine(flat: dict[str, Any], norm: str, epsilon: float) -> tuple[Any, Any]:
-    """What a BatchNorm does with its running statistics, factor * x + shift: an array [channels] each.
+    """Factor and shift of a BatchNorm with its running statistics, factor * x + shift: an array [channels] each.
 
     Args:
         flat: variables by path, see `flatten`.

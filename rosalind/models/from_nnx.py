@@ -26,7 +26,7 @@ def _name(path: tuple[Any, ...]) -> str:
 
 
 def arguments_of(module: type, **offered: Any) -> dict[str, Any]:
-    """Those of the offered arguments that the module's `__init__` takes and that are not None."""
+    """The offered arguments that the module's `__init__` takes and that are not None."""
     taken = inspect.signature(module.__init__).parameters
     return {name: value for name, value in offered.items() if name in taken and value is not None}
 

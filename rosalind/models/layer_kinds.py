@@ -1,4 +1,4 @@
-"""What the arrays of a model do not say of its layers, for frameworks with other axes."""
+"""Kinds and axes of a model's layers, for frameworks with other axes."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ NORMS = (nn.BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm, nn.RMSNorm)
 
 
 def layer_kinds(config: Model) -> dict[str, Layer]:
-    """What every layer of a Flax Linen model is, by path, such as `backbone/conv0`; by tracing.
+    """The layers of a Flax Linen model by path, such as `backbone/conv0`; by tracing.
 
     Layers are convolutions of any rank, grouped and depthwise ones among them, transposed ones, dense layers (those of
     attention too), norms and embeddings. Parameters of a module of your own are of none.
@@ -79,7 +79,7 @@ def _called(config: Model) -> tuple[dict[str, Layer], dict[str, str], list[str]]
 
 
 def _kind(module: nn.Module) -> Layer | None:
-    """What a module is; None for one that is no layer, or none with known axes."""
+    """The layer that a module is; None for one that is no layer, or none with known axes."""
     if isinstance(module, NORMS):
         return Layer("norm")
     if isinstance(module, nn.Embed):

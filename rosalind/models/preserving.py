@@ -1,4 +1,4 @@
-"""How far a network's class maps are from its dense parent's, as a term of a loss (arXiv 2010.15054)."""
+"""Distance of a network's class maps from its dense parent's, as a term of a loss (arXiv 2010.15054)."""
 
 import functools
 import math

@@ -146,7 +146,7 @@ relevance_sum.defvjp(lambda parts: (sum(parts[1:], parts[0]), parts), _sum_back)
 
 
 def _input_bounds(config: Model, variables: Variables, reader: str) -> tuple[Array, Array]:
-    """What the layer that reads the image reads of a black and of a white one, float32[1, ...]."""
+    """The inputs of the layer that reads the image for a black and for a white one, float32[1, ...]."""
     read: list[Array] = []
 
     def handle(path, module, x, call_original):

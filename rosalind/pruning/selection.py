@@ -18,7 +18,7 @@ from rosalind.training import Tree
 
 
 class Selection(NamedTuple):
-    """What is kept of a network."""
+    """Masks and weights of a network after a selection."""
 
     masks: Masks
     trainable: Tree

@@ -31,7 +31,7 @@ LOG_PROBABILITY = "log probability"
 
 @dataclass(frozen=True)
 class DiagnosticInfo:
-    """What one diagnostic gave of one network, or of a pair, under one condition.
+    """A stored diagnostic of one network, or of a pair, under one condition.
 
     Attributes:
         id: Of the diagnosis: its name and the options that were given.

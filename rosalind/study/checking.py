@@ -1,4 +1,4 @@
-"""What is checked of a study before any work; its plan is made in `planning`."""
+"""Checks of a study before any work; its plan is made in `planning`."""
 
 import dataclasses
 import importlib.util

@@ -1,4 +1,4 @@
-"""Where jax keeps its compilations, and how processes that share them compile each program once."""
+"""The place of jax's compilations, and turns by which processes that share them compile each program once."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ SETTINGS = (FOLDER, "jax_persistent_cache_min_compile_time_secs", "jax_persisten
 
 
 def settings() -> dict[str, Any]:
-    """What this process keeps of its compilations, and where, for `adopt` in a worker; empty where it keeps none."""
+    """The settings of this process's compilation cache, for `adopt` in a worker; empty where it keeps none."""
     values = {name: getattr(jax.config, name, None) for name in SETTINGS}
     return values if values[FOLDER] else {}
 

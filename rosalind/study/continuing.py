@@ -1,4 +1,4 @@
-"""What a study takes over from the networks that its folder holds already."""
+"""Settings that a study takes over from the networks that its folder holds already."""
 
 import contextlib
 import dataclasses

@@ -23,7 +23,7 @@ TEMPLATE_IMAGES = 512
 
 
 def _place(info: NetworkInfo) -> str:
-    """What a deck calls a member: its label, with the sparsity of a pruned one."""
+    """The name of a member in a deck: its label, with the sparsity of a pruned one."""
     has_sparsity = not info.is_dense and info.sparsity_requested == info.sparsity_requested
     return f"{info.label}-{info.sparsity_requested:g}" if has_sparsity else info.label
 

@@ -273,7 +273,7 @@ def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
 
 
 def _provenance(task: DiagnosticTask, digests: Mapping[str, str]) -> dict[str, Any]:
-    """What the JSON beside the arrays says; its fingerprint is of all that determines them."""
+    """The JSON beside the arrays; its fingerprint is of all that determines them."""
     diagnostic, options = diagnostics.plan(task.diagnosis)
     name = task.diagnosis.name
     parts: dict[str, Any] = {

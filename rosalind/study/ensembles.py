@@ -1,4 +1,4 @@
-"""What decks are made of: mean probabilities, spectra that gate, and the check of what is planned."""
+"""Ensembles for decks: mean probabilities, spectra that gate, and the check of a plan."""
 
 from collections.abc import Collection, Sequence
 

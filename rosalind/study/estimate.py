@@ -18,7 +18,7 @@ BACKWARD = 3
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a folder lacks of a study.
+    """The work that a folder lacks of a study.
 
     Attributes:
         epochs: Of training, in passes over the training split.

@@ -263,7 +263,7 @@ def model_of(name: str, info: results.NetworkInfo) -> Model:
 
 
 def layers(study_results: results.Results, network: str) -> dict[str, Layer]:
-    """What the layers of a stored network are, by path; see `models.layer_kinds`.
+    """The layers of a stored network by path; see `models.layer_kinds`.
 
     Raises:
         ValueError: an unknown network, one made elsewhere, or a model whose layers are not known.

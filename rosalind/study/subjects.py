@@ -1,4 +1,4 @@
-"""What one file of a diagnostic is made of: networks, images and initial weights, read back from a study's folder."""
+"""Subjects of diagnostics: networks, images and initial weights, read back from a study's folder."""
 
 import dataclasses
 import functools
@@ -100,7 +100,7 @@ def _key(task: DiagnosticTask) -> jax.Array:
 
 
 def _with_images(folder: Path, config: Data, task: DiagnosticTask, advance: Callable[[float], object]) -> Subject:
-    """What a diagnostic looks at, under the condition of its file."""
+    """The subject of a diagnostic, under the condition of its file."""
     dataset, planned = planning.load(config), task.planned or conditions.plan(Condition())
     diagnostic, options = diagnostics.plan(task.diagnosis)
     network = network_files.ready_network(folder, task.network, dataset.test)

@@ -54,7 +54,7 @@ def fit_one(run: Run) -> Fitted:
 
 
 def kind(run: Run) -> Hashable | None:
-    """What runs must have in common to be one step under `vmap`; None for one that a callback changes between steps."""
+    """The key that runs share to be one step under `vmap`; None for one that a callback changes between steps."""
     if run.after_step is not None or run.steps == 0:
         return None
     arrays = run.trainable, run.state, dict(run.masks), run.optimizer_state

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Actions:
-    """What a reader can do on a page; none of them raises, errors are shown on the page.
+    """Actions of a reader on a page; none of them raises, errors are shown on the page.
 
     Attributes:
         change: `change(**fields)` sets fields of the state, see `app.Session.change`.

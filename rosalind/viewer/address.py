@@ -37,7 +37,7 @@ def state_of(store: Store, link: str, choices: Choices) -> State:
 
 
 def scope(store: Store, link: str, choices: Choices) -> Scope:
-    """What a link shows, for figures; errors are those of `state_of`.
+    """The scope of a link, for figures; errors are those of `state_of`.
 
     Where nothing is selected, the samples are those of the class filter, or all.
     """

@@ -153,7 +153,7 @@ SAME = "A and B are the same: choose another B."
 
 
 def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: bool = False) -> str:
-    """Which of angle, norm and margin moved most from A to B, in units of what seeds or draws of a condition do.
+    """Sentence on the measure that moved most from A to B, in units of the change between seeds or draws.
 
     At most 20 words; of fewer than `moved.FEWEST_PAIRS` pairs the numbers side by side, without saying how many times.
     """

@@ -79,7 +79,7 @@ class _Writer(pickle.Pickler):
         return number
 
     def reducer_override(self, value: Any) -> Any:
-        """How an object is made without its contents.
+        """The recipe of an object without its contents.
 
         Raises:
             TypeError: nothing says whether copies may share it.
@@ -118,7 +118,7 @@ def _is_shared(value: Any) -> bool:
 
 
 def _contents(value: Any) -> Any:
-    """What fills an object, for `_fill`."""
+    """The contents of an object, for `_fill`."""
     kind = type(value)
     if kind is FunctionType:
         return value.__defaults__, value.__kwdefaults__
@@ -153,7 +153,7 @@ def _fill(value: Any, contents: Any) -> None:
 
 
 class Graph:
-    """What a document shows and what belongs to it, as it was when this was made."""
+    """The models of a document and what belongs to them, as they were when this was made."""
 
     def __init__(self, document: Document, value: Any):
         """

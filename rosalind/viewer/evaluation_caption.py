@@ -56,7 +56,7 @@ def finding(frame: Frame, name: str) -> str:
 
 
 def key(frame: Frame, name: str) -> str:
-    """What a number and its colour are, and how to use the map, as HTML."""
+    """Key of numbers and colours, and how to use the map, as HTML."""
     metric = CELL_METRICS[name]
     notch = "; notch: all samples, from there a line to the selected ones" if frame.has_selection else ""
     return f"Cells: {metric.words}{notch}. Click: B; shift-click: A; drag: these networks and conditions in all views."

@@ -21,7 +21,7 @@ from rosalind.viewer import bokeh_patches
 
 @dataclass(frozen=True)
 class Messages:
-    """What a browser is sent until a page is whole.
+    """Messages to a browser until a page is whole.
 
     Attributes:
         document: Content of the answer to its first question, as JSON.

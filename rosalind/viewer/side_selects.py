@@ -137,7 +137,7 @@ def _sparsity(group: SeedGroup) -> str:
 
 
 def _severity(info: ConditionInfo) -> str:
-    """What tells a condition from others of its corruption."""
+    """The part of a condition's name that tells it from others of its corruption."""
     parts = ["-" if info.is_clean else f"{info.severity:g}"]
     parts += [f"draw {info.draw}"] * bool(info.draw) + [str(info.bn)] * (info.bn != "train")
     return ", ".join(parts)

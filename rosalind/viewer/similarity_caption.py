@@ -85,7 +85,7 @@ def finding_of_paths(store: Store, comparison: Similarity, groups: Groups, metho
 
 
 def finding_of_points(distance: float, groups: Groups, *, selected: bool) -> str:
-    """How far A and B are apart, and which methods are most alike; HTML, 20 words at most.
+    """The distance of A and B, and the methods most alike; HTML, 20 words at most.
 
     Args:
         distance: of A and B; NaN where one is not among the points.
@@ -103,7 +103,7 @@ def _names(groups: Groups, pair: Sequence[int]) -> str:
 
 
 def _reached(store: Store, comparison: Similarity, method: str) -> dict[str, float]:
-    """How far the most severe step of every corruption is from a method's clean images; empty without clean ones."""
+    """Distances of the most severe step of every corruption from a method's clean images; empty without clean ones."""
     names, apart = of_method(store.results, comparison, method)
     infos, most = store.results.conditions, {}
     clean = next((k for k, name in enumerate(names) if name in infos and infos[name].is_clean), None)
@@ -195,7 +195,7 @@ def of_groups(groups: Groups, sides: Mapping[int, str], metric: str, mode: str) 
 
 
 def of_paths(store: Store, comparison: Similarity, method: str) -> str:
-    """How far each corruption takes a method from its clean images at the highest severity, farthest first; HTML."""
+    """Distances of a method from its clean images under each corruption's highest severity, farthest first; HTML."""
     reached = _reached(store, comparison, method)
     far = sorted(reached, key=lambda name: -reached[name])
     count = len(of_method(store.results, comparison, method)[0])

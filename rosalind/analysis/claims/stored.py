@@ -106,7 +106,7 @@ def _p_values(verdict: Mapping[str, Any], name: str) -> str:
 
 
 def sentences(verdict: Mapping[str, Any]) -> list[str]:
-    """What is said of a verdict below its statement: numbers, null, controls, what it lacks, what it would take."""
+    """Sentences below a verdict's statement: numbers, null, controls, what it lacks, what it would take."""
     lines = [_numbers(verdict), f"Null: {verdict['null']}."]
     if verdict["controls"]:
         listed = "; ".join(

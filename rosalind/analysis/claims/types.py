@@ -29,7 +29,7 @@ class Effect:
 
 
 class Control(NamedTuple):
-    """What is told beside a verdict: a number, or the mean over replicates with the ends of its 95 % t-interval.
+    """A number beside a verdict: a single one, or the mean over replicates with the ends of its 95 % t-interval.
 
     The ends are NaN with one replicate, and of a number that is no mean over replicates: its n is 0.
     """
@@ -42,7 +42,7 @@ class Control(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the networks of a study have to say to a claim.
+    """The data of a study for a claim: effects by alternative and replicate, controls, and what is lacking.
 
     Attributes:
         effects: By alternative, then by part. The claim holds where in one alternative, such as one of several methods,
@@ -119,7 +119,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a study says to a claim.
+    """The verdict of a study on a claim, with its p values and what a decision would take.
 
     Attributes:
         name: Of the claim, options included.

@@ -119,12 +119,12 @@ class Explanation:
 
     @property
     def step(self) -> float:
-        """What one sample adds to an accuracy."""
+        """The share of one sample in an accuracy."""
         return 1 / max(self.samples, 1)
 
     @property
     def class_step(self) -> float:
-        """What one sample adds to an accuracy of one class; of classes of several sizes the largest."""
+        """The share of one sample in an accuracy of one class; of classes of several sizes the largest."""
         return 1 / max(self.smallest_class, 1)
 
     @cached_property

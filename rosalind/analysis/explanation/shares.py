@@ -50,7 +50,7 @@ def shapley(values: Float[np.ndarray, "*rest coalitions"]) -> Float64[np.ndarray
 def share_steps(
     accuracy: Float[np.ndarray, "*rest pairs coalitions conditions"], step: float
 ) -> Float64[np.ndarray, "*rest parts"]:
-    """What one more image would add to the share of every part, in the unit of `accuracy`: at most `step`.
+    """The change of every part's share by one more image, in the unit of `accuracy`: at most `step`.
 
     An image that a part changes in every coalition and under every condition adds `step` to its share, one that it
     changes in some of them less. Of an image, the changes that are seen make at least |sum of changes| / (fewest images

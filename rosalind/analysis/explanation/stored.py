@@ -32,7 +32,7 @@ def file_of(folder: Path, a: str, b: str, ending: str = "json") -> Path:
 
 
 def _changed(results: Results, stored: dict[str, Any]) -> str:
-    """What an explanation was made of and the study no longer has, in words; "" where it is of the study as it is."""
+    """The reason why an explanation is stale, in words; "" where it is of the study as it is."""
     infos = results.networks
     anew = [name for name, digest in stored["hashes"].items() if name not in infos or infos[name].hash != digest]
     if anew:
@@ -148,7 +148,7 @@ def _check(path: Path, stored: dict[str, Any], arrays: dict[str, np.ndarray], sa
 
 
 def json_of(explained: Explanation, hashes: dict[str, str]) -> dict[str, Any]:
-    """What the JSON beside the arrays says: all of an explanation but its arrays, and the networks' hashes."""
+    """The JSON beside the arrays: all of an explanation but its arrays, and the networks' hashes."""
     keys: Sequence[str] = [key for key in _KINDS if key != "hashes"]
     return {key: getattr(explained, key) for key in keys} | {"hashes": hashes}
 

@@ -47,7 +47,7 @@ def _at(values: Interval, *place: int) -> tuple[float, float, float]:
 
 
 def _compared(gain: float) -> str:
-    """What B is beside A, by the gain in accuracy under corruption; a gain that is 0.0 points is none."""
+    """B compared with A by the gain in accuracy under corruption, in words; a gain that is 0.0 points is none."""
     if points(gain) == points(0):
         return "as accurate under corruption as"
     return f"{100 * abs(gain):.1f} points {'more' if gain > 0 else 'less'} accurate under corruption than"

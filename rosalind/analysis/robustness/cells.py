@@ -1,4 +1,4 @@
-"""What tables take of single cells, stored so that a comparison reads a cell once, and one that is as it was never."""
+"""Numbers that tables take of single cells, stored so that a comparison reads each once, unchanged ones never."""
 
 import contextlib
 import hashlib
@@ -53,7 +53,7 @@ STORED_BYTES = 2**30
 
 @dataclass(frozen=True)
 class Cells:
-    """What is stored of those cells that are as they were when they were read; of the others it is read.
+    """Numbers of single cells: stored ones of those that are as they were, the others read.
 
     Attributes:
         row: Of every such cell its row in the arrays.
@@ -192,7 +192,7 @@ def made_of(results: Results) -> dict[Cell, str]:
 
 
 def load(results: Results) -> Cells:
-    """What is stored of the cells that are as they were; nothing where it is missing, damaged, or of a joined study."""
+    """The stored numbers of cells that are as they were; none where they are missing, damaged, or of a joined study."""
     nothing = Cells(results, {}, np.zeros((0, len(NUMBERS))), None, None, {})
     if results.homes:
         return nothing

@@ -74,7 +74,7 @@ def main_mean(results: Results, bn: str = "train") -> Mean | None:
 
 
 def step_of(results: Results) -> float:
-    """What one image adds to an accuracy in [0, 1]: 1 / n of n labelled samples, the `step` of `seed_interval`."""
+    """The share of one image in an accuracy in [0, 1]: 1 / n of n labelled samples, the `step` of `seed_interval`."""
     return 1 / max(int((results.labels >= 0).sum()), 1)
 
 

@@ -1,4 +1,4 @@
-"""Whether methods rank alike on corruptions that were held out: is a ranking an artefact of the 15 common ones?"""
+"""Ranking of methods on held-out corruptions: is a ranking an artefact of the 15 common ones?"""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Verdict = Literal["holds", "does not hold", "cannot tell"]
 
 @dataclass(frozen=True)
 class Transfer:
-    """How a ranking of methods by one accuracy carries over to another, such as that on held-out corruptions.
+    """Transfer of a ranking of methods by one accuracy to another, such as that on held-out corruptions.
 
     Attributes:
         names: Of the methods.
@@ -132,7 +132,7 @@ def _both_differ(first: np.ndarray, second: np.ndarray, step: float) -> float:
 
 
 def held_out_ranking(results: Results) -> Transfer | None:
-    """How a study's ranking by its main mean carries over to the ten of CIFAR-10-C-bar, else of ImageNet-C-bar.
+    """Transfer of a study's ranking by its main mean to the ten of CIFAR-10-C-bar, else of ImageNet-C-bar.
 
     Groups of seeds are the methods. None without those ten conditions (`rosalind run --held-out cifar-c-bar`), without
     others beside them, or with fewer than two groups.
@@ -186,7 +186,7 @@ def sentence(transfer: Transfer) -> str:
 
 
 def _of_ranking(transfer: Transfer) -> dict[str, Any]:
-    """What the rows of a table say of the whole ranking."""
+    """The numbers of the whole ranking, from the rows of a table."""
     return {
         **{"tau": transfer.tau, "tau_low": transfer.low, "tau_high": transfer.high, "tau_seeds": transfer.seeds},
         **{"tau_repeat": transfer.repeat, "pairs": len(transfer.names) * (len(transfer.names) - 1) // 2},

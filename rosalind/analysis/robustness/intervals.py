@@ -126,7 +126,7 @@ def change_interval(change: np.ndarray, *, level: float = LEVEL) -> tuple[float,
 
 
 class Sums(NamedTuple):
-    """What the interval of a paired change follows from."""
+    """Sums over samples from which the interval of a paired change follows."""
 
     count: int
     """Samples."""

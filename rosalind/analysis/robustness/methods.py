@@ -85,7 +85,7 @@ def rows(results: Results) -> list[dict[str, Any]]:
 
 
 def _same_masks(info: NetworkInfo) -> tuple[Any, ...]:
-    """What networks share whose masks keep as many weights of the same layers, trained in one way."""
+    """The key of networks whose masks keep as many weights of the same layers, trained in one way."""
     sizes = (info.config.get(name) for name in ("width", "depth"))
     return info.model, *sizes, info.regime, info.seed, info.sparsity_requested
 

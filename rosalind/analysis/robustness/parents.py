@@ -1,4 +1,4 @@
-"""Which network a network descends from, and is compared with."""
+"""The network that a network descends from, and is compared with."""
 
 from collections.abc import Iterable
 

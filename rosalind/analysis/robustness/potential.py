@@ -18,7 +18,7 @@ DELTA = 0.01
 
 @dataclass(frozen=True)
 class Potential:
-    """How far one method may prune under one condition or mean.
+    """The prune potential of one method under one condition or mean.
 
     Attributes:
         method: Label of the networks.

@@ -148,7 +148,7 @@ def by_cell(results: Results) -> Mapping[Cell, Mapping[str, Any]]:
 
 
 def _moments(values: np.ndarray, trials: int) -> tuple[float, ...]:
-    """What `intervals.accuracy_ends` needs of samples' values, each a mean of some trials."""
+    """Moments of samples' values, each a mean of some trials, for `intervals.accuracy_ends`."""
     return len(values), float(values.sum()), float((values * 1.0 * values).sum()), trials
 
 

@@ -17,7 +17,7 @@ DISTANCE_MODES = ("absolute", "change_from_clean")
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads the coordinates of the cells that points are made of, as often as they are asked for.
+    """Reader of the coordinates of the cells that points are made of, as often as they are asked for.
 
     Every measure is divided by its deviation over the reference cell, the first dense network on clean images, and
     never centred per cell.

@@ -68,7 +68,7 @@ class Groups:
         return self._extreme(np.inf, np.argmin)
 
     def tied(self) -> int:
-        """How many further pairs are as alike as `nearest()`, to a millionth of the largest distance; 0 of none."""
+        """The count of further pairs as alike as `nearest()`, to a millionth of the largest distance; 0 of none."""
         values = self.distance[np.triu_indices(len(self.names), 1)]
         if not np.isfinite(values).any():
             return 0
@@ -144,7 +144,7 @@ def group(
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a view draws of distances; see `Groups`."""
+    """Layout, tree and order drawn from distances; see `Groups`."""
 
     layout: Float32[np.ndarray, "m 2"]
     kept: float

@@ -23,7 +23,7 @@ SAMPLES = 2000
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Where some samples lie in every point of a comparison.
+    """Coordinates of some samples in every point of a comparison.
 
     Attributes:
         samples: Positions of the samples in the study, ascending; all of them up to `SAMPLES`.
@@ -39,7 +39,7 @@ class Coordinates:
         return np.all(np.isfinite(self.values), axis=(1, 2))
 
     def chosen(self, mask: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " k"]:
-        """Those of the samples that are in a mask of the study's."""
+        """Mask of the samples that are in a mask of the study's."""
         return mask[self.samples]
 
 

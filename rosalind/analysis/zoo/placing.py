@@ -1,4 +1,4 @@
-"""Where a network stands among those of a zoo, or why it cannot be placed there."""
+"""Placement of a network among those of a zoo, or the reason why it cannot be placed there."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a network stands among those of a zoo.
+    """The percentiles of a network among those of a zoo.
 
     Attributes:
         network: Its id.

@@ -261,7 +261,7 @@ def commands(*lines: str) -> str:
 
 
 def remedy(words: str, *lines: str) -> str:
-    """What gives that which a card lacks, as HTML below its finding: words, then commands, see `commands`."""
+    """The remedy for what a card lacks, as HTML below its finding: words, then commands, see `commands`."""
     return f'<span class="remedy">{words}<br>{commands(*lines)}</span>'
 
 

@@ -127,7 +127,7 @@ class Frame:
 
     @property
     def slice_key(self) -> tuple:
-        """What tells one selection from another, for `Changed`; empty where nothing is selected."""
+        """The key of a selection, for `Changed`; empty where nothing is selected."""
         return (self.state.rule, self.state.true_class) if self.has_selection else ()
 
     @cached_property

@@ -102,7 +102,7 @@ def broken(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def sentence(pins: list[Pin], key: str = "") -> str:
-    """How many pins there are and may be, what their marks mean, and what a click does; empty without pins."""
+    """Sentence on pins: their number, what their marks mean, and what a click does; empty without pins."""
     if not pins:
         return ""
     return f"Below: {len(pins)} pinned (at most {PINS}), on one scale{key}; click one to make it B."

@@ -315,7 +315,7 @@ class ParallelCoordinates:
         return np.tile(places, len(rows)), broken.astype(np.float32).ravel()
 
     def _finding(self, frame: Frame) -> str:
-        """How A and B lie to the own class and to the others, in mean angles."""
+        """Mean angles of A and B to the own class and to the others, in a sentence."""
         classes = tuple(axis.number for axis in self.axes if axis.number is not None)
         if not classes:
             return "Choose a true class to see the angles to the classes around it."

@@ -170,7 +170,7 @@ class LayerLikeness:
 
 
 def _missing(store: Store, pair: tuple[Cell, Cell], cells: list[Cell]) -> list[str]:
-    """Which activations of a pair are missing, and the commands that make them."""
+    """The missing activations of a pair, and the commands that make them."""
     # The networks and conditions of A and B stand over the page and in the command.
     names = " and ".join(letter for letter, cell in zip("AB", pair, strict=True) if cell in cells)
     imported = [name for name, _ in cells if store.results.networks[name].is_imported]

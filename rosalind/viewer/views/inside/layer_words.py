@@ -13,7 +13,7 @@ VALUE, CHANGE = "value", "change to parent"
 
 
 def missing(store: Store) -> str:
-    """What the study lacks, and the command that gives it."""
+    """Sentences on what the study lacks, and the command that gives it."""
     alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
     others = [name for name, info in store.results.conditions.items() if not info.is_clean]
     if alone and others:

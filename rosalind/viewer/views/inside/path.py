@@ -152,7 +152,7 @@ class Path:
 
 
 def _finding(name: str, barrier: float, null: paths.Path | None) -> str:
-    """How far the error rises above the line between its ends, beside two dense networks; 20 words at most."""
+    """The rise of the error above the line between its ends, beside two dense networks; 20 words at most."""
     rise = f"rises {100 * barrier:.1f} points" if barrier >= 5e-4 else "does not rise"
     beside = f"; between two dense networks {100 * null.barrier:.1f} points" if null is not None else ""
     return f"On the {name} from A to B the error {rise}{beside}."

@@ -33,7 +33,7 @@ def card(verdict: dict[str, Any]) -> str:
 
 
 def held_out_card(results: Results) -> str:
-    """Whether the ranking of methods holds on held-out corruptions as HTML, both ranks folded; "" without them."""
+    """The ranking of methods on held-out corruptions as HTML, both ranks folded; "" without them."""
     try:
         rows = held_out.read(results)
     except (Damaged, OSError) as error:

@@ -292,7 +292,7 @@ class Evaluation:
             self.change(**fields)
 
     def _words(self, column: int, line: int) -> str:
-        """What is read out of a cell."""
+        """The words that are read out of a cell."""
         names = self.groups[self.rows[line]].name, self.conditions[self.places.order[column]]
         return f"{names[0]} under {names[1]}: {self.numbers.data['mean'][0][line, column]:.1f}"
 

@@ -66,7 +66,7 @@ class GroupMatrix:
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
 
     def _words(self, column: int, row: int) -> str:
-        """What is read out of a cell."""
+        """The words that are read out of a cell."""
         place, data = row * len(self.order) + column, self.cells.data
         apart = f"{data['distance'][place]:.2f} apart, seeds alone {data['chance'][place]}"
         return f"A {data['column'][place]}, B {data['row'][place]}: {apart}"

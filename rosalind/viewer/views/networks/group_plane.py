@@ -232,7 +232,7 @@ class GroupPlane:
 
 
 def _about(groups: Groups, k: int) -> str:
-    """What a tooltip says of a group: its seeds, and those most like it."""
+    """The tooltip of a group: its seeds, and those most like it."""
     row = groups.distance[k]
     others = [j for j in np.argsort(np.where(np.isnan(row), np.inf, row), kind="stable") if j != k][:3]
     near = f"nearest: {', '.join(f'{groups.names[j]} ({row[j]:.2f})' for j in others)}" if others else ""

@@ -107,7 +107,7 @@ def header(
 
 
 def _again(number: int) -> str:
-    """What tells another draw of a condition from the first.
+    """The mark that tells another draw of a condition from the first.
 
     >>> _again(0), _again(1)
     ('', 'b')

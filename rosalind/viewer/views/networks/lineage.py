@@ -277,7 +277,7 @@ class Lineage:
             )
 
     def _finding(self, groups: dict[str, int]) -> str:
-        """What A and B keep, of parameters and of accuracy."""
+        """The shares of parameters and of accuracy that A and B keep, in a sentence."""
         parts = [
             f"{letter}, {escape(draw.cut(self.store.groups[k].name, 24))}: {self.group_means[k][1]:.1f} % right, "
             f"{self.group_means[k][0]:.3g} % of parameters"

@@ -162,7 +162,7 @@ class Pareto:
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
 
     def _standing(self, k: int) -> str:
-        """Whether a group is on the front, or which others dominate it."""
+        """The standing of a group: on the front, or dominated by others, which are named."""
         if self.picture.front[k]:
             return "on the Pareto front"
         above = [self.store.groups[j].name for j in np.flatnonzero(self.picture.dominates[:, k])]
@@ -195,7 +195,7 @@ class Pareto:
         )
 
     def _finding(self, groups: dict[str, int], frame: Frame) -> str:
-        """Whether A and B are on the front."""
+        """The standing of A and B to the front, in a sentence."""
         if not self.shown:
             return self._missing(frame)
         front = self.picture.front
@@ -208,7 +208,7 @@ class Pareto:
         )
 
     def _missing(self, frame: Frame) -> str:
-        """What there is no picture for want of, and what would give it, as HTML."""
+        """The reason why there is no picture, and what would give one, as HTML."""
         name = ACCURACIES[frame.choice("pareto-accuracy")]
         lacks = f"no {name} yet, which comes at the end of a run"
         if not np.isfinite(self.picture.mean[:, 2]).any():

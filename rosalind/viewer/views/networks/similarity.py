@@ -276,7 +276,7 @@ class Similarity:
         return shown, f"{frame.slice_words.capitalize()}{among}; grey lines lead from where all samples place a disc."
 
     def _coordinates(self, mode: str) -> Coordinates | str | None:
-        """Where the samples lie in every point, or why not; None until the thread of all readers has read them."""
+        """Coordinates of samples in every point, or why none; None until the thread of all readers has read them."""
         reading, document = self._reading(mode), self.root.document
         if reading.done() or document is None or document.session_context is None:
             return reading.result()

@@ -201,7 +201,7 @@ def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
 
 
 def _key(frame: Frame, averaging: bool) -> str:
-    """What the maps are of and what their colours mean; HTML."""
+    """Key of the maps: what they are of, and what their colours mean; HTML."""
     store, sample, of = frame.store, frame.state.primary, ""
     if averaging:
         of = "Means over samples. "

@@ -1,4 +1,4 @@
-"""What makes maps that are missing: a button where jax is, commands elsewhere, or a condition that has some."""
+"""Offers to make missing maps: a button where jax is, commands elsewhere, or a condition that has some."""
 
 from collections.abc import Callable
 from html import escape
@@ -48,7 +48,7 @@ class MapOffers:
         self.widgets = (self.missing, self.compute, self.progress, self.elsewhere, self.copy)
 
     def update(self, frame: Frame, cells: list[Cell], averaging: bool) -> None:
-        """What makes the missing maps: a button where they can be made here, and the commands with one to copy them."""
+        """Offer the missing maps: a button where they can be made here, and commands with one to copy them."""
         self.frame = frame
         sample = None if averaging else frame.state.primary
         self.compute.visible = self.elsewhere.visible = False

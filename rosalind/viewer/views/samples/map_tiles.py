@@ -63,7 +63,7 @@ if (patches.x.length || marks.data.x.length) { marks.data = patches }
 
 @dataclass(frozen=True)
 class Words:
-    """What a grid of maps says.
+    """The texts of a grid of maps.
 
     Attributes:
         name: Of the figure.

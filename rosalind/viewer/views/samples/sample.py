@@ -251,7 +251,7 @@ def _forgotten(frame: Frame, position: int) -> str:
 
 
 def _exemplar(frame: Frame, position: int) -> str:
-    """What most networks of B's group say of the shown sample, where most dense ones say another class; HTML."""
+    """The class of most networks of B's group for the shown sample, where most dense ones say another; HTML."""
     exemplars = sample_presets.exemplars_of(frame.store, frame.state.b)
     if exemplars is None or not exemplars.flag[position]:
         return ""

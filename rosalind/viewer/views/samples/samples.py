@@ -282,7 +282,7 @@ class Samples:
         show_rows(self.table, self.rows, frame, listed, left)
 
     def _finding(self, frame: Frame, left: Cell, flips: np.ndarray) -> str:
-        """What a preset's samples do elsewhere, or how many are fixed and broken; HTML."""
+        """The rate of a preset on held-out cases, or the counts of fixed and broken samples; HTML."""
         state, pool = frame.state, self._candidates(frame)
         if not self._pictured(frame).any():
             conditions = " and ".join(dict.fromkeys((escape(left[1]), escape(state.b[1]))))

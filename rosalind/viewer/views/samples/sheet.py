@@ -121,7 +121,7 @@ class Sheet:
             self._choose(tile)
 
     def _words(self, column: int, row: int) -> str:
-        """What is read out of a tile."""
+        """The words that are read out of a tile."""
         tile = row * self.columns + column
         if tile >= self._count:
             return "no sample"
