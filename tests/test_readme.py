@@ -1,12 +1,14 @@
 """The README's Python does what the README says of it."""
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pruned
 import pytest
 
+from rosalind import cli
 from rosalind.config import Method, Study
 from rosalind.pruning import masks
 
@@ -24,6 +26,19 @@ def test_the_study_is_one():
     exec(snippet("mine = Study("), made)
     assert isinstance(made["mine"], Study)
     assert {condition.name for condition in made["mine"].conditions} == {"clean", "gaussian_noise", "fog"}
+
+
+def test_its_line_for_a_shell_is_the_same_study(monkeypatch):
+    given: dict = {"__name__": "imported"}
+    exec(snippet("mine = Study("), given)
+    (line,) = re.findall(r"^rosalind run --out studies/cifar10 .*\n.*", README, re.M)
+    plans = []
+    # Commands that compute change the devices and the memory of their process.
+    monkeypatch.setattr(cli, "COMPUTING", ())
+    monkeypatch.setattr(cli.running, "_run", lambda plan, out, **_: plans.append((plan, out)))
+    monkeypatch.setattr("sys.argv", shlex.split(line.replace("\\\n", "")))
+    cli.main()
+    assert plans == [(given["mine"], Path("studies/cifar10"))]
 
 
 def test_the_method_that_it_adds_prunes(tmp_path, monkeypatch):
