@@ -175,6 +175,34 @@ class TestActivations:
         for layer in (1, 2, 3):
             np.testing.assert_allclose(arrays["divergence"][:, layer], arrays["divergence"][:, 0], rtol=1e-5)
 
+    def test_divergence_and_places_on_a_line_are_worked_out_by_hand(self):
+        # Three samples at 0, 1 and 10 of one axis: their distances are 1, 9 and 10, of which the median is 9.
+        at = np.array([0.0, 1.0, 10.0])
+
+        def activations(images: np.ndarray) -> dict[str, np.ndarray]:
+            rows, aside = images[:, 0, 0, 0], images[:, -1, -1, 0] / 255
+            line = np.stack([at[rows] + 4.5 * aside, 18 * aside, 0 * aside], 1)
+            return {"line": line, "turned": -2 * line[:, ::-1]}
+
+        images = np.zeros((3, 8, 8, 1), np.uint8)
+        images[:, 0, 0, 0] = np.arange(3)
+        changed = images.copy()
+        changed[1:, -1, -1] = 255
+        labels, ids = np.zeros(3, np.int32), np.arange(3, dtype=np.int32)
+        features = lambda x: activations(x)["line"]
+        net = Network("net", None, features=features, kernel=np.eye(3), bias=np.zeros(3), activations=activations)
+        diagnostic, options = diagnostics.plan(config.Diagnosis("activation_profile"))
+        clean, moved = (Split(x, labels, ids) for x in (images, changed))
+        subject = Subject(net, None, moved, clean, clean, jax.random.key(0), options, lambda part: None)
+        arrays = diagnostics.check_given("activation_profile", diagnostic, diagnostic.compute(subject))
+        expected = np.outer([0, 1, 1], 3 * [np.hypot(4.5, 18) / 9])
+        np.testing.assert_allclose(arrays["divergence"], expected, rtol=1e-6)
+        # Along the axis the change is 4.5; a layer's sign is that of the layer before, and the first's is either.
+        sign = np.sign(arrays["place"][2, 0, 0])
+        by_hand = np.stack([at - 11 / 3, at - 11 / 3 + [0, 4.5, 4.5]], 1)
+        for layer, scale in enumerate((1, 2, 1)):
+            np.testing.assert_allclose(sign * arrays["place"][:, :, layer], scale * by_hand, atol=1e-5)
+
     @pytest.mark.parametrize("planted", [0, 1, 2])
     def test_noise_from_a_layer_on_turns_there(self, planted):
         base = np.random.default_rng(3).normal(size=(60, 3, 4, 4, 6))

@@ -113,7 +113,12 @@ class TestRepresentations:
         assert of_classes.value > 0.3
         assert of_classes.excess == pytest.approx(0, abs=0.05)
         noisy = x + 0.5 * generator.normal(size=x.shape)
-        assert self.R.likeness(x, noisy, labels).excess > 0.4
+        beyond = self.R.likeness(x, noisy, labels)
+        assert beyond.excess > 0.4
+        assert beyond.excess == pytest.approx((beyond.value - beyond.null) / (1 - beyond.null))
+        table = self.R.between_layers({"x": x}, {"noisy": noisy}, labels, permutations=10)
+        assert table.null[0, 0] == pytest.approx(beyond.null)
+        assert table.excess[0, 0] == pytest.approx(beyond.excess)
         order = self.R.permuted_within(labels, generator)
         np.testing.assert_array_equal(labels[order], labels)
         assert sorted(order) == list(range(200))
