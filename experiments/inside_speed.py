@@ -218,10 +218,13 @@ def passes(model: str = "cnn", rounds: int = 5) -> None:
 
 
 def peak(call: str) -> float:
-    """Largest resident memory of a process that runs a line of Python, GB (Linux: kilobytes of `ru_maxrss`)."""
-    lines = f"import resource\n{call}\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    """Largest resident memory of a process that runs a line of Python, GB.
+
+    Linux's `VmHWM`: `ru_maxrss` of a new process begins with what its parent held, here a whole study's training.
+    """
+    lines = f"{call}\nprint(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     done = subprocess.run([sys.executable, "-c", lines], stdout=subprocess.PIPE, text=True, check=True)
-    return int(done.stdout.split()[-1]) / 1024**2
+    return int(done.stdout.split()[-2]) / 1024**2
 
 
 OPTIONS = {

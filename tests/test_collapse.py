@@ -94,6 +94,15 @@ class TestSimplex:
         assert np.isnan(list(collapse.numbers(np.zeros((3, 2)), np.zeros(3), np.zeros((2, 3))).values())).all()
 
 
+def test_a_slice_has_the_scatter_of_its_own_samples():
+    # Two classes 4 apart, whose samples lie 1 and 2 from their means: mean scatter 2.5 over the squared distance.
+    x = np.array([[1.0, 0], [-1, 0], [4, 2], [4, -2], [9, 9]])
+    kernel = np.array([[-1.0, 1.0], [0, 0]])
+    numbers = collapse.of_slice(x, np.array([0, 0, 1, 1, -1]), np.array([0, 0, 1, 0, 0]), kernel)
+    assert numbers["spread"] == pytest.approx((1 + 4) / 2 / 16)
+    assert numbers["disagreement"] == 1 / 4
+
+
 def test_a_stored_cell_gives_what_its_features_give(small_folder):
     study_results = results.load(small_folder)
     network, condition = study_results.cells()[0]

@@ -15,6 +15,7 @@ from rosalind.analysis.head_coherence import head_coherence
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject, connectivity
+from rosalind.diagnostics.weights import storage_of
 
 SMALL_CNN = config.Model("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
 
@@ -30,6 +31,8 @@ class TestWeights:
             assert diagnostics.pq_index(weights) == pytest.approx(1 - kept / 100, abs=1e-12)
         assert diagnostics.pq_index(1e-30 * np.arange(1, 9)) == pytest.approx(diagnostics.pq_index(np.arange(1, 9)))
         assert np.isnan(diagnostics.pq_index(np.zeros(5)))
+        # Of norms 7 and 5: 1 - 2^(1/2 - 1) 7 / 5.
+        assert diagnostics.pq_index(np.array([3, -4]), 1, 2) == pytest.approx(1 - 1.4 / 2**0.5)
 
     def test_the_error_curve_of_normal_weights_is_the_closed_form(self):
         curve = diagnostics.error_curve(np.random.default_rng(1).normal(size=1_000_000), (0.5, 0.1, 0.02))
@@ -48,6 +51,17 @@ class TestWeights:
         assert diagnostics.entropy(np.array([-1.0, 1, 1, -1])) == 1
         assert diagnostics.entropy(np.array([0.0, 1 / 127, 2 / 127, 1])) == 2
         assert diagnostics.entropy(np.ones(9)) == diagnostics.entropy(np.zeros(3)) == 0
+        # Of 127 steps to either side of 0, 0.495 of one rounds to 0, whatever the size of the largest weight.
+        for scale in (1e-3, 1, 50):
+            assert diagnostics.entropy(scale * np.array([0, 0, 0.495 / 127, 1])) == pytest.approx(0.811278, abs=1e-6)
+            assert diagnostics.entropy(scale * np.array([0, 0, 0.505 / 127, 1])) == 1.5
+
+    def test_an_ideal_coder_needs_the_entropies_of_places_and_of_values(self):
+        # A quarter of 16 weights is kept, of two values: 16 x 0.8113 bits for where they are and 4 for which.
+        mask = np.arange(16).reshape(4, 4) % 4 == 0
+        leaf = np.where(np.arange(4)[:, None] % 2, 0.25, -0.25) * mask
+        (coded,) = storage_of({"a/kernel": (leaf.astype(np.float32), mask)})["coded"]
+        assert coded == pytest.approx((16 * 0.811278 + 4) / 8, abs=1e-5)
 
     def test_storage_adds_up_to_what_a_study_says_of_the_network(self):
         mask = RNG.random((64, 16)) < 0.2

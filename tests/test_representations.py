@@ -130,6 +130,9 @@ class TestRepresentations:
                 assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
         # Without its diagonal the Gram matrix of what one sample alone has is 0.
         assert np.isnan(self.R.cka(self.X[:20], 3 * np.eye(20)[:, :1]))
+        assert np.isfinite(self.R.cka(self.X[:4], self.Y[:4]))
+        with pytest.raises(ValueError, match="same 4 samples"):
+            self.R.cka(self.X[:3], self.Y[:3])
         with pytest.raises(ValueError, match="same 4 samples"):
             self.R.cka(self.X, self.Y[:5])
         with pytest.raises(ValueError, match="metric must be one of"):
