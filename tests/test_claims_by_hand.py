@@ -47,6 +47,10 @@ def test_angles_of_tickets_are_those_of_samples_that_both_have_right(networks, c
     ticket, dense = cells("biprop-0.8", "clean"), cells("dense-0", "clean")
     both = (ticket["prediction"] == networks.labels) & (dense["prediction"] == networks.labels)
     assert both.sum() < min((cell["prediction"] == networks.labels).sum() for cell in (ticket, dense))
+    for group, cell in (("biprop 0.8", ticket), ("dense", dense)):
+        control = evidence.controls[f"clean accuracy of {group}"]
+        assert control.values[SEED] == pytest.approx(100 * (cell["prediction"] == networks.labels).mean())
+        assert control.step == pytest.approx(100 / len(networks.labels))
     for angle in angles.ANGLES:
         one, other = (
             averaged(np.degrees(cell[angle].astype(float)), networks.labels, both) for cell in (ticket, dense)

@@ -301,6 +301,7 @@ class TestCoherence:
         gradients = np.array(flat, np.float64)
         expected = len(rows) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
         assert arrays["coherence"] == pytest.approx(expected, rel=1e-4)
+        assert arrays["corrected"] == pytest.approx((expected - 1) / 44, rel=1e-4)
         np.testing.assert_allclose(arrays["gradient_norm"], np.linalg.norm(gradients, axis=1), rtol=1e-4)
         assert (arrays["of_layer"] * arrays["share"]).sum() == pytest.approx(arrays["coherence"], rel=1e-6)
         others = gradients.sum(0) - gradients
@@ -364,11 +365,12 @@ class TestLinearPath:
             variables = conditions.recalibrated(model, net.variables, [split(90, 1).images])
             features = measuring.features_of(dataclasses.replace(net, variables=jax.device_get(variables)), split())
             kernel, bias = measuring.head_of(net)
-            cell = geometry.measure(
-                features, kernel, bias, split().labels, reference=geometry.reference(features, kernel, split().labels)
-            )
+            reference = geometry.reference(features, kernel, split().labels)
+            cell = geometry.measure(features, kernel, bias, split().labels, reference=reference)
             assert arrays["error"][end] == pytest.approx((cell["prediction"] != split().labels).mean())
             assert arrays["angle"][end] == pytest.approx(cell["angle"].mean(), rel=1e-5)
+            for name in ("norm", "margin"):
+                assert arrays[name][end] == pytest.approx(cell[name].mean() / reference.feature_scale, rel=1e-4)
         same = compute("linear_path", first, first, points=3)
         assert same["barrier"] == same["barrier_of_ends"] == 0
         assert np.ptp(same["loss"]) < 1e-6

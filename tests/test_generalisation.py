@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from conftest import small_study
 from scipy.special import erf
+from scipy.stats import kendalltau
 from scipy.stats import norm as normal
 from simple import RESNET, TINY, compute, images_of, model, network, scattered
 
 from rosalind import analysis, config, diagnostics, models, results, study
+from rosalind.analysis import robustness
 from rosalind.conditions import Network
 from rosalind.data import Split
 
@@ -251,6 +253,10 @@ def test_measures_of_a_study_join_what_correlates_with_robustness(small_folder, 
     assert numbers["generalisation/l2_dist"]["mlp-lth-0.9-seed1"] == pytest.approx(expected, rel=1e-5)
     measured = {(one.name, one.target): one for one in analysis.predictors.predictions(study_results)}
     assert {target for _, target in measured} == {"corrupted", "gap", "clean_gap"}
+    clean = dict(zip(networks, robustness.accuracy(study_results)[:, 0], strict=True))
+    gaps = [numbers["generalisation/accuracy"][name] - clean[name] for name in networks]
+    expected = kendalltau(list(clean.values()), gaps).statistic
+    assert measured["accuracy", "clean_gap"].tau == pytest.approx(expected, abs=1e-6)
     names = {name for name, _ in measured}
     assert {"generalisation/param_norm", "sharpness-draws1-samples50/pacbayes_flatness"} <= names
     # Numbers that order networks alike are one.

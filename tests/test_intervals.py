@@ -45,6 +45,14 @@ def test_intervals_of_right_and_of_wrong_samples_mirror_each_other(right):
     assert low <= right / 100 <= high
 
 
+def test_a_mean_over_conditions_counts_squares_of_shares():
+    values = np.repeat([0, 0.25, 0.75, 1], [3, 4, 13, 30])
+    low, high = robustness.accuracy_interval(values, trials=4)
+    ends = accuracy_ends(50, 1 + 9.75 + 30, 4 / 16 + 13 * 9 / 16 + 30, 4)
+    assert (low, high) == tuple(map(float, ends))
+    assert low < values.mean() < high
+
+
 def test_ends_move_with_the_number_of_right_samples():
     for samples in (7, 100, 600):
         ends = np.array([robustness.accuracy_interval(np.arange(samples) < k) for k in range(samples + 1)])

@@ -144,6 +144,7 @@ def test_predictions_hold_psi_and_sign_errors():
     assert one.psi < -0.5
     assert one.sign_error < 0.2
     assert one.sign_error <= one.worst_sign_error[1] <= 1
+    assert dataclasses.replace(one, sign_errors={"a": 0.8, "b": 0.1, "c": 0}).sign_error == 0.1
     without = predictors.correlate(tables, targets, FAMILIES, SEEDS, 0)[0]
     assert np.isnan([without.psi, without.sign_error, without.worst_sign_error[1]]).all()
 
@@ -220,6 +221,8 @@ def test_of_a_study(small_folder):
     clean = [accuracies[name][0] for name in names]
     corrupted = [accuracies[name][1:].mean() for name in names]
     assert by_name["accuracy", "corrupted"].tau == pytest.approx(kendalltau(clean, corrupted).statistic, abs=1e-6)
+    gap = np.subtract(clean, corrupted)
+    assert by_name["accuracy", "gap"].tau == pytest.approx(kendalltau(clean, gap).statistic, abs=1e-6)
     lines = (small_folder / "comparison" / "predictors.csv").read_text().splitlines()
     assert lines[0].split(",") == list(predictors.COLUMNS)
     assert len(lines) == 1 + len(measured)
