@@ -59,6 +59,13 @@ def test_angles_of_tickets_are_those_of_samples_that_both_have_right(networks, c
         assert effects[f"smaller deviation of {angle}"].values[SEED] == pytest.approx(other[1] - one[1])
 
 
+def test_the_binarised_ticket_with_its_fixed_head_is_found_wherever_it_stands():
+    turned = planted.Planted(0, True)
+    object.__setattr__(turned, "networks", dict(reversed(turned.networks.items())))
+    (pair,) = measured(turned, "ticket_angles").effects
+    assert pair.startswith("biprop 0.8 against dense")
+
+
 def test_angles_that_explain_are_means_over_seeds_of_what_is_right_when_clean(networks):
     rows = []
     for kind in planted.members():

@@ -53,6 +53,10 @@ class TestSimplex:
         numbers = collapse.numbers(line, np.ones(4), head.T)
         assert numbers["mean_angles"] == pytest.approx((2 * 4 / 3 + 4 * 2 / 3) / 6)
         assert numbers["closest_angle"] == 0
+        # The product of two unit vectors of one direction may be above 1 by rounding.
+        for axis in np.random.default_rng(0).normal(size=(30, 8)):
+            turned = collapse.numbers(np.outer([1.0, 3, -1, -3], axis), np.ones(4), head.T)
+            assert turned["closest_angle"] == pytest.approx(0, abs=1e-5)
 
     def test_duality_is_two_for_what_has_nothing_in_common_and_four_for_opposites(self):
         both = simplex(5, 20, 1.0)
