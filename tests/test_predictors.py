@@ -226,5 +226,8 @@ def test_of_a_study(small_folder):
     lines = (small_folder / "comparison" / "predictors.csv").read_text().splitlines()
     assert lines[0].split(",") == list(predictors.COLUMNS)
     assert len(lines) == 1 + len(measured)
-    text = "\n".join(predictors.markdown(study_results))
-    assert text.count("| median margin, in units |") == 2
+    text = predictors.markdown(study_results)
+    assert "\n".join(text).count("| median margin, in units |") == 2
+    strongest = max((one for one in measured if one.target == "corrupted"), key=lambda one: abs(one.tau))
+    first = next(text[k + 1] for k, line in enumerate(text) if line.startswith("|--"))
+    assert first.startswith(f"| {predictors.words_of(strongest.name)} ")
