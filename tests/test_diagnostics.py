@@ -195,7 +195,7 @@ class TestActivations:
 
         def activations(images: np.ndarray) -> dict[str, np.ndarray]:
             rows, aside = images[:, 0, 0, 0], images[:, -1, -1, 0] / 255
-            line = np.stack([at[rows] + 4.5 * aside, 18 * aside, 0 * aside], 1)
+            line = np.stack([at[rows] + 4.5 * aside, 7 + 18 * aside, 0 * aside], 1)
             return {"line": line, "turned": -2 * line[:, ::-1]}
 
         images = np.zeros((3, 8, 8, 1), np.uint8)
