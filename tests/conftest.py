@@ -24,6 +24,7 @@ os.environ.setdefault(
 
 from untraced import untraced  # isort: skip  # before what it imports
 import checked_signatures  # noqa: F401  # before rosalind
+import hypothesis
 import jax
 import pytest
 from flax import linen as nn
@@ -33,6 +34,9 @@ from rosalind import config, data, models, results, study, training
 # Experiments are no package.
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# A first call imports and compiles; a busy machine is no failure.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 study.use_compilation_cache()
 
 

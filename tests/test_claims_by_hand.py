@@ -47,12 +47,23 @@ def test_angles_of_tickets_are_those_of_samples_that_both_have_right(networks, c
     ticket, dense = cells("biprop-0.8", "clean"), cells("dense-0", "clean")
     both = (ticket["prediction"] == networks.labels) & (dense["prediction"] == networks.labels)
     assert both.sum() < min((cell["prediction"] == networks.labels).sum() for cell in (ticket, dense))
+    for group, cell in (("biprop 0.8", ticket), ("dense", dense)):
+        control = evidence.controls[f"clean accuracy of {group}"]
+        assert control.values[SEED] == pytest.approx(100 * (cell["prediction"] == networks.labels).mean())
+        assert control.step == pytest.approx(100 / len(networks.labels))
     for angle in angles.ANGLES:
         one, other = (
             averaged(np.degrees(cell[angle].astype(float)), networks.labels, both) for cell in (ticket, dense)
         )
         assert effects[f"larger mean of {angle}"].values[SEED] == pytest.approx(one[0] - other[0])
         assert effects[f"smaller deviation of {angle}"].values[SEED] == pytest.approx(other[1] - one[1])
+
+
+def test_the_binarised_ticket_with_its_fixed_head_is_found_wherever_it_stands():
+    turned = planted.Planted(0, True)
+    object.__setattr__(turned, "networks", dict(reversed(turned.networks.items())))
+    (pair,) = measured(turned, "ticket_angles").effects
+    assert pair.startswith("biprop 0.8 against dense")
 
 
 def test_angles_that_explain_are_means_over_seeds_of_what_is_right_when_clean(networks):

@@ -63,6 +63,11 @@ def test_a_model_without_positions_has_none():
         models.map_shape(model("mlp"))
 
 
+def test_the_equally_weighted_map_is_the_mean_square_of_its_channels():
+    maps = np.array([[[[3.0, -1.0], [0.0, 2.0]]]], np.float32)
+    np.testing.assert_allclose(models.attention_map(maps), [[[5, 2]]])
+
+
 def test_maps_can_be_differentiated_again():
     """A loss on class maps moves the weights before them as finite differences say."""
     network = model("test_class_maps:Unmarked")

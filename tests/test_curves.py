@@ -66,6 +66,11 @@ def test_training_takes_a_curve_around_the_hill(trained):
     assert curve["loss"].max() < 0.7 * line["loss"].max()
     assert curve["bend"] > 0.05
     assert curve["mean_error"] <= curve["error"].max()
+    # A decay of the points draws the middle one to where all classes are alike, and no further.
+    heavy = compute(
+        "bezier", first, second, images, train=images, points=3, epochs=3, learning_rate=0.03, weight_decay=1.0
+    )
+    assert 0.2 < heavy["loss"][1] < np.log(3)
     again = compute("bezier", first, second, images, train=images, **CURVE)
     np.testing.assert_array_equal(again["loss"], curve["loss"])
     attacked = compute("bezier", first, second, images, train=images, **CURVE, attack=16)

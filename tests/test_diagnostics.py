@@ -15,6 +15,7 @@ from rosalind.analysis.head_coherence import head_coherence
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject, connectivity
+from rosalind.diagnostics.weights import storage_of
 
 SMALL_CNN = config.Model("cnn", 4, (8, 8, 1), 3, (0.5,), (0.25,))
 
@@ -30,6 +31,8 @@ class TestWeights:
             assert diagnostics.pq_index(weights) == pytest.approx(1 - kept / 100, abs=1e-12)
         assert diagnostics.pq_index(1e-30 * np.arange(1, 9)) == pytest.approx(diagnostics.pq_index(np.arange(1, 9)))
         assert np.isnan(diagnostics.pq_index(np.zeros(5)))
+        # Of norms 7 and 5: 1 - 2^(1/2 - 1) 7 / 5.
+        assert diagnostics.pq_index(np.array([3, -4]), 1, 2) == pytest.approx(1 - 1.4 / 2**0.5)
 
     def test_the_error_curve_of_normal_weights_is_the_closed_form(self):
         curve = diagnostics.error_curve(np.random.default_rng(1).normal(size=1_000_000), (0.5, 0.1, 0.02))
@@ -48,6 +51,17 @@ class TestWeights:
         assert diagnostics.entropy(np.array([-1.0, 1, 1, -1])) == 1
         assert diagnostics.entropy(np.array([0.0, 1 / 127, 2 / 127, 1])) == 2
         assert diagnostics.entropy(np.ones(9)) == diagnostics.entropy(np.zeros(3)) == 0
+        # Of 127 steps to either side of 0, 0.495 of one rounds to 0, whatever the size of the largest weight.
+        for scale in (1e-3, 1, 50):
+            assert diagnostics.entropy(scale * np.array([0, 0, 0.495 / 127, 1])) == pytest.approx(0.811278, abs=1e-6)
+            assert diagnostics.entropy(scale * np.array([0, 0, 0.505 / 127, 1])) == 1.5
+
+    def test_an_ideal_coder_needs_the_entropies_of_places_and_of_values(self):
+        # A quarter of 16 weights is kept, of two values: 16 x 0.8113 bits for where they are and 4 for which.
+        mask = np.arange(16).reshape(4, 4) % 4 == 0
+        leaf = np.where(np.arange(4)[:, None] % 2, 0.25, -0.25) * mask
+        (coded,) = storage_of({"a/kernel": (leaf.astype(np.float32), mask)})["coded"]
+        assert coded == pytest.approx((16 * 0.811278 + 4) / 8, abs=1e-5)
 
     def test_storage_adds_up_to_what_a_study_says_of_the_network(self):
         mask = RNG.random((64, 16)) < 0.2
@@ -175,6 +189,34 @@ class TestActivations:
         for layer in (1, 2, 3):
             np.testing.assert_allclose(arrays["divergence"][:, layer], arrays["divergence"][:, 0], rtol=1e-5)
 
+    def test_divergence_and_places_on_a_line_are_worked_out_by_hand(self):
+        # Three samples at 0, 1 and 10 of one axis: their distances are 1, 9 and 10, of which the median is 9.
+        at = np.array([0.0, 1.0, 10.0])
+
+        def activations(images: np.ndarray) -> dict[str, np.ndarray]:
+            rows, aside = images[:, 0, 0, 0], images[:, -1, -1, 0] / 255
+            line = np.stack([at[rows] + 4.5 * aside, 7 + 18 * aside, 0 * aside], 1)
+            return {"line": line, "turned": -2 * line[:, ::-1]}
+
+        images = np.zeros((3, 8, 8, 1), np.uint8)
+        images[:, 0, 0, 0] = np.arange(3)
+        changed = images.copy()
+        changed[1:, -1, -1] = 255
+        labels, ids = np.zeros(3, np.int32), np.arange(3, dtype=np.int32)
+        features = lambda x: activations(x)["line"]
+        net = Network("net", None, features=features, kernel=np.eye(3), bias=np.zeros(3), activations=activations)
+        diagnostic, options = diagnostics.plan(config.Diagnosis("activation_profile"))
+        clean, moved = (Split(x, labels, ids) for x in (images, changed))
+        subject = Subject(net, None, moved, clean, clean, jax.random.key(0), options, lambda part: None)
+        arrays = diagnostics.check_given("activation_profile", diagnostic, diagnostic.compute(subject))
+        expected = np.outer([0, 1, 1], 3 * [np.hypot(4.5, 18) / 9])
+        np.testing.assert_allclose(arrays["divergence"], expected, rtol=1e-6)
+        # Along the axis the change is 4.5; a layer's sign is that of the layer before, and the first's is either.
+        sign = np.sign(arrays["place"][2, 0, 0])
+        by_hand = np.stack([at - 11 / 3, at - 11 / 3 + [0, 4.5, 4.5]], 1)
+        for layer, scale in enumerate((1, 2, 1)):
+            np.testing.assert_allclose(sign * arrays["place"][:, :, layer], scale * by_hand, atol=1e-5)
+
     @pytest.mark.parametrize("planted", [0, 1, 2])
     def test_noise_from_a_layer_on_turns_there(self, planted):
         base = np.random.default_rng(3).normal(size=(60, 3, 4, 4, 6))
@@ -259,6 +301,7 @@ class TestCoherence:
         gradients = np.array(flat, np.float64)
         expected = len(rows) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
         assert arrays["coherence"] == pytest.approx(expected, rel=1e-4)
+        assert arrays["corrected"] == pytest.approx((expected - 1) / 44, rel=1e-4)
         np.testing.assert_allclose(arrays["gradient_norm"], np.linalg.norm(gradients, axis=1), rtol=1e-4)
         assert (arrays["of_layer"] * arrays["share"]).sum() == pytest.approx(arrays["coherence"], rel=1e-6)
         others = gradients.sum(0) - gradients
@@ -322,11 +365,12 @@ class TestLinearPath:
             variables = conditions.recalibrated(model, net.variables, [split(90, 1).images])
             features = measuring.features_of(dataclasses.replace(net, variables=jax.device_get(variables)), split())
             kernel, bias = measuring.head_of(net)
-            cell = geometry.measure(
-                features, kernel, bias, split().labels, reference=geometry.reference(features, kernel, split().labels)
-            )
+            reference = geometry.reference(features, kernel, split().labels)
+            cell = geometry.measure(features, kernel, bias, split().labels, reference=reference)
             assert arrays["error"][end] == pytest.approx((cell["prediction"] != split().labels).mean())
             assert arrays["angle"][end] == pytest.approx(cell["angle"].mean(), rel=1e-5)
+            for name in ("norm", "margin"):
+                assert arrays[name][end] == pytest.approx(cell[name].mean() / reference.feature_scale, rel=1e-4)
         same = compute("linear_path", first, first, points=3)
         assert same["barrier"] == same["barrier_of_ends"] == 0
         assert np.ptp(same["loss"]) < 1e-6

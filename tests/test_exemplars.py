@@ -97,6 +97,30 @@ def test_what_is_forgotten_on_a_way():
     assert np.isnan(forgetting.along(right[:1], np.zeros(1), np.ones((1, 5))).slope).all()
 
 
+def test_the_report_counts_samples_on_ways():
+    wrong = {
+        ("dense-0", "clean"): [0, 3],
+        ("dense-0", "fog-1"): [0, 1],
+        ("dense-0", "fog-3"): [0, 1, 2],
+        ("x-0", "clean"): [0, 4],
+        ("x-0", "fog-3"): [0, 4],
+    }
+    networks = {"dense-0": {"label": "dense", "method": "dense"}}
+    networks["x-0"] = {"label": "x", "method": "x", "family": "one-shot", "parent": "dense-0"}
+    networks["x-0"] |= {"sparsity": 0.5, "sparsity_requested": 0.5}
+    infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info(), "fog-3": condition_info(severity=3)}
+    of = lambda kept: fake_results(infos, {k: np.isin(np.arange(8), wrong[k]).astype(int) for k in kept}, networks)
+    rows = {line.split(" | ")[0][2:]: line for line in forgetting.markdown(of(wrong)) if " | 1 | " in line}
+    # Forgotten, never wrong, wrong at first, never right, recovering.
+    assert rows["sparsity"] == "| sparsity | x | 1 | 12.5 | 62.5 | 12.5 | 12.5 | 12.5 |"
+    severities = [line for line in forgetting.markdown(of(wrong)) if line.startswith("| severity | dense ")]
+    assert [line.split(" | ", 2)[2] for line in severities] == ["1 | 25.0 | 50.0 | 12.5 | 12.5 | 12.5 |"]
+    # Without a first step, a way begins at the next.
+    lacking = of([key for key in wrong if key not in (("dense-0", "fog-3"), ("dense-0", "clean"))])
+    assert forgetting.over_sparsity(lacking, "x", 0, "fog-3")[0] == ["x-0"]
+    assert forgetting.over_severity(lacking, "dense-0", "fog")[0] == ["fog-1"]
+
+
 def test_a_study_has_both_in_its_report(small_folder):
     study_results = results.load(small_folder)
     chain, way = forgetting.over_severity(study_results, "mlp-dense-seed0", "contrast")
@@ -116,6 +140,19 @@ def test_a_study_has_both_in_its_report(small_folder):
     text = figures.markdown.markdown(study_results).splitlines()
     group = next(g for g in robustness.groups(study_results) if g.label == "lth")
     one = exemplars.of_group(study_results, group, "clean")
+    at = lambda name: study_results.geometry(name, "clean", ("prediction",))["prediction"]
+    correct = [np.stack([at(name) for name in names]) == study_results.labels for names in (one.dense, group.networks)]
+    impact, p = exemplars.class_impact(*correct, study_results.labels, len(study_results.class_names))
+    np.testing.assert_array_equal(one.impact, impact)
+    np.testing.assert_array_equal(one.p, p)
+    assert np.abs(impact).max() > 0
+    assert (
+        one.tied.sum()
+        == np.logical_or(
+            *(exemplars.modal(np.stack([at(n) for n in names]))[1] for names in (one.dense, group.networks))
+        ).sum()
+        > 0
+    )
     (line,) = [t for t in text if t.startswith(f"| {group.name} | {len(group.networks)} | {100 * one.rate:.1f} | ")]
     assert line.split(" | ")[5] == f"{100 * one.null:.1f}"
     assert [t for t in text if t.startswith("| severity | lth ")]

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 
 import numpy as np
+import planted
 import pytest
 
 from rosalind import results, study
@@ -47,6 +48,17 @@ def test_costs_are_those_of_both_sides(networks, conditions, numbers):
         assert costs["calibration"] == pytest.approx(np.mean(errors))
         assert costs["worst_class"] == pytest.approx(min(classes))
         assert min(classes) < max(classes)
+
+
+def test_the_worst_class_is_that_of_the_lowest_mean():
+    # Of the small study no network gets every class right at times.
+    study_results = planted.Planted(0, True)
+    names, under = ("dense-0-seed3", "biprop-0.8-seed3"), robustness.main_mean(study_results).conditions
+    costs = explanation.of_pair(study_results, *names, under).costs
+    for side, name in enumerate(names):
+        hits = np.array([right(study_results, name, condition) for condition in under])
+        worst = min(hits[:, study_results.labels == k].mean() for k in range(planted.CLASSES))
+        assert 0 < worst == pytest.approx(costs[side][list(explanation.COSTS).index("worst_class")])
 
 
 def test_flips_go_from_a_to_b(networks, conditions, numbers):

@@ -37,6 +37,12 @@ class TestShapley:
         values[[0, 1, 3, 7]] = 0.1, 0.4, 0.2, 0.9
         np.testing.assert_allclose(shapley(values), [0.3, -0.2, 0.7])
 
+    def test_what_one_study_lacks_is_left_out_of_all(self):
+        values = np.random.default_rng(2).normal(size=(3, 4))
+        values[1, 2] = np.nan
+        expected = np.stack([values[:, 1] - values[:, 0], values[:, 3] - values[:, 1]], 1)
+        np.testing.assert_allclose(shapley(values), expected)
+
     def test_a_part_that_does_nothing_has_nothing(self):
         values = np.random.default_rng(1).normal(size=8)
         assert shapley(np.concatenate([values, values]))[-1] == 0

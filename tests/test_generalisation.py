@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from conftest import small_study
 from scipy.special import erf
+from scipy.stats import kendalltau
 from scipy.stats import norm as normal
 from simple import RESNET, TINY, compute, images_of, model, network, scattered
 
 from rosalind import analysis, config, diagnostics, models, results, study
+from rosalind.analysis import robustness
 from rosalind.conditions import Network
 from rosalind.data import Split
 
@@ -59,6 +61,33 @@ class TestMeasures:
         for name, value in expected.items():
             assert arrays[name] == pytest.approx(value, rel=1e-6), name
         assert arrays["spectral"] == arrays["spectral_matrix"] == pytest.approx([np.sqrt(20)])
+
+    def test_several_layers_by_hand(self):
+        variables, train = scattered(TINY), images_of(TINY, 20)
+        net, images = network(TINY, variables), 20
+        kernels = [np.asarray(x, np.float64) for p, x in models.flatten(variables).items() if p.endswith("kernel")]
+        logits = np.asarray(models.apply(TINY, variables, train.images)[0], np.float64)
+        # Labels that the network gives: every margin is above 0, some of them below 1.
+        train = Split(train.images, logits.argmax(1).astype(np.int32), train.ids)
+        margins = np.abs(logits[:, 0] - logits[:, 1])
+        assert 0 < margins.min() < 1
+        arrays = compute("generalisation", net, train)
+        margin = np.percentile(margins, 10)
+        spectral = np.array([np.linalg.norm(kernel, 2) ** 2 for kernel in kernels])
+        squares = np.array([(kernel**2).sum() for kernel in kernels])
+        half = lambda value: (value - 2 * np.log(margin) - np.log(images)) / 2
+        expected = {
+            "accuracy": 1,
+            "margin": margin,
+            "params": np.sqrt(sum(kernel.size for kernel in kernels) / images),
+            "param_norm": np.sqrt(squares.sum() / images),
+            "fro_over_spec": np.sqrt((squares / spectral).sum() / images),
+            "log_prod_spec_over_margin": half(np.log(spectral).sum()),
+            "log_prod_fro_over_margin": half(np.log(squares).sum()),
+            "log_spec_orig_main": half(np.log(spectral).sum() + np.log((squares / spectral).sum())),
+        }
+        for name, value in expected.items():
+            assert arrays[name] == pytest.approx(value, rel=1e-4), name
 
     def test_only_kept_weights_count(self):
         removed = np.zeros((4, 2), bool)
@@ -176,6 +205,11 @@ class TestMass:
         closed = erf(np.sqrt(0.02 / (p * (1 - p))) / 0.6)
         assert np.exp(arrays["log_mass"]) == pytest.approx(closed, abs=0.06)
         assert np.exp(arrays["log_mass"]) == pytest.approx((arrays["divergence"] <= 0.02).mean())
+        # The mean of the divergence itself, by quadrature.
+        noise, weight = np.polynomial.hermite_e.hermegauss(40)
+        q = 1 / (1 + np.exp(-1 - 0.6 * noise))
+        mean = weight @ (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) / weight.sum()
+        assert arrays["divergence"].mean() == pytest.approx(mean, rel=0.2)
         assert np.exp(arrays["log_mass_low"]) < closed < np.exp(arrays["log_mass_high"])
 
 
@@ -219,6 +253,10 @@ def test_measures_of_a_study_join_what_correlates_with_robustness(small_folder, 
     assert numbers["generalisation/l2_dist"]["mlp-lth-0.9-seed1"] == pytest.approx(expected, rel=1e-5)
     measured = {(one.name, one.target): one for one in analysis.predictors.predictions(study_results)}
     assert {target for _, target in measured} == {"corrupted", "gap", "clean_gap"}
+    clean = dict(zip(networks, robustness.accuracy(study_results)[:, 0], strict=True))
+    gaps = [numbers["generalisation/accuracy"][name] - clean[name] for name in networks]
+    expected = kendalltau(list(clean.values()), gaps).statistic
+    assert measured["accuracy", "clean_gap"].tau == pytest.approx(expected, abs=1e-6)
     names = {name for name, _ in measured}
     assert {"generalisation/param_norm", "sharpness-draws1-samples50/pacbayes_flatness"} <= names
     # Numbers that order networks alike are one.

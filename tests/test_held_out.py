@@ -64,10 +64,11 @@ class TestTransfer:
 
     def test_p_is_the_larger_of_the_two_tests(self):
         first, second = np.array([[0.9, 0.8, 0.85], [0.1, 0.2, 0.1]]), np.array([[0.5, 0.6, 0.7], [0.4, 0.5, 0.65]])
-        transfer = robustness.ranking_transfer(["a", "b"], first, second)
         expected = [robustness.paired_test(values[0] - values[1]) for values in (first, second)]
-        assert transfer.p[0, 1] == transfer.p[1, 0] == max(expected)
-        assert np.isnan(np.diag(transfer.p)).all()
+        for both in ((first, second), (second, first)):
+            transfer = robustness.ranking_transfer(["a", "b"], *both)
+            assert transfer.p[0, 1] == transfer.p[1, 0] == max(expected)
+            assert np.isnan(np.diag(transfer.p)).all()
 
     @pytest.mark.parametrize("seeds", [1, 2])
     def test_too_few_seeds_cannot_tell(self, seeds):
@@ -96,8 +97,9 @@ class TestTransfer:
         assert np.isnan(robustness.ranking_transfer(NAMES[:3], flat, flat).tau)
         assert robustness.ranking_transfer(NAMES[:3], flat, flat).verdict == "cannot tell"
         assert robustness.ranking_transfer([], np.empty((0, 0)), np.empty((0, 0))).verdict == "cannot tell"
-        with pytest.raises(ValueError, match="must be"):
-            robustness.ranking_transfer(NAMES, flat, flat)
+        for names, first, second in ((NAMES, flat, flat), (NAMES[:3], flat, flat[:, :3]), (NAMES[:3], *flat[:, :2].T)):
+            with pytest.raises(ValueError, match="must be"):
+                robustness.ranking_transfer(names, first, second)
 
 
 def study(bar, others=("fog",), seeds=3):

@@ -45,23 +45,42 @@ def test_intervals_of_right_and_of_wrong_samples_mirror_each_other(right):
     assert low <= right / 100 <= high
 
 
+def test_a_mean_over_conditions_counts_squares_of_shares():
+    values = np.repeat([0, 0.25, 0.75, 1], [3, 4, 13, 30])
+    low, high = robustness.accuracy_interval(values, trials=4)
+    ends = accuracy_ends(50, 1 + 9.75 + 30, 4 / 16 + 13 * 9 / 16 + 30, 4)
+    assert (low, high) == tuple(map(float, ends))
+    assert low < values.mean() < high
+
+
 def test_ends_move_with_the_number_of_right_samples():
     for samples in (7, 100, 600):
         ends = np.array([robustness.accuracy_interval(np.arange(samples) < k) for k in range(samples + 1)])
         assert (np.diff(ends, axis=0) > -1e-12).all()
 
 
+@pytest.mark.parametrize("size", [1.0, 0.25])
 @pytest.mark.parametrize(("better", "worse", "count"), [(12, 2, 50), (1, 0, 40), (5, 5, 30), (3, 30, 600), (0, 9, 100)])
-def test_the_ends_of_a_change_are_put_together_from_jeffreys_ends_of_both_shares(better, worse, count):
-    change = np.repeat([1.0, -1.0, 0.0], [better, worse, count - better - worse])
+def test_the_ends_of_a_change_are_put_together_from_jeffreys_ends_of_both_shares(better, worse, count, size):
+    # Under one condition, or under one of four whose mean it is.
+    change = size * np.repeat([1.0, -1.0, 0.0], [better, worse, count - better - worse])
     low, high = robustness.change_interval(change)
-    ends = {k: beta.ppf([0.025, 0.975], k + 0.5, count - k + 0.5) - [k / count] * 2 for k in (better, worse)}
-    ends |= {k: np.array([0, ends[k][1]]) for k in (better, worse) if k == 0}
+    mean, seen = size * (better - worse) / count, size * (better + worse)
+    # Above lie samples unseen, half of one of which changes throughout.
+    unseen = (size * seen + 0.5) / (seen + 0.5)
+    jeffreys = lambda p, k: beta.ppf(p, k + 0.5, count - k + 0.5)
+    ends = {
+        k: (
+            size * (jeffreys(0.025, k) - k / count) if k else 0,
+            unseen * jeffreys(0.975, size * k / unseen) - size * k / count,
+        )
+        for k in (better, worse)
+    }
     shared = -np.sqrt(better * worse / ((count - better) * (count - worse)))
     for end, x, y in ((low, ends[better][0], ends[worse][1]), (high, ends[better][1], ends[worse][0])):
         # Deviations of opposite sides: their product is below 0.
-        assert abs(end - (better - worse) / count) == pytest.approx(np.sqrt(x**2 + y**2 + 2 * shared * x * y))
-    assert low < (better - worse) / count < high
+        assert abs(end - mean) == pytest.approx(np.sqrt(x**2 + y**2 + 2 * shared * x * y))
+    assert low < mean < high
     assert robustness.change_interval(-change) == pytest.approx((-high, -low), abs=1e-9)
 
 

@@ -144,6 +144,7 @@ def test_predictions_hold_psi_and_sign_errors():
     assert one.psi < -0.5
     assert one.sign_error < 0.2
     assert one.sign_error <= one.worst_sign_error[1] <= 1
+    assert dataclasses.replace(one, sign_errors={"a": 0.8, "b": 0.1, "c": 0}).sign_error == 0.1
     without = predictors.correlate(tables, targets, FAMILIES, SEEDS, 0)[0]
     assert np.isnan([without.psi, without.sign_error, without.worst_sign_error[1]]).all()
 
@@ -220,8 +221,13 @@ def test_of_a_study(small_folder):
     clean = [accuracies[name][0] for name in names]
     corrupted = [accuracies[name][1:].mean() for name in names]
     assert by_name["accuracy", "corrupted"].tau == pytest.approx(kendalltau(clean, corrupted).statistic, abs=1e-6)
+    gap = np.subtract(clean, corrupted)
+    assert by_name["accuracy", "gap"].tau == pytest.approx(kendalltau(clean, gap).statistic, abs=1e-6)
     lines = (small_folder / "comparison" / "predictors.csv").read_text().splitlines()
     assert lines[0].split(",") == list(predictors.COLUMNS)
     assert len(lines) == 1 + len(measured)
-    text = "\n".join(predictors.markdown(study_results))
-    assert text.count("| median margin, in units |") == 2
+    text = predictors.markdown(study_results)
+    assert "\n".join(text).count("| median margin, in units |") == 2
+    strongest = max((one for one in measured if one.target == "corrupted"), key=lambda one: abs(one.tau))
+    first = next(text[k + 1] for k, line in enumerate(text) if line.startswith("|--"))
+    assert first.startswith(f"| {predictors.words_of(strongest.name)} ")

@@ -116,9 +116,9 @@ class TestPotential:
                     "method": label,
                     **(pruned if sparsity else {}),
                 }
-                for condition, count in zip(("clean", "fog-1"), counts, strict=True):
+                for condition, count in zip(("clean", "fog-1", "snow-1"), (*counts, counts[1]), strict=True):
                     predictions[f"{name}-{seed}", condition] = [0] * count + [1] * (100 - count)
-        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info()}
+        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info(), "snow-1": condition_info("snow")}
         study_results = fake_results(infos, predictions, networks)
         of = {p.condition: p for p in potential.potentials(study_results, 0.02) if p.method == "x"}
         np.testing.assert_allclose(of["clean"].values, [0.7, 0.9])
@@ -133,11 +133,16 @@ class TestPotential:
         # Without the seed that is beyond: .7 and .6.
         within = {name: counts for name, counts in predictions.items() if name[0] != "x 0.9-1"}
         within["x 0.9-1", "clean"] = [0] * 84 + [1] * 16
-        within["x 0.9-1", "fog-1"] = [0] * 70 + [1] * 30
+        within["x 0.9-1", "fog-1"] = within["x 0.9-1", "snow-1"] = [0] * 70 + [1] * 30
         infos_of = {p.condition: p for p in potential.potentials(fake_results(infos, within, networks), 0.02)}
         np.testing.assert_allclose(infos_of["clean"].values, [0.7, 0.6])
         # One image more moves them by .1 and .05.
         assert infos_of["clean"].half == pytest.approx(np.hypot(12.706 * 0.05, np.log(0.05) * 0.075 / 2), rel=1e-3)
+        # A seed that is not measured is left out: the other is .52, of which no interval is known.
+        gone = {key: value for key, value in within.items() if key[0] == "dense-0" or not key[0].endswith("-0")}
+        (left,) = [p for p in potential.potentials(fake_results(infos, gone, networks), 0.02) if p.condition == "clean"]
+        np.testing.assert_array_equal(np.isnan(left.values), [True, False])
+        assert left.mean == pytest.approx(0.6)
         # Ends that are no sparsity are cut, with arrows.
         apart = fake_results(infos, {**within, ("x 0.9-1", "clean"): [0] * 40 + [1] * 60}, networks)
         row = potential.rows(apart, 0.02)[0]

@@ -113,7 +113,12 @@ class TestRepresentations:
         assert of_classes.value > 0.3
         assert of_classes.excess == pytest.approx(0, abs=0.05)
         noisy = x + 0.5 * generator.normal(size=x.shape)
-        assert self.R.likeness(x, noisy, labels).excess > 0.4
+        beyond = self.R.likeness(x, noisy, labels)
+        assert beyond.excess > 0.4
+        assert beyond.excess == pytest.approx((beyond.value - beyond.null) / (1 - beyond.null))
+        table = self.R.between_layers({"x": x}, {"noisy": noisy}, labels, permutations=10)
+        assert table.null[0, 0] == pytest.approx(beyond.null)
+        assert table.excess[0, 0] == pytest.approx(beyond.excess)
         order = self.R.permuted_within(labels, generator)
         np.testing.assert_array_equal(labels[order], labels)
         assert sorted(order) == list(range(200))
@@ -125,6 +130,9 @@ class TestRepresentations:
                 assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
         # Without its diagonal the Gram matrix of what one sample alone has is 0.
         assert np.isnan(self.R.cka(self.X[:20], 3 * np.eye(20)[:, :1]))
+        assert np.isfinite(self.R.cka(self.X[:4], self.Y[:4]))
+        with pytest.raises(ValueError, match="same 4 samples"):
+            self.R.cka(self.X[:3], self.Y[:3])
         with pytest.raises(ValueError, match="same 4 samples"):
             self.R.cka(self.X, self.Y[:5])
         with pytest.raises(ValueError, match="metric must be one of"):

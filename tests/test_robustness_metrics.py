@@ -19,6 +19,9 @@ def test_bins_are_open_below_and_closed_above():
     # 1/3 is the upper end of the fifth bin of fifteen, together with 0.3.
     one_bin = robustness.calibration_error(np.array([1 / 3, 0.3]), np.array([True, False]))
     assert one_bin == pytest.approx(abs(1 - 1 / 3 - 0.3) / 2)
+    # 0.03 is in the first bin alone, below 0.1.
+    first = robustness.calibration_error(np.array([0.03, 0.1]), np.array([True, False]))
+    assert first == pytest.approx((0.97 + 0.1) / 2)
 
 
 class TestFigures:
@@ -104,6 +107,9 @@ class TestFigures:
         exact = np.sqrt((2 * (1 - 0.605) ** 2 + 2 * (0.5 - 0.905) ** 2) / 4)
         assert robustness.adaptive_calibration_error(confidence, right, bins=2) == pytest.approx(exact)
         assert np.isnan(robustness.adaptive_calibration_error(np.empty(0), np.empty(0, bool)))
+        # A sample in a bin by itself.
+        alone = robustness.adaptive_calibration_error(np.array([0.6, 0.9]), np.array([True, True]), bins=2)
+        assert alone == pytest.approx(np.sqrt((0.4**2 + 0.1**2) / 2))
 
     def test_equal_confidences_share_a_bin_in_any_order(self):
         right, generator = np.arange(597) < 590, np.random.default_rng(0)
