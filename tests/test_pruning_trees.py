@@ -87,9 +87,12 @@ def test_parameters_may_be_any_pytree(name):
     assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
 
 
-@pytest.mark.parametrize("name", ["fisher", "woodfisher"])
+@pytest.mark.parametrize(
+    ("name", "options"), [("fisher", {}), ("woodfisher", {}), ("wanda", {}), ("magnitude", {"repair": 40})]
+)
 @pytest.mark.parametrize("other", [np.zeros(2, np.uint32), np.float32(0.5)])
-def test_a_key_for_a_whole_batch_is_refused_where_samples_are_taken_one_by_one(name, other):
+@pytest.mark.parametrize("place", ["a", "key"])
+def test_a_key_for_a_whole_batch_is_refused_where_samples_are_counted(name, options, other, place):
     params = {"fc": {"weight": jnp.ones((4, 2))}}
     loss = lambda p, state, batch, train=True: (((batch["x"] @ p["fc"]["weight"]) ** 2).mean(), (state, {}))
 
@@ -97,19 +100,20 @@ def test_a_key_for_a_whole_batch_is_refused_where_samples_are_taken_one_by_one(n
         steps, samples = 1, 20
 
         def __call__(self, key, step):
-            return {"x": jnp.ones((20, 4)), "key": other}
+            return {"x": jnp.ones((20, 4)), place: other}
 
     weights = pruning.Weights(params, {})
-    networks = pruning.prune(
-        Method(name, (0.5,)),
-        pruning.Parent(weights, weights),
-        loss=loss,
-        batches=Keyed(),
-        config=Train(epochs=1, warmup=0),
-        key=KEY,
-    )
-    with pytest.raises(ValueError, match=r"arrays all begin with the samples, got shapes .*'key': \[2?\]"):
-        next(networks)
+    norms = lambda p, state, batch: {"fc/weight": (batch["x"] ** 2).sum(0)[:, None]}
+    with pytest.raises(ValueError, match=rf"arrays all begin with the samples, got shapes .*'{place}': \[2?\]"):
+        pruning.prune(
+            Method(name, (0.5,), options),
+            pruning.Parent(weights, weights),
+            loss=loss,
+            batches=Keyed(),
+            config=Train(epochs=1, warmup=0),
+            functions=pruning.ModelFunctions(inputs=norms, moments=lambda p, state, batch: (state, {})),
+            key=KEY,
+        )
 
 
 def test_a_recurrent_cell_as_equinox_has_it_is_pruned():
