@@ -116,6 +116,36 @@ def test_a_key_for_a_whole_batch_is_refused_where_samples_are_counted(name, opti
         )
 
 
+@pytest.mark.parametrize("name", ["magnitude", "wanda", "fisher"])
+def test_batches_may_be_tuples_of_two_inputs(name):
+    params = {"fc": {"weight": jnp.arange(8.0).reshape(4, 2)}}
+    of = lambda p, batch: (batch[0] * batch[1]) @ p["fc"]["weight"]
+    loss = lambda p, state, batch, train=True: ((of(p, batch) ** 2).mean(), (state, {"size": of(p, batch)[:, 0]}))
+    rows = jnp.asarray(np.random.default_rng(0).normal(size=(2, 20, 4)), jnp.float32)
+
+    class Pairs:
+        steps, samples = 1, 20
+
+        def __call__(self, key, step):
+            return rows[0], rows[1]
+
+    weights = pruning.Weights(params, {})
+    norms = lambda p, state, batch: {"fc/weight": ((batch[0] * batch[1]) ** 2).sum(0)[:, None]}
+    (made,) = pruning.prune(
+        Method(name, (0.5,), {"epochs": 2}),
+        pruning.Parent(weights, weights),
+        loss=loss,
+        batches=Pairs(),
+        config=Train(epochs=2, warmup=0),
+        functions=pruning.ModelFunctions(inputs=norms),
+        key=KEY,
+    )
+    assert masks.sparsity_of(made.masks) == 0.5
+    # Without positions the means are reported, and no record of single samples is kept.
+    assert made.steps == 2
+    assert not made.records
+
+
 def test_a_recurrent_cell_as_equinox_has_it_is_pruned():
     generator = np.random.default_rng(0)
     draw = lambda *shape: jnp.asarray(generator.normal(size=shape), jnp.float32)
