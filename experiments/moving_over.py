@@ -22,7 +22,8 @@ Classifiers of three libraries, a line each (`mean` and `std` of pixels in [0, 1
 
 `[name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)][-1]` is nearly always the head;
 a wrong one is refused, as features and head must give the model's logits. Where these are the mean of two heads
-(timm's `deit_tiny_distilled_patch16_224`, `levit_128s`, `efficientformer_l1`), `head=("head", "head_dist")` names both;
+(timm's `deit_tiny_distilled_patch16_224`, `efficientformer_l1`), `head=("head", "head_dist")` names both, of
+`levit_128s` `head=("head.linear", "head_dist.linear")`; of a compiled model paths begin with `_orig_mod.`;
 where the model gives a tuple or a dict, `output=` names the part that the logits are.
 
 Command (needs PyTorch; half a minute on two x86 cores):

@@ -314,3 +314,10 @@ class TestTfds:
     def test_unknown_set(self):
         with pytest.raises(ValueError, match="unknown data set 'digit'; did you mean 'digits'"):
             data.load("digit")
+
+
+def test_a_file_whose_name_is_in_the_readers_error_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match=r"^file cannot be read: BadZipFile"):
+        data.load("npz", folder="file")

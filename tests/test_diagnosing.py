@@ -53,6 +53,9 @@ def test_what_is_there_is_not_made_again_and_what_changed_is(folder):
     paths = study.diagnose(folder, CHOSEN)
     before = {path: path.stat().st_mtime_ns for path in paths}
     assert {path: path.stat().st_mtime_ns for path in study.diagnose(folder, CHOSEN)} == before
+    # What is asked for twice is made once.
+    paths[0].unlink()
+    assert study.diagnose(folder, [*CHOSEN, *CHOSEN]) == paths
     damaged, foreign, lost = paths[:3]
     kept = {path: results.load_arrays(path) for path in (damaged, foreign, lost)}
     damaged.write_bytes(damaged.read_bytes()[:200])

@@ -26,6 +26,19 @@ def study_results(small_folder):
     return results.load(small_folder)
 
 
+def test_a_file_in_place_of_a_folder_is_refused_before_work(study_results, small_folder, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    for write in (
+        lambda: exports.write_samples(study_results, file / "samples.csv"),
+        lambda: exports.write_weights(study_results, "mlp-dense-seed0", file / "net.safetensors"),
+        lambda: cli.corrupt("digits", file / "x", corruptions=("fog",)),
+        lambda: cli.explain(small_folder, "mlp-dense-seed0", "mlp-dense-seed1", out=file / "page.html"),
+    ):
+        with pytest.raises(PermissionError, match=rf"cannot write in {file}.* Choose another folder"):
+            write()
+
+
 def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
     path = tmp_path / "new" / "samples.csv.gz"
     cells, samples = study_results.cells(), len(study_results.labels)

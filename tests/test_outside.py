@@ -235,8 +235,11 @@ def test_a_study_of_a_module_is_refused_once_it_is_edited(module, tmp_path):
 
     module.write_text(MODULE.replace("nn.relu(", "nn.tanh("))
     del sys.modules["mine"]  # as a new process would find it
-    with pytest.raises(results.Mismatch, match=r"network 'net-dense-seed0' that was made differently.*definition"):
-        study.run(plan, folder)
+    for begun in (study.estimate, study.run):
+        with pytest.raises(
+            results.Mismatch, match=r"'net-dense-seed0' that was made differently.*definition.*whole file"
+        ):
+            begun(plan, folder)
     built_in = replace(plan, model=Model("mlp", 6), conditions=plan.conditions[:2], attributions=0)
     with pytest.raises(results.Mismatch, match="condition 'INVERT-2' made differently: definition"):
         study.run(built_in, folder)

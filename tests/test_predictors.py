@@ -133,6 +133,18 @@ def test_sign_errors_count_pairs_by_what_chance_leaves_of_them():
     assert concordance.sign_errors(x, np.full(4, 0.5), axes, 10_000) == {}
 
 
+def test_targets_that_are_equal_but_for_rounding_are_ties():
+    # Three networks of a gap of 0.3: of the seven other pairs four rise with x and three fall.
+    tables = {"x": np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])}
+    given, exact = (
+        {"gap": np.array([[a], [b], [c], [0.2], [0.4]])} for a, b, c in ((0.1 + 0.2, 0.3, 0.9 - 0.6), (0.3,) * 3)
+    )
+    families = ("dense", "a", "a", "b", "b")
+    rounded, tied = (predictors.correlate(tables, targets, families, (0,), 0)[0] for targets in (given, exact))
+    assert rounded.tau == tied.tau == pytest.approx((4 - 3) / np.sqrt(10 * 7))
+    assert (rounded.p, rounded.signs) == (tied.p, tied.signs)
+
+
 def test_predictions_hold_psi_and_sign_errors():
     tables, targets = planted()
     methods = [("dense", 0.0), *((f"m{k}", level) for level in (0.5, 0.9) for k in range(10))][:20]

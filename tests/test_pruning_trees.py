@@ -87,9 +87,12 @@ def test_parameters_may_be_any_pytree(name):
     assert jax.tree.structure(made.weights.trainable) == jax.tree.structure(params)
 
 
-@pytest.mark.parametrize("name", ["fisher", "woodfisher"])
+@pytest.mark.parametrize(
+    ("name", "options"), [("fisher", {}), ("woodfisher", {}), ("wanda", {}), ("magnitude", {"repair": 40})]
+)
 @pytest.mark.parametrize("other", [np.zeros(2, np.uint32), np.float32(0.5)])
-def test_a_key_for_a_whole_batch_is_refused_where_samples_are_taken_one_by_one(name, other):
+@pytest.mark.parametrize("place", ["a", "key"])
+def test_a_key_for_a_whole_batch_is_refused_where_samples_are_counted(name, options, other, place):
     params = {"fc": {"weight": jnp.ones((4, 2))}}
     loss = lambda p, state, batch, train=True: (((batch["x"] @ p["fc"]["weight"]) ** 2).mean(), (state, {}))
 
@@ -97,19 +100,50 @@ def test_a_key_for_a_whole_batch_is_refused_where_samples_are_taken_one_by_one(n
         steps, samples = 1, 20
 
         def __call__(self, key, step):
-            return {"x": jnp.ones((20, 4)), "key": other}
+            return {"x": jnp.ones((20, 4)), place: other}
 
     weights = pruning.Weights(params, {})
-    networks = pruning.prune(
-        Method(name, (0.5,)),
+    norms = lambda p, state, batch: {"fc/weight": (batch["x"] ** 2).sum(0)[:, None]}
+    with pytest.raises(ValueError, match=rf"arrays all begin with the samples, got shapes .*'{place}': \[2?\]"):
+        pruning.prune(
+            Method(name, (0.5,), options),
+            pruning.Parent(weights, weights),
+            loss=loss,
+            batches=Keyed(),
+            config=Train(epochs=1, warmup=0),
+            functions=pruning.ModelFunctions(inputs=norms, moments=lambda p, state, batch: (state, {})),
+            key=KEY,
+        )
+
+
+@pytest.mark.parametrize("name", ["magnitude", "wanda", "fisher"])
+def test_batches_may_be_tuples_of_two_inputs(name):
+    params = {"fc": {"weight": jnp.arange(8.0).reshape(4, 2)}}
+    of = lambda p, batch: (batch[0] * batch[1]) @ p["fc"]["weight"]
+    loss = lambda p, state, batch, train=True: ((of(p, batch) ** 2).mean(), (state, {"size": of(p, batch)[:, 0]}))
+    rows = jnp.asarray(np.random.default_rng(0).normal(size=(2, 20, 4)), jnp.float32)
+
+    class Pairs:
+        steps, samples = 1, 20
+
+        def __call__(self, key, step):
+            return rows[0], rows[1]
+
+    weights = pruning.Weights(params, {})
+    norms = lambda p, state, batch: {"fc/weight": ((batch[0] * batch[1]) ** 2).sum(0)[:, None]}
+    (made,) = pruning.prune(
+        Method(name, (0.5,), {"epochs": 2}),
         pruning.Parent(weights, weights),
         loss=loss,
-        batches=Keyed(),
-        config=Train(epochs=1, warmup=0),
+        batches=Pairs(),
+        config=Train(epochs=2, warmup=0),
+        functions=pruning.ModelFunctions(inputs=norms),
         key=KEY,
     )
-    with pytest.raises(ValueError, match=r"arrays all begin with the samples, got shapes .*'key': \[2?\]"):
-        next(networks)
+    assert masks.sparsity_of(made.masks) == 0.5
+    # Without positions the means are reported, and no record of single samples is kept.
+    assert made.steps == 2
+    assert not made.records
 
 
 def test_a_recurrent_cell_as_equinox_has_it_is_pruned():

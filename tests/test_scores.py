@@ -212,7 +212,30 @@ class TestWoodFisher:
             run(Method("woodfisher", (0.5,), {"fisher_batch": 30}))
 
 
+@pytest.mark.parametrize("name", ["fisher", "woodfisher", "wanda"])
+@pytest.mark.parametrize("count", [50, 90])
+def test_scores_of_samples_do_not_depend_on_the_size_of_batches(toy, name, count):
+    # 60 samples: the last of nine batches of 7 is filled up with three of them, and 90 go on into a second epoch.
+    images, labels = toy[3].images, toy[3].labels
+    options = {**pruning.METHODS[name].options, "score_samples": count}
+    options |= {"fisher_batch": 2, "score_samples": count // 2, "correct": False} if name == "woodfisher" else {}
+    one, *others = (
+        scored(name, options=options, batches=training.Batches(images, labels, size)) for size in (60, 7, 32)
+    )
+    for other in others:
+        for path, score in one.items():
+            np.testing.assert_allclose(other[path], score, rtol=2e-5, atol=1e-9)
+
+
 class TestWanda:
+    def test_every_sample_of_an_epoch_counts_once(self, toy):
+        images, labels = toy[3].images, toy[3].labels
+        scores = scored("wanda", options={"score_samples": 60}, batches=training.Batches(images, labels, 32))
+        inputs = ((np.asarray(images, np.float32) / 255 - 0.5) / 0.25).reshape(60, -1)
+        kernel = np.asarray(toy[1]["backbone"]["dense0"]["kernel"])
+        exact = np.abs(kernel) * np.linalg.norm(inputs, axis=0)[:, None]
+        np.testing.assert_allclose(scores["backbone/dense0/kernel"], exact, rtol=1e-4)
+
     def test_scores_are_weights_times_input_norms(self, toy):
         _, params, _, batches = toy
         scores = scored("wanda", options={"score_samples": 20})

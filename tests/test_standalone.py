@@ -59,6 +59,8 @@ def test_a_link_decides_what_is_shown(small_folder, store, tmp_path, caplog):
     assert caplog.records == [], "Bokeh has nothing to warn of"
     with pytest.raises(ValueError, match="b was not understood"):
         standalone.write(small_folder, tmp_path / "other.html", "?b=nothing/clean")
+    with pytest.raises(ValueError, match=r"'mlp-dense-seed0' is not NETWORK/CONDITION\)\.$"):
+        standalone.write(small_folder, tmp_path / "other.html", "?b=mlp-dense-seed0")
     for words in ("nonsense", "foo=1", "mlp-dense-seed0"):
         with pytest.raises(ValueError, match=f"a link must be the address of a page.* got '{words}'"):
             standalone.write(small_folder, tmp_path / "other.html", words)

@@ -48,7 +48,8 @@ class Prediction:
         tau: Kendall's tau-b over all networks, in [-1, 1].
         p: Two-sided, of permuting groups, all seeds of one together; with Holm's correction over predictors.
         environments: Kendall's tau within every seed and family of at least `FEWEST` groups.
-        signs: Share of networks that differ from the dense one of their seed as tau says, in [0, 1]; NaN without one.
+        signs: Share of the networks whose number and target are not those of the dense one of their seed that differ
+            from it as tau says, in [0, 1]; NaN without one.
         groups: Number of groups with all seeds; others are left out.
         seeds: Number of seeds.
         psi: Granulated tau, see `concordance.granulated`.
@@ -211,7 +212,9 @@ def correlate(
         names = ("method", "sparsity", "seed")
         axes = axes_of(dict(zip(names, map(list, zip(*repeated, strict=True)), strict=True)))
     all_predictions: list[Prediction] = []
-    for target, y in targets.items():
+    for target, given in targets.items():
+        # Means and differences of accuracies that are equal may differ by rounding.
+        y = np.round(given, 12)
         exact = signs_of(y.ravel())
         norm = np.sqrt(sizes * np.abs(exact).sum())
         # One BLAS thread: products as small as these took ten times the processor time with two on busy cores.

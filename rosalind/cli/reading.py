@@ -180,6 +180,8 @@ def explain(
         b: The other side.
         out: HTML file of the page; in the study's folder report/ by default.
     """
+    if out is not None:
+        rosalind.results.check_makeable(out.parent)
     rosalind.study.use_compilation_cache()
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))

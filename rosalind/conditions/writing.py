@@ -77,9 +77,7 @@ def _severities(first: Planned) -> list[Planned]:
 
 def _check_folder(folder: Path, made_by: Mapping[str, Any]) -> None:
     """Make the folder; ValueError if its files were made otherwise."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder} cannot be written; choose another folder.")
+    results.check_writable(folder)
     path = folder / "corruptions.json"
     if not path.exists():
         if any(folder.glob("[!.]*.npy")):

@@ -56,7 +56,8 @@ def whole(path: Path) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        if str(path) in str(error):
+        # One of our own; a reader's "File is not a zip file" has a file called `file` by chance.
+        if isinstance(error, ValueError) and str(path) in str(error):
             raise
         hint = "objects, which only a pickle holds; store numbers or text" if "bject" in str(error) else "get it again"
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}; {hint}.") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from rosalind import measures
 from rosalind.progress import Progress
-from rosalind.results import Results, confidence, loss, remove_abandoned, replacing
+from rosalind.results import Results, check_writable, confidence, loss, remove_abandoned, replacing
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 """Endings of the files that `write_samples` makes."""
@@ -126,6 +126,7 @@ def write_samples(results: Results, path: str | Path) -> int:
     Raises:
         ValueError: another ending, or a study without a measured cell.
         ModuleNotFoundError: Parquet without pyarrow.
+        PermissionError: a folder that cannot be made or written.
         results.Damaged: a cell cannot be read.
     """
     path = Path(path)
@@ -135,7 +136,7 @@ def write_samples(results: Results, path: str | Path) -> int:
     if not cells:
         raise ValueError(f"{results.folder} has no measured cell yet; run the study first.")
     write = _write_parquet if path.suffix == ".parquet" else _write_csv
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(path.parent)
     remove_abandoned(path.parent, path.name)
     with Progress("exporting", len(cells), unit="cells") as progress, replacing(path) as target:
         return write(results, target, progress, is_packed=path.suffix == ".gz")

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from rosalind.config import Layer
-from rosalind.results import Results, load_arrays, remove_abandoned, replacing
+from rosalind.results import Results, check_writable, load_arrays, remove_abandoned, replacing
 
 Layout = Literal["torch", "flax"]
 
@@ -166,11 +166,13 @@ def write_weights(
 
     Raises:
         ValueError: another ending, or see `state_dict`.
+        PermissionError: a folder that cannot be made or written.
         ModuleNotFoundError: without the package that an ending needs.
     """
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ValueError(f"`path` must end in one of {', '.join(ENDINGS)}, got {path.name!r}.")
+    check_writable(path.parent)
     arrays, info = state_dict(results, network, layout, masks=masks, layers=layers), results.networks[network]
     described = {"network": network, "model": info.model, "layout": layout, "classes": json.dumps(results.class_names)}
     described |= {key: json.dumps(info.config[key]) for key in ("image_shape", "mean", "std")}

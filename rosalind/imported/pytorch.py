@@ -6,7 +6,7 @@ PyTorch is imported when something is called, so that it need not be installed.
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,17 +43,20 @@ def from_torch(
     Returns:
         A record whose callables hold the model itself. Masks are the nonzero entries of every `weight` of two axes or
         more but embeddings' and norms', and of what `torch.nn.utils.prune` masks, after its masks and parametrisations.
-        What `prune` masks is masked anew first, as a call of its layer does.
+        What `prune`, `weight_norm` and `spectral_norm` make of it is made anew first, as a call of its layer does.
 
     Raises:
         ValueError: a head that is not there or is no linear layer, heads of different numbers of classes, a mean
-            without std; a model that NNCF masks; masks of `prune` other than 0 and 1, as a moving average makes of
-            them, unless `masks` are given; a quantised head; another quantised kernel, unless `masks` and `parameters`
-            are given. What shows only when images are there, `add_network` refuses before any work: that the model
-            gives something else, or other logits than its features and head.
+            without std; parameters without shape or values, or made in `torch.inference_mode`; a model that NNCF masks;
+            masks of `prune` other than 0 and 1, as a moving average makes of them, unless `masks` are given; a
+            quantised head; another quantised kernel, unless `masks` and `parameters` are given. What shows only when
+            images are there, `add_network` refuses before any work: that the model gives something else, or other
+            logits than its features and head.
     """
-    layers = dict(model.named_modules())
-    heads = {path: _linear(layers, path) for path in ([head] if isinstance(head, str) else head)}
+    # All its names, as a module may have several.
+    layers = dict(model.named_modules(remove_duplicate=False))
+    torch_weights.check_values(model, name)
+    heads = {path: torch_weights.linear(layers, path) for path in ([head] if isinstance(head, str) else head)}
     if len({len(last.weight) for last in heads.values()}) != 1:
         sizes = {path: len(last.weight) for path, last in heads.items()}
         raise ValueError(f"head must name a layer, or several of one number of classes, got {sizes or head!r}.")
@@ -73,10 +76,11 @@ def from_torch(
             "copy those of the pruned network over an average's, or give `masks`."
         )
     classifier = _Classifier(model, heads, output, mean, std)
-    torch_weights.mask_anew(model)
+    torch_weights.make_anew(model)
     weights = torch_weights.effective(model)
     kernels = torch_weights.kernels(weights, layers)
     packed = [path for path, kernel in kernels.items() if torch_weights.is_packed(kernel)]
+    packed += [f"{path}.weight" for path in torch_weights.packed_layers(layers)]
     if {f"{path}.weight" for path in heads} & {*packed} or (packed and not {"masks", "parameters"} <= fields.keys()):
         raise ValueError(
             f"{name!r} has quantised weights, whose zeros cannot be counted here: {', '.join(packed[:5])}. Give "
@@ -161,12 +165,16 @@ class _Classifier:
         import torch
 
         caught: dict[str, list[torch.Tensor]] = {path: [] for path in self.heads}
-        hooks = [
-            last.register_forward_pre_hook(lambda module, given, path=path: caught[path].append(given[0]))
-            for path, last in self.heads.items()
-        ]
+
+        def catch(path: str) -> Callable[..., None]:
+            # A copy, as the model may change it afterwards.
+            return lambda module, given, named: caught[path].append(next(iter((*given, *named.values()))).clone())
+
+        hooks = [last.register_forward_pre_hook(catch(path), with_kwargs=True) for path, last in self.heads.items()]
+        # A compiled model was compiled without the hook.
+        uncompiled = getattr(torch.compiler, "set_stance", lambda stance: contextlib.nullcontext())
         try:
-            with torch.no_grad(), _evaluated(self.model):
+            with torch.no_grad(), _evaluated(self.model), uncompiled("force_eager"):
                 self.outputs(self.inputs(images))
         finally:
             for hook in hooks:
@@ -283,30 +291,6 @@ def _named(given: Any) -> str:
     if isinstance(given, tuple | list):
         return f"a {type(given).__name__} of {len(given)}"
     return str(list(given.shape)) if hasattr(given, "shape") else f"a {type(given).__name__}"
-
-
-def _linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Linear | torch.nn.Conv2d":
-    """The linear layer or 1x1 convolution under a path; ValueError, which names those there are, where it is none."""
-    import torch
-
-    named = layers.get(head)
-    if isinstance(named, torch.nn.Linear) or _is_pointwise(named):
-        return named
-    last = [path for path, module in layers.items() if isinstance(module, torch.nn.Linear) or _is_pointwise(module)]
-    kind = "is not there" if named is None else f"is a {type(named).__name__}"
-    linear = last[-5:] or "none"
-    raise ValueError(
-        f"head {head!r} must be a linear layer or 1x1 convolution of the model, but {kind}; it has {linear}."
-    )
-
-
-def _is_pointwise(module: Any) -> TypeGuard["torch.nn.Conv2d"]:
-    import torch
-
-    if not isinstance(module, torch.nn.Conv2d):
-        return False
-    plain = module.groups == 1 and module.kernel_size == (1, 1) and module.stride == (1, 1)
-    return plain and module.padding in ((0, 0), 0, "same", "valid")
 
 
 def _array(tensor: "torch.Tensor") -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, several, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
+from rosalind.pruning.sampling import sample_count
 from rosalind.pruning.types import ModelFunctions, Parent, Recipe
 from rosalind.training import Tree, by_path
 
@@ -168,12 +169,13 @@ def check_network(
 ) -> None:
     """Find everything that a method cannot do with a network, before any work.
 
-    With `state` and a `batch`, or shapes of one, the layers are found too whose inputs the model does not give; with
-    paths `without_gradient`, those whose scores would all be zero.
+    With `state` and a `batch`, or shapes of one, the layers are found too whose inputs the model does not give, and
+    batches whose samples cannot be counted; with paths `without_gradient`, layers whose scores would all be zero.
 
     Raises:
         ValueError: no prunable weights; a name in `protected` that no path has; sparsities that protected layers or
-            `layers` make impossible; model functions or groups that are missing; inputs that no N:M group fits.
+            `layers` make impossible; model functions or groups that are missing; inputs that no N:M group fits; where a
+            method counts samples, arrays of the batch that do not begin with these, or fewer than `fisher_batch`.
     """
     options, recipe = check(method), recipe_of(method.name)
     kernels = masks.prunable(trainable)
@@ -201,6 +203,12 @@ def check_network(
         raise ValueError(
             f"{method.name}: `learn_head` must be False for this network, got True: no layer of it is called head."
         )
+    if batch is not None and counts_samples(method):
+        samples, together = sample_count(batch), options.get("fisher_batch", 1)
+        if together > samples:
+            raise ValueError(
+                f"{method.name}: fisher_batch is {together}, batches have {samples} samples; make it smaller."
+            )
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)
@@ -223,6 +231,12 @@ def check_network(
         left_dense = (*protected, *((tickets.HEAD,) if options.get("learn_head") else ()))
         for sparsity in method.sparsities:
             masks.keep(zeros, sparsity, protected=left_dense, layers=options.get("layers"))
+
+
+def counts_samples(method: Method) -> bool:
+    """True of a method that looks at a number of samples, and not at whole batches."""
+    options = check(method)
+    return "score_samples" in options or bool(options.get("repair"))
 
 
 def check_parent(method: Method, parent: Parent) -> None:

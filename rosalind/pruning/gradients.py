@@ -11,29 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rosalind.training import Loss, Tree, by_path
+from rosalind.training import Loss, Tree
 
 
 @functools.cache
 def gradient(loss: Loss, train: bool) -> Callable[[Tree, Tree, Any], Tree]:
     """The gradient: with the statistics of the batch if `train`, else in BatchNorm's evaluation mode."""
     return jax.jit(lambda p, state, batch: jax.grad(lambda q: loss(q, state, batch, train)[0])(p))
-
-
-def sample_count(batch: Any) -> int:
-    """The number of samples of a batch whose gradients are taken one by one.
-
-    Raises:
-        ValueError: not all its arrays begin with the samples, as a key of the whole batch does not.
-    """
-    shapes = {path: list(jnp.shape(leaf)) for path, leaf in by_path(batch).items()}
-    counts = {tuple(shape[:1]) for shape in shapes.values()}
-    if len(counts) != 1 or counts == {()}:
-        raise ValueError(
-            "gradients of single samples need batches whose arrays all begin with the samples, got shapes "
-            f"{shapes}; give a key for each of them, or what is the same for all in the state."
-        )
-    return counts.pop()[0]
 
 
 @functools.cache

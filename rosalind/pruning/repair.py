@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from rosalind.pruning.masks import weights_only
+from rosalind.pruning.sampling import joined, samples_of
 from rosalind.pruning.types import CountedBatches, MethodRun, Weights
 from rosalind.training import map_by_path, project
 
@@ -40,7 +41,7 @@ def repaired(
         The weights, and a note on kernels whose outputs the model function `moments` does not give.
 
     Raises:
-        ValueError: the model function `moments` is missing.
+        ValueError: the model function `moments` is missing; a batch with arrays that do not begin with its samples.
     """
     moments = _jitted(run.functions.needed("moments", f"{run.name} with repair"))
     batch = _samples(run, batches)
@@ -78,9 +79,5 @@ def _bias_of(path: str) -> str:
 
 
 def _samples(run: MethodRun, batches: CountedBatches) -> Any:
-    """The first `repair` samples as one batch."""
-    parts, count = [], 0
-    while count < run.options["repair"]:
-        parts.append(batches(run.key, len(parts)))
-        count += len(jax.tree.leaves(parts[-1])[0])
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: run.options["repair"]], *parts)
+    """The first `repair` samples as one batch; see `samples_of`."""
+    return joined([batch for batch, _ in samples_of(batches, run.key, run.options["repair"])])

@@ -10,7 +10,7 @@ import numpy as np
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
 from rosalind.pruning import compression, layouts
-from rosalind.pruning.checks import check, check_network, check_parent, definitions
+from rosalind.pruning.checks import check, check_network, check_parent, counts_samples, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
@@ -74,7 +74,7 @@ def prune(
         functions=functions,
         groups=groups,
         state=parent.initial.state,
-        batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs else None,
+        batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs or counts_samples(method) else None,
     )
     check_parent(method, parent)
     outside = definitions(method)

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.gradients import curvature, flow_gradient, gradient, sample_count, squared_gradients
+from rosalind.pruning.gradients import curvature, flow_gradient, gradient, squared_gradients
 from rosalind.pruning.masks import is_protected, uniforms
+from rosalind.pruning.sampling import piece_of, pieces_of, samples_of
 from rosalind.pruning.types import Scoring
 from rosalind.training import by_path, map_by_path
 
@@ -71,17 +72,12 @@ def fisher(scoring: Scoring) -> Scores:
     Raises:
         ValueError: on a batch with arrays that do not begin with its samples.
     """
-    total, count, step = None, 0, 0
+    total, count = None, scoring.options["score_samples"]
     masked = scoring.masked
-    while count < scoring.options["score_samples"]:
-        batch = scoring.batches(scoring.key, step)
-        size = sample_count(batch)
-        # Pieces, as every sample has a gradient of the model's size.
-        for start in range(0, size, 32):
-            piece = jax.tree.map(lambda x, start=start: x[start : start + 32], batch)
-            squared = squared_gradients(scoring.loss)(masked, scoring.state, piece)
-            total = squared if total is None else _sums(total, squared)
-        count, step = count + size, step + 1
+    # Pieces, as every sample has a gradient of the model's size.
+    for piece in pieces_of(scoring.batches, scoring.key, count, piece_of(count)):
+        squared = squared_gradients(scoring.loss)(masked, scoring.state, piece)
+        total = squared if total is None else _sums(total, squared)
     weights = by_path(masked)
     return {path: 0.5 * square / count * jnp.square(weights[path]) for path, square in scoring.kernels(total).items()}
 
@@ -166,15 +162,14 @@ def wanda(scoring: Scoring) -> Scores:
     """|weight| times the Euclidean norm of its input over `score_samples` samples (arXiv 2306.11695).
 
     Raises:
-        ValueError: the model function `inputs` is missing or does not know a layer.
+        ValueError: the model function `inputs` is missing or does not know a layer; a batch with arrays that do not
+            begin with its samples.
     """
     squared_inputs = _jitted(scoring.functions.needed("inputs", "wanda"))
-    masked, total, count, step = scoring.masked, {}, 0, 0
-    while count < scoring.options["score_samples"]:
-        batch = scoring.batches(scoring.key, step)
+    masked, total = scoring.masked, {}
+    for batch, _ in samples_of(scoring.batches, scoring.key, scoring.options["score_samples"]):
         squares = squared_inputs(masked, scoring.state, batch)
         total = jax.tree.map(jnp.add, total, squares) if total else squares
-        count, step = count + len(jax.tree.leaves(batch)[0]), step + 1
     check_inputs(scoring.masks, total, scoring.protected)
     # A protected layer stays whole whatever its scores are.
     norms = {path: jnp.sqrt(total.get(path, jnp.zeros((1,) * mask.ndim))) for path, mask in scoring.masks.items()}

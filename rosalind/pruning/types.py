@@ -331,6 +331,6 @@ class CountedBatches:
     def __init__(self, source: training.BatchSource) -> None:
         self.source, self.steps, self.samples, self.count = source, source.steps, source.samples, 0
 
-    def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:
+    def __call__(self, key: jax.Array, step: int) -> Any:
         self.count += 1
         return self.source(key, step)

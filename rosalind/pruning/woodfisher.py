@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rosalind.pruning.gradients import grouped_gradients, sample_count
+from rosalind.pruning.gradients import grouped_gradients
+from rosalind.pruning.sampling import piece_of, pieces_of
 from rosalind.pruning.types import Masks, Scoring
 from rosalind.training import Tree, by_path, map_by_path
 
@@ -45,10 +46,11 @@ def add_gradients(inverse: jax.Array, gradients: jax.Array, total: jax.Array) ->
 def inverse_fisher(scoring: Scoring) -> dict[str, jax.Array]:
     """float32[blocks, b, b] per path: the inverse empirical Fisher matrix, BatchNorm in evaluation mode.
 
-    From `score_samples` gradients, each of `fisher_batch` samples, of weights that are not removed.
+    From `score_samples` gradients, each the mean of `fisher_batch` samples that follow one another, of weights that
+    are not removed.
 
     Raises:
-        ValueError: `fisher_batch` is larger than a batch.
+        ValueError: a batch with arrays that do not begin with its samples.
     """
     size, together = scoring.options["block"], scoring.options["fisher_batch"]
     total, masked = scoring.options["score_samples"], scoring.masked
@@ -56,24 +58,13 @@ def inverse_fisher(scoring: Scoring) -> dict[str, jax.Array]:
         path: inverse_start(-(-mask.size // size), size, scoring.options["damping"])
         for path, mask in scoring.masks.items()
     }
-    done = step = 0
-    while done < total:
-        batch = scoring.batches(scoring.key, step)
-        samples = sample_count(batch)
-        usable = samples // together * together
-        if not usable:
-            raise ValueError(f"fisher_batch is {together}, batches have {samples} samples; make it smaller.")
-        # Pieces, as every gradient has the model's size.
-        for start in range(0, min(usable, (total - done) * together), 32 * together):
-            stop = min(start + 32 * together, usable, start + (total - done) * together)
-            piece = jax.tree.map(lambda x, a=start, b=stop: x[a:b], batch)
-            slopes = by_path(grouped_gradients(scoring.loss, together)(masked, scoring.state, piece))
-            for path, mask in scoring.masks.items():
-                alive = jnp.where(jnp.asarray(mask), slopes[path], 0)
-                pieces = jax.vmap(lambda g: blocks_of(g, size))(alive)
-                inverse[path] = add_gradients(inverse[path], pieces, jnp.float32(total))
-            done += (stop - start) // together
-        step += 1
+    # Pieces, as every gradient has the model's size.
+    for piece in pieces_of(scoring.batches, scoring.key, total * together, piece_of(total) * together):
+        slopes = by_path(grouped_gradients(scoring.loss, together)(masked, scoring.state, piece))
+        for path, mask in scoring.masks.items():
+            alive = jnp.where(jnp.asarray(mask), slopes[path], 0)
+            pieces = jax.vmap(lambda g: blocks_of(g, size))(alive)
+            inverse[path] = add_gradients(inverse[path], pieces, jnp.float32(total))
     return inverse
 
 

@@ -148,6 +148,7 @@ def _check_method(study: Study, method: Method, dataset: data.Dataset) -> None:
     """Raise ValueError where a method cannot prune the network that a completed study gives it."""
     model = planning.parent_model(study, method)
     variables = models.blank(model)
+    batch = (min(study.train.batch_size, len(dataset.train)), *dataset.image_shape)
     pruning.check_network(
         method,
         variables["params"],
@@ -155,7 +156,7 @@ def _check_method(study: Study, method: Method, dataset: data.Dataset) -> None:
         functions=pruning.ModelFunctions(**models.model_functions(model)),
         groups=models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else (),
         state={name: tree for name, tree in variables.items() if name != "params"},
-        batch={"images": np.zeros((1, *dataset.image_shape), np.uint8)},
+        batch={"images": jax.ShapeDtypeStruct(batch, np.uint8)},
         without_gradient=models.without_gradient(model),
     )
 

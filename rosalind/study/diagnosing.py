@@ -67,7 +67,9 @@ def diagnose(
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
     for diagnosis in chosen:
         diagnostics.plan(diagnosis)
-    work = [task for diagnosis in chosen for task in _planned(study_results, diagnosis, networks)]
+    # What is asked for twice is made once.
+    asked = (task for diagnosis in chosen for task in _planned(study_results, diagnosis, networks))
+    work = list({task.path(folder): task for task in asked}.values())
     _check_images(study_results, chosen)
     with pool.processes(jobs) as own_executor:
         failures = _carry_out(study_results, work, executor or own_executor)

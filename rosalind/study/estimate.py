@@ -4,13 +4,14 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
 from rosalind import data, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, checking, continuing, planning
+from rosalind.study import capacity, checking, continuing, network_files, planning
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -56,6 +57,7 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     Raises:
         ValueError: see `checking.check`.
         PermissionError: a folder that cannot be made or written.
+        results.Mismatch: a network of the same name that was made differently.
     """
     if folder is not None:
         results.check_makeable(folder)
@@ -66,8 +68,8 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     measured = lambda name, condition: folder and results.geometry_file(Path(folder), name, condition).exists()
     work: dict[Model, np.ndarray] = {}
     for task in (task for part in planning.tasks(study) for task in part):
-        listed = list(planning.expected(study, dataset, task))
-        missing = [n for n in listed if folder is None or not results.network_file(Path(folder), n, "json").exists()]
+        listed = planning.expected(study, dataset, task)
+        missing = [name for name, made_by in listed.items() if not _is_there(folder, name, made_by)]
         cells = sum(not measured(name, condition) for name in listed for condition in conditions)
         model, train = planning.model_and_schedule(study, task)
         of_epochs = planning.epochs_of(study, task) if missing else 0
@@ -86,6 +88,18 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
             disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
         disk += len(study.conditions) * _shown(study, dataset) if cells else 0
     return Estimate(int(networks), epochs, int(cells), minutes, round(disk))
+
+
+def _is_there(folder: str | Path | None, name: str, made_by: dict[str, Any]) -> bool:
+    """True where a network's record is in the folder; Mismatch for one that was made differently."""
+    if folder is None:
+        return False
+    try:
+        info = results.load_object(results.network_file(Path(folder), name, "json"))
+    except (FileNotFoundError, results.Damaged):
+        return False
+    network_files.check_made_by(Path(folder), name, info, made_by)
+    return True
 
 
 def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:

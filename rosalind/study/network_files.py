@@ -36,6 +36,20 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     except results.Damaged as error:
         results.move_aside(path, error)
         return False
+    check_made_by(folder, name, info, made_by)
+    try:
+        check_hash(arrays_path, results.load_arrays(arrays_path), info.get("hash"))
+        return True
+    except FileNotFoundError:
+        pass
+    except results.Damaged as error:
+        results.move_aside(arrays_path, error)
+    path.unlink(missing_ok=True)
+    return False
+
+
+def check_made_by(folder: Path, name: str, info: Mapping[str, Any], made_by: dict[str, Any]) -> None:
+    """Raise Mismatch, which names what differs, for a network that was made differently from what a study asks for."""
     stored, hint = info.get("made_by", {}), ""
     if isinstance(stored, dict) and isinstance(stored.get("options"), dict):
         options = pruning.recorded(str(stored.get("method")), stored["options"])
@@ -46,19 +60,12 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     # Not the stored fingerprint: in one of an earlier version 1 and 1.0 differ.
     if fingerprint(stored) != fingerprint(made_by):
         lines = "; ".join(difference(stored, json.loads(json.dumps(made_by))))
+        if "definition" in lines:
+            hint += "; a definition is its whole file: keep the study, and what else is edited later, in another one"
         raise results.Mismatch(
             f"{folder} has a network {name!r} that was made differently ({lines}){hint}. Use another label or "
             "folder, or delete that network's files."
         )
-    try:
-        check_hash(arrays_path, results.load_arrays(arrays_path), info.get("hash"))
-        return True
-    except FileNotFoundError:
-        pass
-    except results.Damaged as error:
-        results.move_aside(arrays_path, error)
-    path.unlink(missing_ok=True)
-    return False
 
 
 def check_hash(path: Path, arrays: Mapping[str, np.ndarray], digest: str | None) -> None:

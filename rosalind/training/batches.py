@@ -22,10 +22,11 @@ class BatchSource(Protocol):
         """Training samples, over which records are kept."""
         ...
 
-    def __call__(self, key: jax.Array, step: int) -> dict[str, Any]:
-        """The batch of a step, counted over all epochs: arrays of one shape for all steps.
+    def __call__(self, key: jax.Array, step: int) -> Any:
+        """The batch of a step, counted over all epochs: arrays of one shape for all steps, as a dict or other pytree.
 
         Handed to the `Loss`. With `index` int[b], the position of every sample below `samples`, records are kept.
+        Methods that count samples, and several devices that share a batch, need arrays that all begin with these.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -87,6 +87,17 @@ def planned_bytes(executable: Any) -> int | None:
     return buffers + memory.temp_size_in_bytes
 
 
+def shared_size(batch: Any) -> int:
+    """The first axis that all arrays of a batch share, which devices may cut; 1 where they share none."""
+    sizes = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)}
+    return sizes.pop()[0] if len(sizes) == 1 and () not in sizes else 1
+
+
+def index_of(batch: Any) -> Any:
+    """The positions of the samples of a batch; None where it has none, or is no dict."""
+    return batch.get("index") if isinstance(batch, Mapping) else None
+
+
 def placement(batch_size: int, most: int | None = None) -> tuple[NamedSharding, NamedSharding]:
     """Shardings over `cores.mesh`: copies on every device, and batches cut along their first axis."""
     mesh = cores.mesh(batch_size, most)
@@ -150,7 +161,7 @@ def fit(
     settings = (config.optimizer, config.momentum, config.weight_decay, decayed)
     optimizer, step_function, executables = compiled(loss, *settings)
     first = batches(key, start)
-    copied, cut = placement(len(jax.tree.leaves(first)[0]), devices)
+    copied, cut = placement(shared_size(first), devices)
     several = copied.mesh.size > 1
     # Copies: the step donates its buffers, and a rewinding point must survive it. Put on several devices, an array
     # keeps its buffer on its own one even with `may_alias=False`.
@@ -189,7 +200,7 @@ def fit(
                 masks = place(dict(masks))
                 trainable = place(project(trainable, masks))
                 optimizer_state = place(project_moments(optimizer_state, trainable, masks))
-        pending.append((batch.get("index"), value, records))
+        pending.append((index_of(batch), value, records))
         if (step + 1) % batches.steps == 0 or step + 1 == stop:
             means, epoch_records = close_epoch(pending, batches.samples)
             epochs.append(epoch_records)

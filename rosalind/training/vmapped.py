@@ -99,7 +99,8 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
     optimizer, step_function, executables, _ = _compiled(first.loss, *_settings(first))
     stacked = lambda step: _stack([run.batches(run.key, step) for run in runs])
     batch = stacked(first.start)
-    copied, cut = fitting.placement(jax.tree.leaves(batch)[0].shape[1], first.devices)
+    alone = jax.tree.map(lambda x: x[0], batch)
+    copied, cut = fitting.placement(fitting.shared_size(alone), first.devices)
     place = lambda trees: jax.device_put(_stack(trees), copied)
     cut = NamedSharding(cut.mesh, PartitionSpec(None, *cut.spec))
     masks = place([dict(run.masks) for run in runs])
@@ -131,7 +132,7 @@ def fit_together(runs: Sequence[Run]) -> list[Fitted | FloatingPointError]:
             check(step - 1, np.asarray(previous))
             if len(failures) == count:
                 break
-        pending.append((batch.get("index"), losses, records))
+        pending.append((fitting.index_of(batch), losses, records))
         if (step + 1) % first.batches.steps == 0 or step + 1 == stop:
             read = jax.tree.map(np.asarray, pending)
             pending = []

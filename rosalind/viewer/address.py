@@ -22,6 +22,8 @@ Parser = Callable[[str], Any]
 BESIDE = ("token", "view")
 """Names of a page's address that are no part of its state."""
 
+DEFAULT = "; the default is shown"
+
 
 def state_of(store: Store, link: str, choices: Choices) -> State:
     """The state of a link that was copied from a page, or of its query; the default one of an empty link.
@@ -32,7 +34,8 @@ def state_of(store: Store, link: str, choices: Choices) -> State:
     check_link(link, store, choices)
     state, problems = from_query(store, query_of(link), choices)
     if problems:
-        raise ValueError(" ".join(problems))
+        # Here nothing is shown in its place.
+        raise ValueError(" ".join(problem.removesuffix(f"{DEFAULT}.") + "." for problem in problems))
     return state
 
 
@@ -107,7 +110,9 @@ def _parsers(store: Store) -> dict[str, tuple[str, Parser]]:
     """By name in a query: the field of the state, and what reads it."""
 
     def cell(text: str) -> Cell:
-        network, _, condition = text.partition("/")
+        network, slash, condition = text.partition("/")
+        if not slash:
+            raise ValueError(f"{text[:80]!r} is not NETWORK/CONDITION")
         return store.check((network, condition))
 
     def one_of(kind: str, allowed: Collection[str]) -> Parser:
@@ -173,5 +178,5 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
             elif name in choices:
                 state = with_choices(state, {name: text}, choices)
         except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
-            errors.append(f"The address's {name} was not understood ({error}); the default is shown.")
+            errors.append(f"The address's {name} was not understood ({error}){DEFAULT}.")
     return with_scope(store, state), errors

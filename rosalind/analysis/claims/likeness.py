@@ -111,7 +111,8 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         },
         "correlation of their changes of pixels": _pixel_correlation(results, clean, [chosen[name] for name in pair]),
     }
-    if abs(reached[pair[0]] - reached[pair[1]]) > options["points"]:
+    # Points of accuracy are rounded: 100 * (.97 - .96) is above 1.
+    if abs(reached[pair[0]] - reached[pair[1]]) > options["points"] + 1e-9:
         lacking.append(
             f"No severities of {pair[0]} and {pair[1]} cost accuracies within {options['points']:g} points of each "
             f"other ({', '.join(f'{chosen[n]} {v:.1f}' for n, v in reached.items())}): take severities between, "
@@ -122,7 +123,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         notes.append("CIFAR's defocus at severity 1 to 3 is a 3 x 3 Gaussian by construction.")
     level = (reached[pair[0]] + reached[pair[1]]) / 2
     costs = {name: 100 * drops[name][condition] for name, condition in chosen.items() if name not in pair}
-    unlike = [f"{chosen[n]} {cost:.1f}" for n, cost in costs.items() if abs(cost - level) > options["points"]]
+    unlike = [f"{chosen[n]} {cost:.1f}" for n, cost in costs.items() if abs(cost - level) > options["points"] + 1e-9]
     if unlike and not lacking:
         notes.append(
             f"Not matched, as no severity of theirs is within {options['points']:g} points of the pair's mean cost, "

@@ -141,7 +141,7 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
     figures["effective_robustness"] = zoo.effective_robustness(figures)
     others = {name: row for name, row in zoo.networks.items() if row["hash"] != results.networks[network].hash}
     rows = {n: {**row, "effective_robustness": zoo.effective_robustness(row)} for n, row in others.items()}
-    peers = [name for name, row in rows.items() if abs(row["clean"] - figures["clean"]) <= POINTS]
+    peers = [name for name, row in rows.items() if abs(row["clean"] - figures["clean"]) <= POINTS + 1e-9]
     enough = len(peers) >= FEWEST
     percentiles = {
         name: percentile(value, np.array([rows[peer][name] for peer in peers])) if enough else float("nan")
