@@ -10,7 +10,7 @@
 # For users: patches pasted over images for a test of occlusion, or smaller images by `thumbnail`: the "corrupted" set is the
 #            clean one, and every network looks robust. `image = image.copy()` first, and compare one stored image with what
 #            was meant. Data that was loaded as bytes has no file, and edits are kept there: what works on one copy of a data
-#            set fails on another.
+#            set fails on another. rosalind refuses Parquet files whose pictures have a name and no bytes.
 #
 # Output seen (grey level of an image of 200 whose left half is made 0):
 #   the edited image 100.0, stored from_dict 200.0, by map 200.0
