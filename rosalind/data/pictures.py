@@ -207,7 +207,8 @@ def parquet_files(folder: Path | None, size: int | None) -> Arrays:
         if odd := [row for row, picture in enumerate(pictures) if not isinstance(picture, bytes)]:
             raise ValueError(
                 f"column {encoded[0]!r} of {split}*.parquet in {folder} must hold the bytes of every picture, got none "
-                f"in row {odd[0]}; embed the files before saving."
+                f"in row {odd[0]}; embed the files before saving, and copy an image before you edit it: what is "
+                "embedded is the file, not what was changed in place."
             )
         if gaps := table[label].null_count:
             raise ValueError(
