@@ -53,7 +53,11 @@ class MapOffers:
         sample = None if averaging else frame.state.primary
         self.compute.visible = self.elsewhere.visible = False
         if sample is None and not averaging:
-            words = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
+            click = "Click a sample in the contact sheet or in its table"
+            words = f"{click}, a picture or a dot, to see its maps here."
+            if not any(occlusion_maps.stamp(frame.store, cell) for cell in cells):
+                words = f"No maps of A and B are stored. {click} to see what makes those of it."
+            words = f"<p>{words}</p>"
             self.missing.update(text=words, visible=True)
             self.copy.visible = False
             return

@@ -271,7 +271,7 @@ class Samples:
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
         listed = self.listed
         # Empty tiles say nothing that the table does not.
-        self.tiles_sheet.root.visible = bool(self._pictured(frame).any())
+        self.tiles_sheet.root.visible = self.size.visible = bool(self._pictured(frame).any())
         self.tiles_sheet.mark(frame, left, listed, flips)
         size, group = frame.choice("samples-size"), frame.choice("samples-group")
         if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw, size, group)):
@@ -298,10 +298,11 @@ class Samples:
         who = "B" if left == state.a else "B's condition"
         return f"{who} breaks {broken:,} of {len(rows):,} {kind} samples and fixes {fixed:,}; {right:,} stay right."
 
-    @staticmethod
-    def _key(frame: Frame, left: Cell) -> str:
-        """The halves, frames, corners and words of the tiles; HTML."""
+    def _key(self, frame: Frame, left: Cell) -> str:
+        """The halves, frames, corners and words of the tiles; empty where there are none; HTML."""
         state = frame.state
+        if not self._pictured(frame).any():
+            return ""
         is_a = left == state.a
         where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
         if left[1] == state.b[1]:
