@@ -90,7 +90,8 @@ HOVER_CARD = """
 
 FIGURE = f"""
 :host(:focus-visible) {{ outline: 2px solid var(--focus); outline-offset: 1px; }}
-{HOVER_CARD}"""
+{HOVER_CARD}
+@media print {{ .bk-Toolbar {{ visibility: hidden; }} }}"""
 
 # Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
@@ -156,6 +157,7 @@ code > span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }
+@media print { :host(.control) { display: none; } }
 """
 
 
