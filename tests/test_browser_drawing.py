@@ -303,7 +303,9 @@ def test_names_beside_an_axis_are_those_of_what_is_drawn(browser, address):
         opened.go(sides.format(method, condition))
         opened.frame("local-shifts")
         drawn = opened.tab.evaluate(PIXELS)["local-shifts"]
-        opened.tab.evaluate("Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('local-shifts')).request_repaint()")
+        opened.tab.evaluate(
+            "Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('local-shifts')).request_repaint()"
+        )
         opened.tab.evaluate(PAINTED)
         assert opened.tab.evaluate(PIXELS)["local-shifts"] == drawn, method
     assert opened.errors() == []

@@ -183,7 +183,10 @@
 
   window.rosalindOpened = () => {
     tell();
-    if (at > 0) send(`past:${JSON.stringify(trail.slice(Math.max(0, at - 50), at))}`);
+    if (trail.length > 1) {
+      const around = [trail.slice(Math.max(0, at - 50), at), trail.slice(at + 1, at + 51)];
+      send(`past:${JSON.stringify(around)}`);
+    }
   };
 
   // Bokeh gives its fields no names where their titles are empty, and the handles of its sliders none at all.

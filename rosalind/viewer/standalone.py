@@ -241,7 +241,7 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     )
     if "samples" in roots and (pictures := roots["samples"].select_one({"name": "samples"})) is not None:
         # There is no card beside it, and pictures as wide as the page would leave two rows of them in their window.
-        pictures.max_width = SHEET
+        pictures.update(max_width=SHEET)
     sheets = theme.style_sheets()
     for name, root in roots.items():
         parts = root.references()

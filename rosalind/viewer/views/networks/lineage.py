@@ -47,8 +47,12 @@ class Lineage:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The accuracy that is shown against the size."""
-        corrupted = robustness.main_mean(store.results) is not None
-        return {"lineage-accuracy": tuple(ACCURACIES) if corrupted else ("clean",)}
+        mean = robustness.main_mean(store.results)
+        if mean is None:
+            return {"lineage-accuracy": ("clean",)}
+        # Means come at the end of a run.
+        is_there = any(condition == mean.name for _, condition in store.summary)
+        return {"lineage-accuracy": tuple(ACCURACIES)[:: 1 if is_there else -1]}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change

@@ -152,7 +152,8 @@ class SampleDetail:
             self._render(frame, margins)
         else:
             self.text.text = (
-                "<p>Click a sample, on the sheet or in the table, to see what A and B take it for, and where it breaks.</p>"
+                "<p>Click a sample, on the sheet or in the table, to see what A and B take it for and where it breaks."
+                "</p>"
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
