@@ -20,7 +20,7 @@ BOXES = """name => {
       const text = at(glyph.text, k), size = parseFloat(at(glyph.text_font_size, k)), angle = at(glyph.angle, k);
       if (!text) continue;
       pen.font = `${at(glyph.text_font_style, k)} ${size}px ${at(glyph.text_font, k)}`;
-      const wide = pen.measureText(text).width, left = at(glyph.text_align, k) === "center" ? wide / 2 : 0;
+      const wide = pen.measureText(text).width, left = { center: wide / 2, right: wide }[at(glyph.text_align, k)] ?? 0;
       const x = view.frame.x_scale.compute(data[glyph.x.field][k]) + at(glyph.x_offset, k) - bbox.left;
       const y = view.frame.y_scale.compute(at(glyph.y, k)) + at(glyph.y_offset, k) - bbox.top;
       const upright = angle > 1.5;
@@ -29,7 +29,8 @@ BOXES = """name => {
     }
   }
   const axis = (one, scale, along) => {
-    const ticks = one.visible ? [...(one.ticker.ticks ?? [])].map((tick) => scale.compute(tick)).sort((a, b) => a - b) : [];
+    const places = one.visible ? [...(one.ticker.ticks ?? [])] : [];
+    const ticks = places.map((tick) => scale.compute(tick)).sort((a, b) => a - b);
     const size = parseFloat(one.major_label_text_font_size), turn = one.major_label_orientation;
     pen.font = `${size}px ${one.major_label_text_font}`;
     const names = [...one.major_label_overrides.values()];

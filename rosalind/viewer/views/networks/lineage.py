@@ -16,7 +16,7 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-BESIDE = 20
+BESIDE = 18
 """Letters of a name beside a mark, which has half of the figure."""
 
 LABELLED = 40

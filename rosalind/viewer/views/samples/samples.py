@@ -100,8 +100,8 @@ class Samples:
         self.size = frame.slider(change, "samples-size", "picture size (pixels)", 170)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
-        unprinted = {"tags": ["control"], "css_classes": ["control"]}
-        presets: list[Div | Button] = [Div(text="select", width=38, align="center", **unprinted)]
+        select = Div(text="select", width=38, align="center", tags=["control"], css_classes=["control"])
+        presets: list[Div | Button] = [select]
         for name in PRESETS:
             label = LABELS.get(name, name.removeprefix("most "))
             button = Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
