@@ -95,9 +95,13 @@ class TestSession:
 
     def test_what_could_be_undone_before_a_reload_still_can(self, store):
         session = opened(store, "networks")
-        session.press(f"past:{json.dumps(['theme=dark', 'layout=samples'])}")
+        session.press(f"past:{json.dumps([['theme=dark', 'layout=samples'], ['null=1']])}")
         assert not session.widgets["undo"].disabled
-        session.press("undo")
+        assert not session.widgets["redo"].disabled
+        session.press("redo")
+        assert session.state.null
+        for _ in range(2):
+            session.press("undo")
         assert session.state.layout == "samples"
         session.press("undo")
         assert session.state.theme == "dark"

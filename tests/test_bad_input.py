@@ -134,6 +134,12 @@ def test_every_card_is_made_and_says_what_it_lacks(name, tmp_path):
         assert "ranking" not in drawn
 
 
+def test_a_network_alone_is_compared_with_itself_under_a_corruption(tmp_path):
+    generated.make(tmp_path / "study", **{**TINY, "networks": 1, "seeds": 1})
+    a, b, _ = Store(tmp_path / "study").first_sides()
+    assert (a, b) == (("generated-dense-seed0", "clean"), ("generated-dense-seed0", "fog-5"))
+
+
 def test_sides_that_do_not_differ_are_not_ranked(tmp_path):
     generated.make(tmp_path / "study", **{**TINY, "samples": 2, "classes": 2, "conditions": CLEAN})
     store = Store(tmp_path / "study")

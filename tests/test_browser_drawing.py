@@ -294,6 +294,24 @@ def test_a_brush_paints_what_changes_and_the_figures_are_as_if_painted_whole(bro
     opened.tab.close()
 
 
+def test_names_beside_an_axis_are_those_of_what_is_drawn(browser, address):
+    # BokehJS makes the names of ticks one after the other; of ten the last three were painted as they had been.
+    sides = "layout=geometry&x=angle&y=norm&a=mlp-dense-seed0%2Fclean&b=mlp-{}-seed0%2F{}"
+    opened = Page(browser, f"{address}?{sides.format('dense', 'clean')}")
+    for method, condition in (("magnitude-0.9", "contrast-5"), ("biprop-0.5", "gaussian_noise-5"), ("dense", "clean")):
+        opened.frame("local-shifts")
+        opened.go(sides.format(method, condition))
+        opened.frame("local-shifts")
+        drawn = opened.tab.evaluate(PIXELS)["local-shifts"]
+        opened.tab.evaluate(
+            "Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('local-shifts')).request_repaint()"
+        )
+        opened.tab.evaluate(PAINTED)
+        assert opened.tab.evaluate(PIXELS)["local-shifts"] == drawn, method
+    assert opened.errors() == []
+    opened.tab.close()
+
+
 def test_a_box_in_a_matrix_zooms_all_of_them_to_names(browser, tmp_path):
     folder = tmp_path / "study"
     conditions = config.conditions(("fog",), (5,))

@@ -20,7 +20,7 @@ BOXES = """name => {
       const text = at(glyph.text, k), size = parseFloat(at(glyph.text_font_size, k)), angle = at(glyph.angle, k);
       if (!text) continue;
       pen.font = `${at(glyph.text_font_style, k)} ${size}px ${at(glyph.text_font, k)}`;
-      const wide = pen.measureText(text).width, left = at(glyph.text_align, k) === "center" ? wide / 2 : 0;
+      const wide = pen.measureText(text).width, left = { center: wide / 2, right: wide }[at(glyph.text_align, k)] ?? 0;
       const x = view.frame.x_scale.compute(data[glyph.x.field][k]) + at(glyph.x_offset, k) - bbox.left;
       const y = view.frame.y_scale.compute(at(glyph.y, k)) + at(glyph.y_offset, k) - bbox.top;
       const upright = angle > 1.5;
@@ -29,7 +29,8 @@ BOXES = """name => {
     }
   }
   const axis = (one, scale, along) => {
-    const ticks = one.visible ? [...one.ticker.ticks].map((tick) => scale.compute(tick)).sort((a, b) => a - b) : [];
+    const places = one.visible ? [...(one.ticker.ticks ?? [])] : [];
+    const ticks = places.map((tick) => scale.compute(tick)).sort((a, b) => a - b);
     const size = parseFloat(one.major_label_text_font_size), turn = one.major_label_orientation;
     pen.font = `${size}px ${one.major_label_text_font}`;
     const names = [...one.major_label_overrides.values()];
@@ -74,6 +75,8 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
         for width in (720, 1440):
             page.tab.set_viewport_size({"width": width, "height": 1000})
             numbers = len(store.groups) * (len(store.columns) if width == 1440 else 2)
+            # Which numbers have room is told once the page stands.
+            page.wait("() => window.rosalindStands()")
             page.wait(f"({BOXES})('evaluation').boxes.filter((box) => /^[0-9]+$/.test(box[0])).length >= {numbers}")
             heat, plane, matrix = (
                 page.tab.evaluate(BOXES, name) for name in ("evaluation", "similarity", "similarity-matrix")
@@ -98,6 +101,37 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
             assert len(plane["boxes"]) > 0.7 * len(store.groups)
         assert page.errors() == []
         page.tab.close()
+    finally:
+        ended(process)
+
+
+def test_long_names_that_begin_alike_are_told_apart_and_stay_on_the_page(browser, tmp_path, monkeypatch):
+    network, plan = generated.make_network, generated.Planned
+    named = lambda one: f"{'a_name_of_many_words_' * 8}{one.label}-{one.sparsity:g}-{one.seed}"
+
+    def make_network(one, there):
+        info, *rest = network(one, there)
+        label = info["label"] if one.label == "dense" else f"{'a_label_of_many_words_' * 8}{one.label}"
+        parent = named(plan("dense", 0.0, one.seed, 1.0)) if info["parent"] else None
+        return info | {"label": label, "parent": parent}, *rest
+
+    monkeypatch.setattr(plan, "name", property(named))
+    monkeypatch.setattr(generated, "make_network", make_network)
+    generated.make(tmp_path / "study", networks=4, seeds=1, samples=40, image_size=8, thumbnails=5)
+    process, address = started(tmp_path / "study")
+    try:
+        page = Page(browser, f"{address}?layout=all", viewport={"width": 720, "height": 1000})
+        for width in (720, 1440):
+            page.tab.set_viewport_size({"width": width, "height": 1000})
+            page.wait("() => document.documentElement.scrollWidth <= innerWidth")
+            for name in ("evaluation-severities", "lineage-sizes"):
+                page.frame(name)
+                shown = page.tab.evaluate(BOXES, name)
+                assert all(box[3] <= shown["width"] + 0.5 for box in shown["boxes"]), (width, name)
+        for name in ("evaluation", "fingerprint"):
+            rows = page.tab.evaluate(BOXES, name)["rows"][0]
+            assert len(set(rows)) == 4, rows
+        assert page.errors() == []
     finally:
         ended(process)
 

@@ -241,7 +241,7 @@ class TestWhileOpen:
                     path.rename(away / kind / path.name)
         first, chosen = opened(folder), opened(folder)
         only = ("mlp-dense-seed1", "clean")
-        assert (first.state.a, first.state.b) == (only, only)
+        assert (first.state.a, first.state.b) == (only, (only[0], "gaussian_noise-5"))
         chosen.change(b=(only[0], "contrast-5"))
         for path in [path for kind in away.iterdir() for path in kind.iterdir()]:
             path.rename(folder / path.parent.name / path.name)

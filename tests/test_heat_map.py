@@ -43,6 +43,10 @@ def test_shades_and_numbers():
     assert heat_map.limits_of(np.array([[100.0, np.nan]]), False) == (0, 100)
     assert heat_map.shades(means, low, high).tolist() == [[1, 141], [0, 255]]
     assert heat_map.numbers_in(means, accuracy_table.CELL_METRICS["difference"]) == ["-2", "0", "·", "+2"]
+    # Of numbers that would read alike a decimal more is shown, unless they are whole.
+    near = np.array([[98.2, 97.7, np.nan, 97.5]])
+    assert heat_map.numbers_in(near, accuracy_table.CELL_METRICS["accuracy"]) == ["98.2", "97.7", "·", "97.5"]
+    assert heat_map.numbers_in(near.round(), accuracy_table.CELL_METRICS["accuracy"]) == ["98", "98", "·", "98"]
     few = np.array([[0.254, -0.1, 0, np.nan]])
     assert heat_map.numbers_in(few, accuracy_table.CELL_METRICS["margin median"]) == [
         "0.25",

@@ -77,6 +77,8 @@ class TestDocument:
         view.tap(view.places.end - 0.5, line)
         view.tap(view.places.end + 0.5, line)
         assert session.state.b == ("lth 0.9 over seeds", "contrast-5")
+        view.tap(view.places.end - 0.5, view.names[0].data["name"].index("magnitude 0.5"))
+        assert session.state.b == ("magnitude 0.5 over seeds", "contrast-5"), "a mean has no samples, its row has"
 
     def test_the_null_marks_what_two_dense_seeds_could_be(self, store):
         session = Page(store, Evaluation)

@@ -137,7 +137,8 @@ class Store:
     def first_sides(self) -> tuple[Cell, Cell, int | None]:
         """A, B and the id of one sample that has maps, in both if any: the dense network against the first pruned one.
 
-        Both on clean images where those are measured. Damaged cells are passed over, and networks of which there are
+        Both on clean images where those are measured. A network that is alone is compared with itself under the first
+        corruption, at its highest severity. Damaged cells are passed over, and networks of which there are
         predictions alone where others are measured.
 
         Raises:
@@ -149,6 +150,8 @@ class Store:
         networks = [name for name in self.networks if not infos[name].only_predictions] or self.networks
         pruned = [name for name in networks if not infos[name].is_dense]
         a, b = self._first(networks), self._first([*pruned, *networks])
+        if a == b:
+            b = self._beside(a)
         mapped = [[] if (maps := self.maps(cell)) is None else maps["id"].tolist() for cell in (a, b)]
         both = [sample for sample in mapped[0] if sample in mapped[1]]
         return a, b, next(iter(both or mapped[0]), None)
@@ -164,6 +167,19 @@ class Store:
                 continue
             return cell
         raise ValueError(f"none of the {len(cells)} cells of {self.results.folder} can be read.")
+
+    def _beside(self, cell: Cell) -> Cell:
+        """A cell of the same network to compare with: of the first other corruption at its highest severity, if any."""
+        network, infos = cell[0], self.results.conditions
+        others = [c for c in self.conditions if (network, c) in self.cells and infos[c].is_corruption and c != cell[1]]
+        alike = [c for c in others if infos[c].name == infos[others[0]].name]
+        for condition in sorted(alike, key=lambda c: -infos[c].severity):
+            try:
+                self.predictions((network, condition))
+            except (Damaged, OSError):
+                continue
+            return network, condition
+        return cell
 
     def without_geometry(self, *sides: Cell) -> list[str]:
         """The networks of some sides of which there are predictions alone, in order."""

@@ -1,6 +1,7 @@
 """Why B is more robust than A as one page: a waterfall of the parts, paths over severities, and the samples."""
 
 import io
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -14,6 +15,7 @@ from rosalind.analysis.explanation import PARTS, PATH, Explanation
 from rosalind.analysis.explanation.record import interval
 from rosalind.analysis.explanation.words import points
 from rosalind.analysis.palette import FLIPS, SIDES
+from rosalind.analysis.robustness.groups import counted
 from rosalind.results import check_writable, replacing
 
 UNITS = {"angle": "angle to class direction, degrees", "norm": "norm, units", "margin": "margin, units"}
@@ -34,6 +36,7 @@ table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; }
 th, td { text-align: right; padding: .15rem .7rem .15rem 0; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 1px solid #9aa4b2; }
+@media print { h2, .about { break-after: avoid; } svg, .scroll, .result { break-inside: avoid; } }
 """.replace("SIDE", SIDES[0])
 
 
@@ -162,6 +165,11 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
+def _with_code(text: str) -> str:
+    """A text as HTML, in which what stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def page(explained: Explanation) -> str:
     """The whole page as text, which asks for no other file, script, style or font."""
     a, b = escape(explained.a), escape(explained.b)
@@ -174,13 +182,13 @@ def page(explained: Explanation) -> str:
         if carried.on
         else "One pair of a seed: there is no other half to see them again on."
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in explained.notes)
+    notes = "".join(f"<li>{_with_code(note)}</li>" for note in explained.notes)
     more = "more" if explained.total.mean[0] >= 0 else "less"
     parts = [
         f"<h1>Why is {b} {more} robust than {a}?</h1>",
-        f'<p class="about">A: {a}, B: {b}; {len(explained.pairs)} pairs of a seed ({seeds}); '
+        f'<p class="about">A: {a}, B: {b}; {counted(len(explained.pairs), "pair")} of a seed ({seeds}); '
         f"{explained.samples:,} test images; mean over {escape(explained.described)}.</p>",
-        f'<p class="result">{escape(explanation.sentence(explained))}</p>',
+        f'<p class="result">{_with_code(explanation.sentence(explained))}</p>',
         "<h2>Which part makes it</h2>",
         svg(waterfall_figure(explained)),
         '<p class="about">Shapley values over all hybrids that exist: the parts sum to the gain. Whiskers: 95 % '

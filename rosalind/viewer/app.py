@@ -220,15 +220,15 @@ class Session:
         return {figure: cursor for view in views for figure, cursor in getattr(view, "cursors", {}).items()}
 
     def _follow(self, kind: str, text: str) -> None:
-        """Show the state of an address the browser went back to; or take over what could be undone before a reload."""
+        """Show the state of an address the browser went to, or take over the history from before a reload."""
         parse = lambda query: address.from_query(self.store, dict(parse_qsl(query)), self.choices)[0]
         if kind == "go":
             self._travel(lambda present: self.history.goto(present, parse(text)))
             return
-        with contextlib.suppress(ValueError, TypeError, RecursionError):
-            past = tuple(parse(str(query)) for query in json.loads(text)[-LONGEST:])
-            if not self.history.past:
-                self.history = dataclasses.replace(self.history, past=past)
+        with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
+            before, after = (tuple(parse(str(query)) for query in part[-LONGEST:]) for part in json.loads(text))
+            if self.history == History():
+                self.history = History(before, after)
                 self._show_state()
 
     def _hold(self, operation: str) -> None:

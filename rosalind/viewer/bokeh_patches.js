@@ -128,6 +128,23 @@
         }
       };
     });
+    // The texts of ticks are made one after the other, each some microtasks later: painted before, the eighth and those
+    // below would keep the names of before.
+    const texts = ["_init_major_labels", "_init_axis_label"];
+    for (const kind of ["LinearAxis", "LogAxis", "CategoricalAxis"]) {
+      patch(view(kind), texts, (axis) => {
+        for (const name of texts) {
+          const make = axis[name];
+          axis[name] = async function () {
+            reading += 1;
+            try { await make.call(this); } finally {
+              reading -= 1;
+              paintAll();
+            }
+          };
+        }
+      });
+    }
     figure.schedule_paint = function () {
       if (this.is_paused || asking.has(this)) return;
       if (!this._render_count || document.hidden || performance.now() - (last.get(this) ?? -1e9) < 1000 / 60) {

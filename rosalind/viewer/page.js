@@ -71,15 +71,6 @@
   const bar = document.getElementById("top");
   new ResizeObserver(() => document.body.style.setProperty("--top", `${bar.offsetHeight}px`)).observe(bar);
 
-  // On paper everything has its width on the screen, which the browser fits to the sheet: figures that are drawn for
-  // one width are cut off in another.
-  const sheet = document.head.appendChild(document.createElement("style"));
-  window.addEventListener("beforeprint", () => {
-    const {offsetWidth} = document.getElementById("views");
-    document.body.style.setProperty("--printed", `${offsetWidth}px`);
-    sheet.textContent = `@page { size: ${innerWidth}px ${Math.round(innerWidth * Math.SQRT2)}px; margin: 0; }`;
-  });
-
   const fold = document.getElementById("fold");
   const folded = (on) => {
     document.body.dataset.rail = on ? "folded" : "";
@@ -192,7 +183,10 @@
 
   window.rosalindOpened = () => {
     tell();
-    if (at > 0) send(`past:${JSON.stringify(trail.slice(Math.max(0, at - 50), at))}`);
+    if (trail.length > 1) {
+      const around = [trail.slice(Math.max(0, at - 50), at), trail.slice(at + 1, at + 51)];
+      send(`past:${JSON.stringify(around)}`);
+    }
   };
 
   // Bokeh gives its fields no names where their titles are empty, and the handles of its sliders none at all.
@@ -206,17 +200,6 @@
       const field = view.input_el ?? view.checkbox_el, { title, label, placeholder, name } = view.model;
       const text = [title, label, placeholder, name].find((value) => typeof value === "string" && value);
       if (text && !field.getAttribute("aria-label")) field.setAttribute("aria-label", text);
-    }
-  };
-  // What is meant for frames of some widths only: numbers in cells, and names that were cut for so many pixels.
-  const fit = () => {
-    for (const view of Bokeh.index?.query?.((view) => view.model.type === "Figure") ?? []) {
-      const width = view.frame.bbox.width;
-      for (const renderer of width > 0 ? view.model.renderers : []) {
-        const [, from, below] = renderer.tags.map((tag) => /^frame (\d+) ?(\d*)$/.exec(tag)).find(Boolean) ?? [];
-        const visible = width >= Number(from) && (!below || width < Number(below));
-        if (from && renderer.visible !== visible) renderer.setv({ visible }, { sync: false });
-      }
     }
   };
 
@@ -256,7 +239,7 @@
     again();
   };
 
-  let waiting = 0, resized = 0, begun = false, pressed = false;
+  let waiting = 0, begun = false, pressed = false;
   for (const gesture of ["pointerdown", "pointerup", "pointercancel"]) {
     document.addEventListener(gesture, () => { pressed = gesture === "pointerdown"; }, true);
   }
@@ -267,7 +250,7 @@
       return;
     }
     name();
-    fit();
+    window.rosalindFit();
     lookForFigures();
     done();
   };
@@ -283,11 +266,6 @@
     }), 250);
   };
   window.rosalindStands = () => begun && !waiting;
-  window.addEventListener("resize", () => {
-    clearTimeout(resized);
-    // A timer may come before the frames in which figures take their new sizes.
-    resized = setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(fit)), 250);
-  });
   setTimeout(() => settle(() => { begun = true; }), 1500);
 
   const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>

@@ -12,8 +12,13 @@ from rosalind.viewer.views.draw import cut
 from rosalind.viewer.views.frame import Frame
 
 
-def finding(curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: dict[int, str], mode: str) -> str:
-    """A and B at the last severity, of the selected samples where there are any."""
+def finding(
+    curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: dict[int, str], frame: Frame, mode: str
+) -> str:
+    """A and B under what is joined at the last severity, of the selected samples where there are any.
+
+    Arguments are those of `caption`, `mean` the means of its values.
+    """
     shown, digits = mean if sliced is None else sliced, CELL_METRICS[mode].digits + 1
     ends = [
         f"{letter} {escape(cut(curves.names[k], 24))}, {shown[k, -1]:.{digits}f}"
@@ -21,6 +26,11 @@ def finding(curves: Curves, mean: np.ndarray, sliced: np.ndarray | None, sides: 
         if np.isfinite(shown[k, -1])
     ]
     of = " of the selected samples" if sliced is not None else ""
+    if frame.choice("evaluation-curves") == "methods":
+        info = frame.store.results.conditions[frame.state.b[1]]
+        of += f" under {escape(cut(info.name, 24))}" if info.severity else ", mean of corruptions"
+    else:
+        of += f" of {escape(cut(frame.store.sides.group(frame.state.b[0]).name, 24))}"
     return f"{mode[0].upper()}{mode[1:]}{of} at severity {curves.ticks[-1]}: {'; '.join(ends)}." if ends else ""
 
 

@@ -37,6 +37,9 @@ from rosalind.viewer.views.draw import (
 LINKED = "Samples, linked"
 """Title of the figures that share a selection."""
 
+SHEET = 900
+"""Most pixels across of the sheet of pictures."""
+
 COUNT = """
 const chosen = cb_obj.indices, all = source.data.id.length;
 count.text = chosen.length ? `<b>${chosen.length} of ${all}</b> selected` : "Drag a box or a lasso over samples.";
@@ -236,6 +239,9 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
         if lacking
         else ""
     )
+    if "samples" in roots and (pictures := roots["samples"].select_one({"name": "samples"})) is not None:
+        # There is no card beside it, and pictures as wide as the page would leave two rows of them in their window.
+        pictures.update(max_width=SHEET)
     sheets = theme.style_sheets()
     for name, root in roots.items():
         parts = root.references()

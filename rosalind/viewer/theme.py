@@ -90,7 +90,8 @@ HOVER_CARD = """
 
 FIGURE = f"""
 :host(:focus-visible) {{ outline: 2px solid var(--focus); outline-offset: 1px; }}
-{HOVER_CARD}"""
+{HOVER_CARD}
+@media print {{ .bk-Toolbar {{ visibility: hidden; }} }}"""
 
 # Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
@@ -116,7 +117,7 @@ select:not([multiple]).bk-input { background-image: var(--arrow); }
 TEXT = """
 /* The question leads to the finding, which is the headline. */
 h2 { margin: 0 0 2px; font: 600 13px system-ui, sans-serif; color: var(--soft); }
-:host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; }
+:host { color: var(--soft); font: 12.5px/1.45 system-ui, sans-serif; overflow-wrap: break-word; }
 p { margin: 0 0 3px; }
 .bk-clearfix:has(> .line, > .pins, > .grid) { display: block; width: 100%; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(270px, 100%), 1fr)); gap: 6px 18px;
@@ -130,6 +131,7 @@ p { margin: 0 0 3px; }
 .guesses td { display: flex; gap: 4px; min-width: 0; padding: 0; }
 .guesses td:last-child { justify-content: end; }
 .guesses :is(i, b):first-child { overflow: hidden; text-overflow: ellipsis; font-style: normal; }
+.guesses b + b { font-size: 11px; font-weight: normal; }
 .line { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .chip { display: inline-flex; align-items: center; gap: 5px; max-width: 340px; height: 24px; padding: 0 7px;
   vertical-align: middle; border: 1px solid var(--soft); border-radius: 12px; background: var(--page);
@@ -155,6 +157,7 @@ code > span { display: inline-block; max-width: 100%; overflow-wrap: anywhere; }
 table { border-collapse: collapse; }
 td, th { padding: 1px 10px 1px 0; text-align: left; font-weight: normal; }
 th { color: var(--ink); }
+@media print { :host(.control) { display: none; } }
 """
 
 

@@ -8,6 +8,7 @@ from rosalind.analysis import additions
 from rosalind.analysis.explanation.cells import COSTS, FLIPS, MATCHED
 from rosalind.analysis.explanation.record import OVERALL, PARTS, Explanation, Interval, interval
 from rosalind.analysis.explanation.stored import all_stored
+from rosalind.analysis.robustness.groups import counted
 from rosalind.results import Results
 
 LIMITS = (
@@ -168,7 +169,7 @@ def markdown(results: Results) -> list[str]:
         lines += [
             *("", f"## Why is {explained.b} {more} robust than {explained.a}?", "", sentence(explained), ""),
             f"Points of corruption accuracy, Shapley values that sum to the gain; 95 % t-intervals over "
-            f"n = {len(explained.pairs)} pairs of a seed, in groups of corruptions their half width; "
+            f"n = {counted(len(explained.pairs), 'pair')} of a seed, in groups of corruptions their half width; "
             f"{explained.samples:,} test images; mean over {explained.described}. Figure: explain-{stored.name}.",
             *("", f"| {' | '.join(header)} |", "|---" * len(header) + "|"),
             *(f"| {' | '.join(line)} |" for line in rows),

@@ -112,13 +112,22 @@ WIDTHS = {
 """Widths in ems of the letters that are not of the common width, rounded up from those of DejaVu Sans, a wide font."""
 
 
-def cut(name: str, letters: int) -> str:
-    """A name of at most so many letters; a longer one ends in an ellipsis.
+BOTH_ENDS = 12
+"""Fewest letters of which both ends of a cut name are shown."""
 
-    >>> cut("aeroplane", 9), cut("aeroplane", 5)
-    ('aeroplane', 'aero…')
+
+def cut(name: str, letters: int) -> str:
+    """A name of at most so many letters; of a longer one the middle is left out, as long names often begin alike.
+
+    Where there is room for few letters, only the beginning is kept.
+
+    >>> cut("aeroplane", 9), cut("aeroplane", 5), cut("magnitude-of-another-study 0.95", 18)
+    ('aeroplane', 'aero…', 'magnitude-of…0.95')
     """
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    if len(name) <= letters:
+        return name
+    end = (letters - 1) // 3 if letters >= BOTH_ENDS else 0
+    return f"{name[: letters - 1 - end].rstrip()}…{name[len(name) - end :].lstrip() if end else ''}"
 
 
 def width_of(text: str) -> float:

@@ -24,6 +24,9 @@ FIRST = ("angle", "norm", "margin")
 NEAREST = 8
 """Number of directions around a class with an axis, where there are many classes."""
 
+NAME = 56
+"""Letters of a network and of a condition above the axes."""
+
 LINES = 100
 """Largest number of selected samples drawn as lines."""
 
@@ -272,7 +275,7 @@ class ParallelCoordinates:
             figure.x_range.update(start=-room, end=count - 1 + room)
             figure.xaxis.ticker.ticks = list(range(count))
             figure.xaxis.major_label_overrides = {k: self._label(k) for k in range(count)}
-            figure.title.text = f"{side.upper()}: {' · '.join(self._cell(side))}"
+            figure.title.text = f"{side.upper()}: {' · '.join(draw.cut(name, NAME) for name in self._cell(side))}"
             scale = self.scales[side]
             scale.visible = count > len(FIRST)
             scale.major_label_overrides = {k: f"{low + k * (high - low):.0f}°" for k in (0, 0.5, 1)}

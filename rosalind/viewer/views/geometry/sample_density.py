@@ -43,6 +43,9 @@ Window = tuple[tuple[float, float], tuple[float, float]]
 HALF = "1 1 clamp(40%, (900px - 100%) * 999, 100%)"
 """Flex of two panels: beside the other two, or on a line of their own where there are under 900 pixels."""
 
+NAME = 36
+"""Letters of a name above a panel, which is a third of the page."""
+
 CONTOURS = 10
 """Largest number of classes with contours: those that moved most."""
 
@@ -262,7 +265,7 @@ class SampleDensity:
             figure.xaxis.axis_label = change + draw.axis_label(frame.store, state.x, state.raw)
             figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
         for side, (network, condition) in (("a", state.a), ("b", state.b)):
-            self.figures[side].title.text = f"{side.upper()}: {network}\n{condition}"
+            self.figures[side].title.text = f"{side.upper()}: {draw.cut(network, NAME)}\n{draw.cut(condition, NAME)}"
         x, y = self.placed["difference"]
         left, right, up, down = (x < 0) & frame.shown, (x > 0) & frame.shown, y > 0, y < 0
         ways = {"↖": left & up, "↗": right & up, "↙": left & down, "↘": right & down}
@@ -271,7 +274,8 @@ class SampleDensity:
         if frame.null is not None:
             first, second = frame.null
             # The condition is B's; three panels leave room for a name a line.
-            self.figures["null"].title.text = f"null: {second[0]}\nminus {first[0]}"
+            names = [draw.cut(side[0], NAME) for side in (second, first)]
+            self.figures["null"].title.text = f"null: {names[0]}\nminus {names[1]}"
 
     def _densities(self, sides: tuple[str, ...]) -> None:
         """Send the images that are other than those on screen."""

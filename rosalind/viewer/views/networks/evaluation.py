@@ -307,7 +307,9 @@ class Evaluation:
             return
         condition = self.conditions[self.places.order[column]]
         if (y or 0) < -0.5:
-            self.tap_column(condition)
+            # A mean has no severities.
+            if condition in self.store.conditions:
+                self.tap_column(condition)
         elif line < len(self.groups):
             self._choose("a" if shift else "b", self.groups[self.rows[line]], condition)
 
@@ -323,8 +325,13 @@ class Evaluation:
         self._choose("b", group, condition, choices={"evaluation-curves": "methods"})
 
     def _choose(self, side: str, group: SeedGroup, condition: str, **change: Any) -> None:
-        """Make a cell a side: a group's seeds together where the side is a group, else the network of its seed."""
-        # Means and shifts have no samples of the study, so no other view could show them.
+        """Make a cell a side: a group's seeds together where the side is a group, else the network of its seed.
+
+        Of a mean the row is chosen.
+        """
+        # Means and shifts have no samples of the study, so no other view could show them: the side keeps its condition.
+        if condition not in self.store.conditions:
+            condition = getattr(self.frame.state, side)[1]
         names = [name for name in group.networks if (name, condition) in self.store.cells]
         if not names:
             return

@@ -16,6 +16,9 @@ from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
+BESIDE = 18
+"""Letters of a name beside a mark, which has half of the figure."""
+
 LABELLED = 40
 """Largest number of lines of the map with room for a name each, and for numbers beside the nodes."""
 
@@ -44,8 +47,12 @@ class Lineage:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The accuracy that is shown against the size."""
-        corrupted = robustness.main_mean(store.results) is not None
-        return {"lineage-accuracy": tuple(ACCURACIES) if corrupted else ("clean",)}
+        mean = robustness.main_mean(store.results)
+        if mean is None:
+            return {"lineage-accuracy": ("clean",)}
+        # Means come at the end of a run.
+        is_there = any(condition == mean.name for _, condition in store.summary)
+        return {"lineage-accuracy": tuple(ACCURACIES)[:: 1 if is_there else -1]}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
@@ -270,7 +277,7 @@ class Lineage:
                 {
                     "x": np.array([self.group_means[k][0] for k in at], np.float32),
                     "y": np.array([self.group_means[k][1] for k in at], np.float32),
-                    "text": [f"{letters[k]}: {self.store.groups[k].name}" for k in at],
+                    "text": [f"{letters[k]}: {draw.plain(draw.cut(self.store.groups[k].name, BESIDE))}" for k in at],
                     "ring": [draw.side_colour(letters[k]) for k in at],
                     "down": np.array([down[k] for k in at], np.float32),
                 },

@@ -17,8 +17,10 @@ from rosalind.viewer.views.draw import (
     POINTS,
     caption,
     card,
+    cut,
     empty,
     fill,
+    plain,
     plot,
     remedy,
     side_colour,
@@ -32,6 +34,9 @@ COLOURED = ("xs", "ys", "colour", "width")
 WHISKERS = ("x", "low", "high", "colour", "width", "alpha")
 DOTS = ("x", "y", "marker", "size", "colour", "name", "tick", "spread")
 NAMES = ("x", "y", "side", "text")
+LETTERS = 19
+"""Letters for which there is room to the right of the curves, with a side's letter."""
+
 LONGEST = 40
 """Letters of the longest measure that is spelled out beside the axis."""
 
@@ -144,7 +149,7 @@ class Severities:
             self._render(curves, *values[:2], sides, looks, sliced, chosen, is_share=mode == "accuracy")
             label = CELL_METRICS[mode].words
             self.figure.yaxis.axis_label = label if len(label) <= LONGEST else mode
-            self.finding = severities_caption.finding(curves, values[0], sliced, sides, mode)
+            self.finding = severities_caption.finding(curves, values[0], sliced, sides, frame, mode)
             self.caption.text = severities_caption.caption(curves, values, sliced, sides, frame, mode)
 
         self._pinned(frame, mode, lines, is_sliced=is_sliced)
@@ -309,8 +314,8 @@ class Severities:
             {
                 "x": np.full(len(named), end, np.float32),
                 "y": places.astype(np.float32),
-                "side": [f"{sides[k]}: {curves.names[k]}" if k in sides else None for k in named],
-                "text": [None if k in sides else curves.names[k] for k in named],
+                "side": [_label(curves.names[k], sides[k]) if k in sides else None for k in named],
+                "text": [None if k in sides else _label(curves.names[k]) for k in named],
             },
         )
         x = [(last[k] + shift[k], end, np.nan) for k in named]
@@ -350,6 +355,12 @@ class Severities:
                 "y": np.hstack([sliced[rest], gap]).astype(np.float32).ravel(),
             },
         )
+
+
+def _label(name: str, side: str = "") -> str:
+    """The name of a curve as there is room for it, after the letter of a side."""
+    lead = f"{side}: " if side else ""
+    return f"{lead}{plain(cut(name, LETTERS - len(lead)))}"
 
 
 def _window(

@@ -53,8 +53,11 @@ class MapOffers:
         sample = None if averaging else frame.state.primary
         self.compute.visible = self.elsewhere.visible = False
         if sample is None and not averaging:
-            text = "<p>Click a sample in the contact sheet, a picture or a dot, to see its maps here.</p>"
-            self.missing.update(text=text, visible=True)
+            click = "Click a sample in the contact sheet or in its table"
+            text = f"{click}, a picture or a dot, to see its maps here."
+            if not any(occlusion_maps.stamp(frame.store, cell) for cell in cells):
+                text = f"No maps of A and B are stored. {click} to see what makes those of it."
+            self.missing.update(text=f"<p>{text}</p>", visible=True)
             self.copy.visible = False
             return
         lacking = occlusion_maps.missing(frame.store, cells, sample)

@@ -15,7 +15,7 @@ from rosalind.analysis.sample_margins import SampleMargins
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.config import with_noun
-from rosalind.results import Damaged
+from rosalind.results import ConditionInfo, Damaged
 from rosalind.viewer.views.draw import (
     CLEAR,
     DIVERGING,
@@ -33,6 +33,9 @@ from rosalind.viewer.views.draw import (
     stacked,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
+
+NAME = 26
+"""Most letters of a network or a condition beside the margins."""
 
 KEY = "Bars: probabilities. Cells: margin in networks under conditions, severity grows to the right; red, ✕: wrong."
 
@@ -54,7 +57,7 @@ class SampleDetail:
         self.text = Div(text="", name="sample-words", sizing_mode="stretch_width")
         store = frame.store
         self.listed = sample_margins.rows_of(store)
-        count, names = len(self.listed), [store.results.conditions[c].name for c in store.conditions]
+        count, names = len(self.listed), [_named(store.results.conditions[c]) for c in store.conditions]
         width = len(names)
         self.figure = figure = plot(
             "fingerprint",
@@ -69,10 +72,12 @@ class SampleDetail:
         figure.outline_line_alpha = 0
         # One label for each run of one corruption: severities and draws stand side by side.
         starts = [k for k in range(width) if k == 0 or names[k] != names[k - 1]]
-        ticks = {(start + end) / 2: names[start] for start, end in pairwise([*starts, width])}
+        ticks = {(start + end) / 2: cut(names[start], NAME) for start, end in pairwise([*starts, width])}
         figure.xaxis.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         figure.xaxis.major_label_orientation = 0.7
-        ticks = {k + 0.5: label for k, (_, label) in enumerate(self.listed)}
+        labels = [label for _, label in self.listed]
+        # An axis with long names would be wider than the page.
+        ticks = {k + 0.5: cut(label, NAME) for k, label in enumerate(labels)}
         figure.yaxis.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         figure.axis.major_label_text_font_size = "10px"
         figure.axis.major_tick_line_color = None
@@ -83,7 +88,7 @@ class SampleDetail:
         cells = figure.image("image", **place, source=self.margins, color_mapper=self.mapper)
         named = lambda names: CustomJSHover(args={"names": names}, code='return names[Math.floor(value)] ?? "";')
         margin = CustomJSHover(code='return Number.isFinite(value) ? value.toFixed(2) : "not measured";')
-        formatters: Any = {"$y": named(list(ticks.values())), "$x": named(store.conditions), "@image": margin}
+        formatters: Any = {"$y": named(labels), "$x": named(store.conditions), "@image": margin}
         tips = [("network", "$y{custom}"), ("condition", "$x{custom}"), ("margin", "@image{custom}")]
         figure.add_tools(HoverTool(renderers=[cells], tooltips=card(tips), formatters=formatters))
         figure.add_layout(colour_bar(self.mapper, "margin (units)"), "right")
@@ -147,7 +152,8 @@ class SampleDetail:
             self._render(frame, margins)
         else:
             self.text.text = (
-                "<p>Click a sample on the sheet to see what A and B take it for, and where it breaks.</p>"
+                "<p>Click a sample, on the sheet or in the table, to see what A and B take it for and where it breaks."
+                "</p>"
                 if state.primary is None
                 else f"<p>The study has no sample {int(state.primary)}.</p>"
             )
@@ -215,6 +221,12 @@ class SampleDetail:
         return text + ". Click a cell to make it B."
 
 
+def _named(info: ConditionInfo) -> str:
+    """A condition's name without its severity; of further draws and of other BatchNorm statistics with these."""
+    parts = [info.name, f"draw {info.draw}" if info.draw else "", info.bn if info.bn != "train" else ""]
+    return ", ".join(filter(None, parts))
+
+
 def _of_slice(frame: Frame) -> str:
     """In how many cells the selected samples are right; empty where nothing is selected."""
     if frame.slice_summary is None:
@@ -245,7 +257,7 @@ def _forgotten(frame: Frame, position: int) -> str:
     if counts:
         parts.append(f"other dense seeds {' to '.join(map(str, sorted({min(counts), max(counts)})))}")
     lost, ways = of["B"]["sparsity"]
-    label = escape(store.results.networks[store.sides.members(state.b[0])[0]].label)
+    label = escape(cut(store.results.networks[store.sides.members(state.b[0])[0]].label, NAME))
     sparser = f" As sparsity grows: {label} {lost} of {counted(ways, 'seed')}." * (ways > 0)
     return f"Turns wrong as severity grows, per corruption and seed: {', '.join(parts)}.{sparser}"
 

@@ -100,7 +100,8 @@ class Samples:
         self.size = frame.slider(change, "samples-size", "picture size (pixels)", 170)
         wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
-        presets: list[Div | Button] = [Div(text="select", width=38, align="center", tags=["control"])]
+        select = Div(text="select", width=38, align="center", tags=["control"], css_classes=["control"])
+        presets: list[Div | Button] = [select]
         for name in PRESETS:
             label = LABELS.get(name, name.removeprefix("most "))
             button = Button(label=label, name=f"preset-{name}", width=7 * len(label) + 16, height=28)
@@ -271,7 +272,7 @@ class Samples:
         self.caption.text = self._caption(frame, left, flips, np.isnan(key[candidates]))
         listed = self.listed
         # Empty tiles say nothing that the table does not.
-        self.tiles_sheet.root.visible = bool(self._pictured(frame).any())
+        self.tiles_sheet.root.visible = self.size.visible = bool(self._pictured(frame).any())
         self.tiles_sheet.mark(frame, left, listed, flips)
         size, group = frame.choice("samples-size"), frame.choice("samples-group")
         if not self.changed("tiles", (listed.tobytes(), left, state.a, state.b, state.raw, size, group)):
@@ -298,10 +299,11 @@ class Samples:
         who = "B" if left == state.a else "B's condition"
         return f"{who} breaks {broken:,} of {len(rows):,} {kind} samples and fixes {fixed:,}; {right:,} stay right."
 
-    @staticmethod
-    def _key(frame: Frame, left: Cell) -> str:
-        """The halves, frames, corners and words of the tiles; HTML."""
+    def _key(self, frame: Frame, left: Cell) -> str:
+        """The halves, frames, corners and words of the tiles; empty where there are none; HTML."""
         state = frame.state
+        if not self._pictured(frame).any():
+            return ""
         is_a = left == state.a
         where = f"Left half: {'A' if is_a else 'clean'}, right half: B."
         if left[1] == state.b[1]:
