@@ -209,10 +209,11 @@ class Pareto:
 
     def _missing(self, frame: Frame) -> str:
         """The reason why there is no picture, and what would give one, as HTML."""
-        if not np.isfinite(self.picture.mean[:, 2]).any():
-            return "Nothing to compare: the study has no weights of its networks. Those that a run trains are stored."
         name = ACCURACIES[frame.choice("pareto-accuracy")]
-        return f"Nothing to compare: no {name} yet, which comes at the end of a run."
+        lacks = f"no {name} yet, which comes at the end of a run"
+        if not np.isfinite(self.picture.mean[:, 2]).any():
+            lacks = "no bytes, as the study has no weights of its networks; those that a run trains are stored"
+        return f"Nothing to compare: {lacks}. {draw.remedy('Make it with', 'rosalind run ...')}"
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""
