@@ -95,6 +95,9 @@ class TestSession:
 
     def test_what_could_be_undone_before_a_reload_still_can(self, store):
         session = opened(store, "networks")
+        # A page from before an update sends no redo.
+        session.press(f"past:{json.dumps(['theme=dark', 'layout=samples'])}")
+        assert session.widgets["undo"].disabled
         session.press(f"past:{json.dumps([['theme=dark', 'layout=samples'], ['null=1']])}")
         assert not session.widgets["undo"].disabled
         assert not session.widgets["redo"].disabled

@@ -5,11 +5,12 @@ import shutil
 from dataclasses import replace
 from typing import Any
 
+import generated
 import numpy as np
 from bokeh.models import ColumnDataSource
 from pages import says
 
-from rosalind import results
+from rosalind import config, results
 from rosalind.analysis import contact_sheet, fragility, sample_presets, selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer.state import State, selected
@@ -246,6 +247,18 @@ def test_a_cell_of_the_fingerprint_becomes_b(store):
     view.tap(column, len(store.networks) + 0.1)
     assert len(changes) == 1
     assert says(view.caption.text, sum(store.correct(cell)[3] for cell in store.cells), len(store.cells))
+
+
+def test_a_corruption_has_one_label_for_all_severities_and_their_draws(tmp_path):
+    several = [config.Condition("fog", severity, draw=draw) for severity in (1, 5) for draw in (0, 1)]
+    drawn = [config.Condition("contrast", 5, draw=draw) for draw in (0, 1)]
+    conditions = (config.Condition("clean"), *several, *drawn)
+    sizes = {"samples": 60, "classes": 3, "networks": 1, "seeds": 1, "image_size": 8, "thumbnails": 5}
+    generated.make(tmp_path / "study", conditions=conditions, **sizes)
+    store = Store(tmp_path / "study")
+    view, _ = viewed(store, State(*store.first_sides()[:2]), SampleDetail)
+    labels = {2 * place: label for place, label in view.figure.xaxis[0].major_label_overrides.items()}
+    assert labels == {1: "clean", 6: "fog", 11: "contrast", 13: "contrast, draw 1"}
 
 
 def test_names_are_text_and_missing_tables_are_said(folder):

@@ -21,7 +21,7 @@ from rosalind.results import Results
 
 @dataclass(frozen=True)
 class Forgetting:
-    """Samples that are lost, won, never or always right along steps.
+    """Errors of every sample along steps: how often and when it becomes wrong, and whether it is right again or never.
 
     Attributes:
         events: int[n], how often it is right at a step and wrong at the next.

@@ -1,4 +1,4 @@
-"""Best few columns of a table to predict a target: least squares with weights >= 0 on subsets of columns.
+"""Few columns of a table that predict a target best: least squares with weights >= 0 on subsets of columns.
 
 A table of m columns and its target come as a `triangle`, float64[k, m + 1] with k <= m + 1 rows and the same inner
 products, see `compress`; a subset is a list of columns. Weights are of centred columns, so that a fit has an intercept.

@@ -208,13 +208,16 @@ def _rule(module: nn.Module, x: Any) -> Callable | None:
         return _dense_squares if x.ndim > 1 else None
     if module.mask is not None or module.conv_general_dilated_cls is not None:
         return None
-    padded, windows = _seen(module, x)
-    plain = padded.ndim == x.ndim and not {*(windows.pop("lhs_dilation") or ())} - {1}
+    images, windows = _seen(module, x)
+    plain = images.ndim == x.ndim and not {*(windows.pop("lhs_dilation") or ())} - {1}
     return functools.partial(_conv_squares, **windows) if plain else None
 
 
 def _seen(module: nn.Conv, x: Array) -> tuple[Array, dict[str, Any]]:
-    """The padded input of a convolution, wrapped or reflected at its border as it says, and how its kernel moves."""
+    """The array that a convolution's kernel moves over, before zeros are added to it, and how it moves.
+
+    At its border it is wrapped or reflected where the convolution says so; zeros are in `padding`.
+    """
     calls = []
 
     def convolution(images, kernel, strides, padding, *, lhs_dilation, rhs_dilation, feature_group_count, **others):

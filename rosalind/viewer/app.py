@@ -226,9 +226,10 @@ class Session:
             self._travel(lambda present: self.history.goto(present, parse(text)))
             return
         with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
-            before, after = (tuple(parse(str(query)) for query in part[-LONGEST:]) for part in json.loads(text))
-            if self.history == History():
-                self.history = History(before, after)
+            before, after = json.loads(text)
+            if isinstance(before, list) and isinstance(after, list) and self.history == History():
+                past, future = (tuple(parse(str(query)) for query in part[-LONGEST:]) for part in (before, after))
+                self.history = History(past, future)
                 self._show_state()
 
     def _hold(self, operation: str) -> None:

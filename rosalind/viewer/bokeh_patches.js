@@ -105,9 +105,9 @@
   // from a message is painted as soon as its data are there. Figures that are made, or were painted just before, wait.
   patch(view("Figure"), ["schedule_paint", "repaint", "_await_ready"], (figure) => {
     const { schedule_paint, repaint } = figure, asking = new Map(), last = new WeakMap();
-    let reading = 0;
+    const reading = new Set();
     const paintAll = () => {
-      if (reading) return;
+      if (reading.size) return;
       const now = [...asking];
       asking.clear();
       for (const [plot, { done, fail }] of now) {
@@ -118,15 +118,18 @@
         } catch (error) { fail(error); }
       }
     };
+    // One that ends after a frame has stopped waiting for it takes nothing from the next ones, as a count would.
+    const awaited = async (make) => {
+      const one = {};
+      reading.add(one);
+      try { await make(); } finally {
+        reading.delete(one);
+        paintAll();
+      }
+    };
     patch(view("GlyphRenderer"), ["update_data"], (glyph) => {
       const update = glyph.update_data;
-      glyph.update_data = async function (...indices) {
-        reading += 1;
-        try { await update.apply(this, indices); } finally {
-          reading -= 1;
-          paintAll();
-        }
-      };
+      glyph.update_data = function (...indices) { return awaited(() => update.apply(this, indices)); };
     });
     // The texts of ticks are made one after the other, each some microtasks later: painted before, the eighth and those
     // below would keep the names of before.
@@ -135,13 +138,7 @@
       patch(view(kind), texts, (axis) => {
         for (const name of texts) {
           const make = axis[name];
-          axis[name] = async function () {
-            reading += 1;
-            try { await make.call(this); } finally {
-              reading -= 1;
-              paintAll();
-            }
-          };
+          axis[name] = function () { return awaited(() => make.call(this)); };
         }
       });
     }
@@ -154,7 +151,7 @@
       if (!asking.size) {
         queueMicrotask(paintAll);
         // Data of some kinds take longer, and a paint may be waiting for others.
-        requestAnimationFrame(() => { reading = 0; paintAll(); });
+        requestAnimationFrame(() => { reading.clear(); paintAll(); });
       }
       this._await_ready(new Promise((done, fail) => asking.set(this, { done, fail })));
     };

@@ -56,7 +56,7 @@ class MapOffers:
             click = "Click a sample in the contact sheet or in its table"
             text = f"{click}, a picture or a dot, to see its maps here."
             if not any(occlusion_maps.stamp(frame.store, cell) for cell in cells):
-                text = f"No maps of A and B are stored. {click} to see what makes those of it."
+                text = f"No maps of A and B are stored. {click} to see the command that makes its maps."
             self.missing.update(text=f"<p>{text}</p>", visible=True)
             self.copy.visible = False
             return

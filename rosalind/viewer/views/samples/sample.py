@@ -1,6 +1,6 @@
 """One sample: its images, its most probable classes under A and B, and its margins in all cells."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -57,7 +57,7 @@ class SampleDetail:
         self.text = Div(text="", name="sample-words", sizing_mode="stretch_width")
         store = frame.store
         self.listed = sample_margins.rows_of(store)
-        count, names = len(self.listed), [_named(store.results.conditions[c]) for c in store.conditions]
+        count, names = len(self.listed), _labels([store.results.conditions[c] for c in store.conditions])
         width = len(names)
         self.figure = figure = plot(
             "fingerprint",
@@ -70,7 +70,7 @@ class SampleDetail:
         )
         figure.grid.grid_line_color = None
         figure.outline_line_alpha = 0
-        # One label for each run of one corruption: severities and draws stand side by side.
+        # One label for each run of one corruption: its severities, and their draws, stand side by side.
         starts = [k for k in range(width) if k == 0 or names[k] != names[k - 1]]
         ticks = {(start + end) / 2: cut(names[start], NAME) for start, end in pairwise([*starts, width])}
         figure.xaxis.update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
@@ -221,10 +221,21 @@ class SampleDetail:
         return text + ". Click a cell to make it B."
 
 
-def _named(info: ConditionInfo) -> str:
-    """A condition's name without its severity; of further draws and of other BatchNorm statistics with these."""
-    parts = [info.name, f"draw {info.draw}" if info.draw else "", info.bn if info.bn != "train" else ""]
-    return ", ".join(filter(None, parts))
+def _labels(infos: Sequence[ConditionInfo]) -> list[str]:
+    """Names of conditions without severities; of a corruption at one severity with its draws and BatchNorm statistics.
+
+    Those of several alternate from one severity to the next, and a label each would cover the others.
+    """
+    severities: dict[str, set[float]] = {}
+    for info in infos:
+        severities.setdefault(info.name, set()).add(info.severity)
+    labels = []
+    for info in infos:
+        parts = [info.name]
+        if len(severities[info.name]) == 1:
+            parts += [f"draw {info.draw}"] * bool(info.draw) + [str(info.bn)] * (info.bn != "train")
+        labels.append(", ".join(parts))
+    return labels
 
 
 def _of_slice(frame: Frame) -> str:
