@@ -195,8 +195,15 @@ class Page:
         self.tab.bring_to_front()
         self.settled()
         self.wait("() => window.rosalindStands?.() !== false")
-        self.tab.evaluate(PAINTED)
-        return read(self.tab, FRAME, name)
+        place, before = read(self.tab, FRAME, name), None
+        # Looking at it scrolls to it. Cards that come near then are laid out some frames later, and one whose
+        # words changed while it was far is of another height: the figure lay 61 pixels lower, and boxes began above it.
+        while place != before:
+            for _ in range(2):
+                self.tab.evaluate(PAINTED)
+            self.settled()
+            place, before = read(self.tab, FRAME, name), place
+        return place
 
     def click(self, name: str, across: float, down: float, **options: Any) -> None:
         """Click at fractions of a figure's frame; `options` are those of Playwright's `mouse.click`."""

@@ -112,7 +112,7 @@ WIDTHS = {
 """Widths in ems of the letters that are not of the common width, rounded up from those of DejaVu Sans, a wide font."""
 
 
-BOTH_ENDS = 12
+BOTH_ENDS = 16
 """Fewest letters of which both ends of a cut name are shown."""
 
 
