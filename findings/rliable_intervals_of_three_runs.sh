@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# rliable's 95 % interval of three runs goes from the lowest to the highest run, and holds the true mean in 75 of 100 studies.
+# rliable's 95 % interval of three runs goes, nearly always, from the lowest to the highest run, and holds the true mean in 75 of 100 studies.
 #
 # Versions:  Python 3.11; rliable 1.2.0, arch 7.2.0, numpy 2.1.3, scipy 1.15.3, pandas 2.2.3.
 # Behaviour: `get_interval_estimates` draws runs with replacement, within each task, and takes percentiles. Of one task and three

@@ -136,10 +136,9 @@ def numbers_in(means: Float[np.ndarray, "rows columns"], metric: CellMetric, *, 
             so do numbers that all lie within three units of their last digit, which would read alike.
         narrow: leave out the plus, of which colours speak too, and the zero before a point.
     """
-    finite = np.abs(means[np.isfinite(means)])
-    digits = metric.digits + bool(metric.digits and finite.size and finite.max() < 1)
-    known = means[np.isfinite(means)]
-    if known.size and 0 < np.ptp(known) < 3 * 10.0**-digits and not np.allclose(known, known.round(digits)):
+    finite = means[np.isfinite(means)]
+    digits = metric.digits + bool(metric.digits and finite.size and np.abs(finite).max() < 1)
+    if finite.size and 0 < np.ptp(finite) < 3 * 10.0**-digits and not np.allclose(finite, finite.round(digits)):
         digits += 1
     sign, zero = "+" if metric.signed and not narrow else "", f"{0:.{digits}f}"
     texts = []

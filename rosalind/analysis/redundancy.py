@@ -95,12 +95,12 @@ class Curve:
 
     def steps(self) -> list[str]:
         """Changes from every size to the next, with drops where the best subsets are not nested: `+ a, b - c`."""
-        sentences = []
+        changes = []
         for before, after in zip(((), *self.sets), self.sets, strict=False):
             added, dropped = ([n for n in one if n not in other] for one, other in ((after, before), (before, after)))
             sign = "+ " if before else ""
-            sentences.append(f"{sign}{', '.join(added)}" + (f" - {', '.join(dropped)}" if dropped else ""))
-        return sentences
+            changes.append(f"{sign}{', '.join(added)}" + (f" - {', '.join(dropped)}" if dropped else ""))
+        return changes
 
 
 def kinds(results: Results) -> tuple[str, ...]:

@@ -137,9 +137,9 @@ class Store:
     def first_sides(self) -> tuple[Cell, Cell, int | None]:
         """A, B and the id of one sample that has maps, in both if any: the dense network against the first pruned one.
 
-        Both on clean images where those are measured. A network that is alone is compared with itself under the first
-        corruption, at its highest severity. Damaged cells are passed over, and networks of which there are
-        predictions alone where others are measured.
+        Both on clean images where those are measured. Without a pruned one it is compared with itself under the first
+        corruption, at its highest severity. Damaged cells are passed over, and networks of which there are predictions
+        alone where others are measured.
 
         Raises:
             ValueError: nothing has been measured, or nothing can be read.

@@ -172,7 +172,6 @@ def write_weights(
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise ValueError(f"`path` must end in one of {', '.join(ENDINGS)}, got {path.name!r}.")
-    check_writable(path.parent)
     arrays, info = state_dict(results, network, layout, masks=masks, layers=layers), results.networks[network]
     described = {"network": network, "model": info.model, "layout": layout, "classes": json.dumps(results.class_names)}
     described |= {key: json.dumps(info.config[key]) for key in ("image_shape", "mean", "std")}
@@ -184,6 +183,7 @@ def write_weights(
             import torch
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{path.suffix} needs the package {package}: pip install {package}.") from error
+    check_writable(path.parent)
     remove_abandoned(path.parent, path.name)
     with replacing(path) as target:
         if package == "safetensors":

@@ -48,12 +48,13 @@ def linear(layers: Mapping[str, "torch.nn.Module"], head: str) -> "torch.nn.Line
     there = f"it has {last[-5:] or 'none'}"
     if isinstance(named, torch.jit.ScriptModule):
         there = "give the model that torch.jit was given"
-    elif ".quantized." in got:
+    elif ".quantized." in kind.__module__ + ".":
         there = "leave the head as it is when you quantise"
     raise ValueError(f"head {head!r} must be a linear layer or 1x1 convolution of the model, but {got}; {there}.")
 
 
 def is_pointwise(module: Any) -> TypeGuard["torch.nn.Conv2d"]:
+    """True of a 1x1 convolution of stride 1 without groups, which is a linear layer at every position."""
     import torch
 
     if not isinstance(module, torch.nn.Conv2d):

@@ -59,12 +59,12 @@ def check_made_by(folder: Path, name: str, info: Mapping[str, Any], made_by: dic
             hint = f"; it was made before {', '.join(earlier)} could be given: the options {earlier} are its way"
     # Not the stored fingerprint: in one of an earlier version 1 and 1.0 differ.
     if fingerprint(stored) != fingerprint(made_by):
-        lines = "; ".join(difference(stored, json.loads(json.dumps(made_by))))
-        if "definition" in lines:
+        lines = difference(stored, json.loads(json.dumps(made_by)))
+        if any("definition" in line.partition(": ")[0] for line in lines):
             hint += "; a definition is its whole file: keep the study, and what else is edited later, in another one"
         raise results.Mismatch(
-            f"{folder} has a network {name!r} that was made differently ({lines}){hint}. Use another label or "
-            "folder, or delete that network's files."
+            f"{folder} has a network {name!r} that was made differently ({'; '.join(lines)}){hint}. Use another label "
+            "or folder, or delete that network's files."
         )
 
 

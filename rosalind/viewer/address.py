@@ -22,8 +22,6 @@ Parser = Callable[[str], Any]
 BESIDE = ("token", "view")
 """Names of a page's address that are no part of its state."""
 
-DEFAULT = "; the default is shown"
-
 
 def state_of(store: Store, link: str, choices: Choices) -> State:
     """The state of a link that was copied from a page, or of its query; the default one of an empty link.
@@ -34,8 +32,7 @@ def state_of(store: Store, link: str, choices: Choices) -> State:
     check_link(link, store, choices)
     state, problems = from_query(store, query_of(link), choices)
     if problems:
-        # Here nothing is shown in its place.
-        raise ValueError(" ".join(problem.removesuffix(f"{DEFAULT}.") + "." for problem in problems))
+        raise ValueError(" ".join(f"{problem}." for problem in problems))
     return state
 
 
@@ -164,7 +161,7 @@ def _parsers(store: Store) -> dict[str, tuple[str, Parser]]:
 
 
 def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tuple[State, list[str]]:
-    """The state of an address, and one sentence for each part of it that is not usable.
+    """The state of an address, and one sentence, without its full stop, for each part of it that is not usable.
 
     Broken and hostile parts fall back to the default: nothing of an address is ever run, opened as a path or shown
     unescaped.
@@ -178,5 +175,5 @@ def from_query(store: Store, query: Mapping[str, str], choices: Choices) -> tupl
             elif name in choices:
                 state = with_choices(state, {name: text}, choices)
         except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
-            errors.append(f"The address's {name} was not understood ({error}){DEFAULT}.")
+            errors.append(f"The address's {name} was not understood ({error})")
     return with_scope(store, state), errors

@@ -75,7 +75,8 @@ class Session:
         self.store, self.document, self.generation = store, document, store.generation
         self._turn = turn
         self.choices = choices(store, views)
-        self.state, problems = address.from_query(store, query, self.choices)
+        self.state, unusable = address.from_query(store, query, self.choices)
+        problems = [f"{sentence}; the default is shown." for sentence in unusable]
         self._only_sides = only_sides(store)
         if alone in views:
             # Choices inside the other views stay in the address.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 from rosalind.analysis import additions
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
-from rosalind.analysis.robustness.groups import step_of
+from rosalind.analysis.robustness.groups import ROUNDING, step_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results
 
@@ -27,20 +27,23 @@ def matched_severities(
     corruptions of their median drop; if none are, those that are least apart.
 
     Args:
-        drops: by corruption and condition.
+        drops: of accuracies in [0, 1], by corruption and condition.
         pair: two of the corruptions.
-        within: in the unit of drops.
+        within: in the unit of drops, up to rounding.
 
     >>> drops = {"fog": {"fog-1": 0.1, "fog-5": 0.4}, "blur": {"blur-1": 0.3, "blur-5": 0.9}, "noise": {"noise-3": 0.6}}
     >>> matched_severities(drops, ("fog", "blur"), 0.15)
     {'fog': 'fog-5', 'blur': 'blur-1', 'noise': 'noise-3'}
+    >>> drops = {"fog": {"fog-1": 0.1, "fog-5": 0.96}, "blur": {"blur-1": 0.1, "blur-5": 0.97}, "noise": {"noise": 0.9}}
+    >>> matched_severities(drops, ("fog", "blur"), 0.01)
+    {'fog': 'fog-5', 'blur': 'blur-5', 'noise': 'noise'}
     """
     common = np.median([np.median(list(of_one.values())) for of_one in drops.values()])
     first, second = (drops[name] for name in pair)
     apart = lambda chosen: abs(first[chosen[0]] - second[chosen[1]])
     level = lambda chosen: (first[chosen[0]] + second[chosen[1]]) / 2
     choices = list(itertools.product(sorted(first), sorted(second)))
-    near = [chosen for chosen in choices if apart(chosen) <= within]
+    near = [chosen for chosen in choices if apart(chosen) <= within + ROUNDING]
     best = min(near, key=lambda chosen: abs(level(chosen) - common)) if near else min(choices, key=apart)
     reached = level(best)
     nearest = lambda of_one: min(of_one, key=lambda condition: (abs(of_one[condition] - reached), condition))
@@ -111,8 +114,8 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         },
         "correlation of their changes of pixels": _pixel_correlation(results, clean, [chosen[name] for name in pair]),
     }
-    # Points of accuracy are rounded: 100 * (.97 - .96) is above 1.
-    if abs(reached[pair[0]] - reached[pair[1]]) > options["points"] + 1e-9:
+    within = options["points"] + 100 * ROUNDING
+    if abs(reached[pair[0]] - reached[pair[1]]) > within:
         lacking.append(
             f"No severities of {pair[0]} and {pair[1]} cost accuracies within {options['points']:g} points of each "
             f"other ({', '.join(f'{chosen[n]} {v:.1f}' for n, v in reached.items())}): take severities between, "
@@ -123,7 +126,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
         notes.append("CIFAR's defocus at severity 1 to 3 is a 3 x 3 Gaussian by construction.")
     level = (reached[pair[0]] + reached[pair[1]]) / 2
     costs = {name: 100 * drops[name][condition] for name, condition in chosen.items() if name not in pair}
-    unlike = [f"{chosen[n]} {cost:.1f}" for n, cost in costs.items() if abs(cost - level) > options["points"] + 1e-9]
+    unlike = [f"{chosen[n]} {cost:.1f}" for n, cost in costs.items() if abs(cost - level) > within]
     if unlike and not lacking:
         notes.append(
             f"Not matched, as no severity of theirs is within {options['points']:g} points of the pair's mean cost, "

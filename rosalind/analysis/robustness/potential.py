@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness.groups import accuracy, main_mean, step_of
+from rosalind.analysis.robustness.groups import ROUNDING, accuracy, main_mean, step_of
 from rosalind.analysis.robustness.means import clean_of, means
 from rosalind.analysis.robustness.parents import dense_root
 from rosalind.analysis.robustness.power import seed_interval
@@ -14,9 +14,6 @@ from rosalind.results import Results
 
 DELTA = 0.01
 """Accuracy that may be lost against the dense parent, in [0, 1]; the paper takes 0.005 of 10,000 images."""
-
-ROUNDING = 1e-12
-"""What a difference of accuracies may be off by: .97 - .96 is 9e-18 above .01."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from rosalind.analysis import additions
+from rosalind.analysis.robustness.groups import ROUNDING
 from rosalind.analysis.robustness.metrics import GAPS
 from rosalind.analysis.zoo.packed import FIGURES, MEASURES, Zoo, arrays_of, corruptions_of, figures_of
 from rosalind.config import unknown
@@ -141,7 +142,7 @@ def place(results: Results, network: str, zoo: Zoo, advance: Callable[[float, st
     figures["effective_robustness"] = zoo.effective_robustness(figures)
     others = {name: row for name, row in zoo.networks.items() if row["hash"] != results.networks[network].hash}
     rows = {n: {**row, "effective_robustness": zoo.effective_robustness(row)} for n, row in others.items()}
-    peers = [name for name, row in rows.items() if abs(row["clean"] - figures["clean"]) <= POINTS + 1e-9]
+    peers = [name for name, row in rows.items() if abs(row["clean"] - figures["clean"]) <= POINTS + 100 * ROUNDING]
     enough = len(peers) >= FEWEST
     percentiles = {
         name: percentile(value, np.array([rows[peer][name] for peer in peers])) if enough else float("nan")
