@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int
 
-from rosalind.config import definition, resolve, short_name
+from rosalind.config import called, definition, resolve, short_name
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def computed(
         ValueError: `compute` gives another shape than [n].
     """
     assert measure.compute is not None
-    values = np.asarray(measure.compute(features, kernel, bias, labels, logits), np.float32)
+    values = np.asarray(called(measure.compute, features, kernel, bias, labels, logits), np.float32)
     if values.shape != (len(features),):
         raise ValueError(f"measure {name!r} must give float[{len(features)}], got {list(values.shape)}.")
     return values

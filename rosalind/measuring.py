@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -188,6 +188,7 @@ def measure(
     nearest: int = NEAREST,
     attacked: Network | None = None,
     measures: Measures = MappingProxyType({}),
+    failed: Callable[[str, str, Exception], object] | None = None,
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Measure networks under one condition; every batch is corrupted once for all of them.
 
@@ -200,6 +201,8 @@ def measure(
         nearest: with more classes than this, keep so many of the largest logits.
         attacked: the network that a transferred attack is made for.
         measures: of the study's own, by the names of their arrays float32[n].
+        failed: called with the network, the measure and the error where one of `measures` raises, whose array the
+            network then lacks; None raises the error.
 
     Yields:
         The network's name and its arrays, see `geometry.measure`, with `features` if there is a subset.
@@ -224,6 +227,7 @@ def measure(
         kernel, bias = checked_head(network)
         prepared.append((network, kernel, bias, geometry.class_distances(jnp.asarray(kernel))))
     parts: dict[str, list] = {network.name: [] for network in networks}
+    left = {network.name: dict(measures) for network in networks}
     size = batch_size(split)
     positions = np.sort(np.empty(0, int) if subset is None else np.asarray(subset))
     per_batch = [positions[(positions >= b) & (positions < b + size)] - b for b in range(0, len(split), size)]
@@ -248,11 +252,24 @@ def measure(
                 features = features[stored_rows]
             if measures:
                 inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
-                samples |= {name: computed(measure, name, *inputs) for name, measure in measures.items()}
+                for name, one in tuple(left[network.name].items()):
+                    try:
+                        samples |= {name: computed(one, name, *inputs)}
+                    except Exception as error:
+                        if failed is None:
+                            raise
+                        del left[network.name][name]
+                        failed(network.name, name, error)
                 features = features[keep]
             parts[network.name].append((samples, sums, _half(features), len(rows)))
     for network, *_ in prepared:
-        yield network.name, _collect(parts.pop(network.name), network, split, subset, nearest, measures)
+        # A measure that failed at a later batch has the first ones.
+        lost = measures.keys() - left[network.name].keys()
+        batches = [
+            ({key: x for key, x in samples.items() if key not in lost}, *rest)
+            for samples, *rest in parts.pop(network.name)
+        ]
+        yield network.name, _collect(batches, network, split, subset, nearest, measures)
 
 
 def feature_batches(

@@ -184,6 +184,45 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_pat
     assert (more.networks, more.cells) == (0, 2 * planned["networks"])
 
 
+def test_a_dry_run_counts_what_is_damaged_as_the_run_does(folder, monkeypatch):
+    names = (
+        "mlp-dense-seed1",
+        "mlp-biprop-0.5-seed0",
+        "mlp-lth-0.5-seed1",
+        "mlp-lth-0.9-seed0",
+        "mlp-biprop-0.5-seed1",
+    )
+    dense, gone, cut, swapped, unread = (folder / "networks" / f"{name}.npz" for name in names)
+    dense.write_bytes(dense.read_bytes()[:-100])
+    gone.unlink()
+    cut.with_suffix(".json").write_text("{")
+    swapped.write_bytes((folder / "networks" / "mlp-lth-0.5-seed0.npz").read_bytes())
+    unread.with_suffix(".json").unlink()
+    cells = [folder / "geometry" / "mlp-magnitude-0.5-seed0" / f"{id}.npz" for id in ("clean", "contrast-5")]
+    cells[0].write_bytes(cells[0].read_bytes()[:-100])
+    cells[1].write_bytes((folder / "geometry" / "mlp-magnitude-0.9-seed0" / "contrast-5.npz").read_bytes())
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    work = study.estimate(small_study(), folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+    made = {"networks": [], "cells": []}
+    save_network, measured = study.networks.save_network, study.cells.results.save_arrays
+
+    def saved(plan, dataset, place, name, *rest):
+        made["networks"].append(name)
+        return save_network(plan, dataset, place, name, *rest)
+
+    def saved_arrays(path, *rest, **named):
+        made["cells"] += [path] if path.parent.parent.name == "geometry" else []
+        return measured(path, *rest, **named)
+
+    monkeypatch.setattr(study.networks, "save_network", saved)
+    monkeypatch.setattr(study.cells.results, "save_arrays", saved_arrays)
+    study.run(small_study(), folder)
+    assert sorted(made["networks"]) == sorted(names)
+    assert sorted(made["cells"]) == sorted(cells)
+    assert (work.networks, work.cells) == (len(names), len(cells))
+
+
 MINE = """
 from rosalind import pruning
 from rosalind.config import Condition, Data, Method, Model, Study, Train

@@ -207,9 +207,17 @@ class TestWoodFisher:
         )
         assert moved < plain
 
-    def test_too_large_groups_are_refused(self):
-        with pytest.raises(ValueError, match="fisher_batch is 30, batches have 20 samples"):
-            run(Method("woodfisher", (0.5,), {"fisher_batch": 30}))
+    @pytest.mark.parametrize("together", [2, 30])
+    def test_gradients_of_more_samples_than_a_batch_has_are_those_of_one_large_batch(self, toy, together):
+        # 60 samples: a mean of 30 is over parts of five batches of 7, and over half of one of 60.
+        images, labels = toy[3].images, toy[3].labels
+        options = {**self.options, "score_samples": 2, "fisher_batch": together, "correct": False}
+        large, small = (
+            scored("woodfisher", options=options, batches=training.Batches(images, labels, size)) for size in (60, 7)
+        )
+        for path, score in large.items():
+            np.testing.assert_allclose(small[path], score, rtol=2e-5, atol=1e-9)
+        assert run(Method("woodfisher", (0.5,), {"fisher_batch": together, "score_samples": 2, "epochs": 0}))
 
 
 @pytest.mark.parametrize("name", ["fisher", "woodfisher", "wanda"])

@@ -9,6 +9,8 @@ from concurrent.futures import BrokenExecutor
 from types import FrameType
 from typing import NoReturn
 
+from rosalind.config import raised_at, with_place
+
 _TRACEBACK = "(set ROSALIND_TRACEBACK=1 for where it came from)"
 
 
@@ -38,14 +40,26 @@ def run(command: Callable[[], object]) -> None:
         hint = "a process was killed, as where memory is short: then take fewer --jobs; run it again to go on"
         fail(error, hint, _TRACEBACK)
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
-        fail(error, _TRACEBACK)
+        place = raised_at(error)
+        fail(error, *([f"raised at {place}"] if place else []), _TRACEBACK)
+    except (Exception, SystemExit) as error:
+        # Of a definition of a user's own; any other is a fault of rosalind's, or the end that tyro asks for.
+        if not raised_at(error):
+            raise
+        fail(error, _TRACEBACK, text=with_place(error))
 
 
-def fail(error: Exception, *hints: str) -> NoReturn:
-    """End with an error as a line, lines of hints and code 1; with its traceback where ROSALIND_TRACEBACK is set."""
+def fail(error: BaseException, *hints: str, text: str = "") -> NoReturn:
+    """End with an error as a line, lines of hints and code 1; with its traceback where ROSALIND_TRACEBACK is set.
+
+    Args:
+        error: that ended the command.
+        hints: lines below it.
+        text: in place of the error's own.
+    """
     if os.environ.get("ROSALIND_TRACEBACK"):
         raise error
-    for line in (f"rosalind: {error}", *hints):
+    for line in (f"rosalind: {text or error}", *hints):
         print(line, file=sys.stderr)
     sys.exit(1)
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
 from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
+from rosalind.config.raised import called, note_place, raised_at, with_place
 from rosalind.config.ranges import Range, check_option, several
 from rosalind.config.structure import ChannelGroup, Layer
 
@@ -30,6 +31,7 @@ __all__ = [
     "Schedule",
     "Study",
     "Train",
+    "called",
     "check_option",
     "conditions",
     "definition",
@@ -37,11 +39,14 @@ __all__ = [
     "difference",
     "fingerprint",
     "is_outside",
+    "note_place",
+    "raised_at",
     "resolve",
     "several",
     "short_name",
     "unknown",
     "with_noun",
+    "with_place",
 ]
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]

@@ -40,7 +40,7 @@ def with_noun(noun: str, name: str) -> str:
     return name if name.startswith(f"{noun} ") else f"{noun} {name}"
 
 
-_IMPORTED = "rosalind_definition"
+IMPORTED = "rosalind_definition"
 """Attribute of an imported module's spec, which a reload replaces: the definition of the code that runs."""
 
 _OUTSIDE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
@@ -77,8 +77,8 @@ def definition(name: str) -> str:
     try:
         loaded = sys.modules.get(module)
         spec = importlib.util.find_spec(module) if loaded is None else loaded.__spec__
-        if hasattr(spec, _IMPORTED):
-            return getattr(spec, _IMPORTED)
+        if hasattr(spec, IMPORTED):
+            return getattr(spec, IMPORTED)
         file = getattr(loaded, "__file__", None) or (spec and spec.origin)
         return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
     except (ImportError, ValueError, OSError) as error:
@@ -116,12 +116,12 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tu
     try:
         imported = importlib.import_module(module)
         value = getattr(imported, attribute)
-    except Exception as error:  # a user's module may raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's module may raise anything while it is imported, or be a script
         raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}.") from error
     if not (callable(value) if record is None else isinstance(value, record)):
         types = record if isinstance(record, tuple) else (record,)
         allowed = " or ".join(f"a {r.__module__}.{r.__qualname__}" if r else "a callable" for r in types)
         raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(value).__name__}.")
-    if imported.__spec__ is not None and not hasattr(imported.__spec__, _IMPORTED):
-        setattr(imported.__spec__, _IMPORTED, definition(name))
+    if imported.__spec__ is not None and not hasattr(imported.__spec__, IMPORTED):
+        setattr(imported.__spec__, IMPORTED, definition(name))
     return value

@@ -175,7 +175,7 @@ def check_network(
     Raises:
         ValueError: no prunable weights; a name in `protected` that no path has; sparsities that protected layers or
             `layers` make impossible; model functions or groups that are missing; inputs that no N:M group fits; where a
-            method counts samples, arrays of the batch that do not begin with these, or fewer than `fisher_batch`.
+            method counts samples, arrays of the batch that do not begin with these.
     """
     options, recipe = check(method), recipe_of(method.name)
     kernels = masks.prunable(trainable)
@@ -204,11 +204,7 @@ def check_network(
             f"{method.name}: `learn_head` must be False for this network, got True: no layer of it is called head."
         )
     if batch is not None and counts_samples(method):
-        samples, together = sample_count(batch), options.get("fisher_batch", 1)
-        if together > samples:
-            raise ValueError(
-                f"{method.name}: fisher_batch is {together}, batches have {samples} samples; make it smaller."
-            )
+        sample_count(batch)
     if "inputs" in recipe.needs and batch is not None:
         inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
         scores.check_inputs(kernels, inputs, protected)

@@ -1,10 +1,10 @@
-"""Tasks that measure: one condition of many networks; conditions and their thumbnails on disk."""
+"""Tasks that measure: one condition of many networks, and thumbnails of its images."""
 
 import dataclasses
 import functools
 import math
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,63 +13,10 @@ import numpy as np
 
 from rosalind import conditions, data, measures, measuring, results
 from rosalind.conditions import Network, Planned
-from rosalind.config import Condition, Data, Study, definition, difference
+from rosalind.config import Condition, Data, Study, definition, with_place
 from rosalind.progress import Advance
 from rosalind.results import Results, stamp
 from rosalind.study import network_files, planning, units
-from rosalind.study.planning import DRAW_SEED, Task
-
-
-def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned: Planned, order: int) -> None:
-    """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition."""
-    condition, corruption = planned.condition, planned.kind.corruption
-    # Transferred attacks are made for the dense network of the first seed.
-    attacked = planning.name_of(study, Task(study.seeds[0], "dense")) if study.seeds else None
-    info = conditions.describe(planned, dataset, DRAW_SEED, attacked)
-    if planned.kind.own_samples:
-        shift = conditions.source_images(planned, dataset.test)
-        arrays = {"id": shift.ids, "label": shift.labels.astype(np.int16)}
-        results.save_arrays(folder / "conditions" / f"{condition.id}.npz", arrays)
-    path = folder / "conditions" / f"{condition.id}.json"
-    textures = condition.textures if corruption and corruption.textures else None
-    described = {**info, "files": condition.files, "textures": textures, "order": order}
-    results.save_json(path, described)
-    try:
-        stored = results.load_object(path)
-    except results.Damaged as error:
-        results.move_aside(path, error)
-        results.save_json(path, described)
-        return
-    if lines := difference({key: stored.get(key) for key in info}, info):
-        raise results.Mismatch(f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}.")
-
-
-def all_measures(folder: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
-    """Names of the measures that a folder has, which belong to each of its cells, and then of further ones.
-
-    Of a damaged study.json there are none; `results.create` makes it anew.
-    """
-    path = folder / "study.json"
-    try:
-        stored = results.load_object(path).get("measures", {}) if path.exists() else {}
-    except results.Damaged:
-        stored = {}
-    return tuple(dict.fromkeys([*(measure["name"] for measure in stored.values()), *names]))
-
-
-def declare_measures(names: Iterable[str], folder: Path) -> None:
-    """Add measures to study.json; `Mismatch` if one of this name was computed by other code."""
-    declared = measures.to_json(names)
-    study = results.load_object(folder / "study.json")
-    stored = study.get("measures", {})
-    common = declared.keys() & stored.keys()
-    if lines := difference({n: stored[n] for n in common}, {n: declared[n] for n in common}):
-        raise results.Mismatch(
-            f"{folder} has measures made differently: {'; '.join(lines)}. Give the measure another name, or choose "
-            "another folder."
-        )
-    if declared.keys() > common:
-        results.save_json(folder / "study.json", {**study, "measures": {**stored, **declared}}, replace=True)
 
 
 def planned_of(study_results: Results, name: str) -> Planned:
@@ -106,21 +53,38 @@ def is_measured(folder: Path, network: str, condition: str, digest: str, names: 
 
     The file of another network or condition is named and removed; one that lacks a measure stays until it is replaced.
     """
+    measured, reason = state(folder, network, condition, digest, names)
+    path = results.geometry_file(folder, network, condition)
+    if isinstance(reason, results.Damaged):
+        results.move_aside(path, reason)
+    elif reason is not None:
+        print(f"{reason}; measuring again.", file=sys.stderr)
+        path.unlink(missing_ok=True)
+    return measured
+
+
+def state(
+    folder: Path, network: str, condition: str, digest: str | None, names: Collection[str] = ()
+) -> tuple[bool, results.Damaged | str | None]:
+    """Whether a cell is measured, see `is_measured`, and of a file that cannot stay the reason. Nothing is written.
+
+    Args:
+        digest: the network's hash; None where it is not known yet, and any will do.
+    """
     path = results.geometry_file(folder, network, condition)
     if not path.exists():
-        return False
+        return False, None
     try:
         # A cell that has changed since the tables were made is read whole: damage may lie in any array.
         keys = None if stamp.predates(folder, path) else ("network_hash",)
         stored = results.load_arrays(path, keys, optional=("condition",))
         # Cells of before conditions were recorded are taken as they are.
-        if str(stored.get("network_hash")) == digest and str(stored.get("condition", condition)) == condition:
-            return not names or results.array_names(path) >= set(names)
-        print(f"{path} is not of network {network!r} under {condition!r}; measuring again.", file=sys.stderr)
-        path.unlink(missing_ok=True)
+        is_of_it = digest is None or str(stored.get("network_hash")) == digest
+        if not is_of_it or str(stored.get("condition", condition)) != condition:
+            return False, f"{path} is not of network {network!r} under {condition!r}"
+        return not names or results.array_names(path) >= set(names), None
     except results.Damaged as error:
-        results.move_aside(path, error)
-    return False
+        return False, error
 
 
 def hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -162,8 +126,13 @@ def measure_networks(
     digests: Mapping[str, str],
     extra: Mapping[str, measures.Measure],
     advance: Advance | None = None,
+    failed: Callable[[str, str, Exception], object] | None = None,
 ) -> None:
-    """Measure networks under a condition and write their geometry files, each with its network's hash."""
+    """Measure networks under a condition and write their geometry files, each with its network's hash.
+
+    Args:
+        failed: see `measuring.measure`.
+    """
     subset = results.load_arrays(folder / "samples.npz", ("subset",))["subset"]
     cells = measuring.measure(
         networks,
@@ -174,6 +143,7 @@ def measure_networks(
         subset=subset,
         attacked=attacked_network(folder, planned),
         measures=extra,
+        failed=failed,
     )
 
     def save(name: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -217,22 +187,60 @@ def _measure(study: Study, folder: Path, planned: Planned, names: tuple[str, ...
     missing = [n for n in names if not is_measured(folder, n, planned.condition.id, digests[n], extra)]
     if advance is not None:
         advance(len(names) - len(missing), planned.condition.id)
-    parts, failures = chunks(folder, missing), {}
-    while parts:
-        part = parts.pop(0)
+    networks_of = lambda part: _loaded(folder, part, tuple(digests[name] for name in part))
+    parts = chunks(folder, missing)
+    if reasons := measure_parts(folder, dataset, planned, parts, networks_of, digests, extra, advance):
+        raise RuntimeError("; ".join(reasons))
+
+
+def measure_parts(
+    folder: Path,
+    dataset: data.Dataset,
+    planned: Planned,
+    parts: Sequence[tuple[str, ...]],
+    networks_of: Callable[[tuple[str, ...]], Sequence[Network]],
+    digests: Mapping[str, str],
+    extra: Mapping[str, measures.Measure],
+    advance: Advance | None = None,
+) -> list[str]:
+    """Measure networks under a condition part by part; a line for every reason for which some could not be.
+
+    A network that fails is left out, and a measure that fails leaves a gap in the cell.
+
+    Args:
+        networks_of: gives the networks of a part, ready to be measured.
+    """
+    failures: dict[tuple[str, str], str] = {}
+    waiting = list(parts)
+
+    def lacks(network: str, measure: str, error: Exception) -> None:
+        failures[network, measure] = f"measure {measure!r}: {with_place(error)}"
+
+    while waiting:
+        part = waiting.pop(0)
         try:
-            networks = _loaded(folder, part, tuple(digests[name] for name in part))
-            measure_networks(folder, dataset, planned, networks, digests, extra, advance)
+            measure_networks(folder, dataset, planned, networks_of(part), digests, extra, advance, lacks)
         except Exception as error:
             if units.ends_all(error):
                 raise
             if len(part) == 1:
-                failures[part[0]] = units.reason(error)
+                failures[part[0], ""] = with_place(error)
             # One of them is at fault: each alone.
             rest = [n for n in part if not is_measured(folder, n, planned.condition.id, digests[n], extra)]
-            parts = [*((name,) for name in rest if name not in failures), *parts]
-    if failures:
-        raise RuntimeError("; ".join(f"{name}: {reason}" for name, reason in failures.items()))
+            waiting = [*((name,) for name in rest if (name, "") not in failures), *waiting]
+    return list(_by_reason(failures))
+
+
+FEW = 3
+"""Networks that a message names of those that failed alike."""
+
+
+def _by_reason(failures: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    """Networks, and then why they failed; those that failed alike together."""
+    for reason in dict.fromkeys(failures.values()):
+        names = [name for (name, _), why in failures.items() if why == reason]
+        more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+        yield f"{', '.join(names[:FEW])}{more}: {reason}"
 
 
 SOON = 2**20

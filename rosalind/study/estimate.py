@@ -4,14 +4,14 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from rosalind import data, measuring, models, pruning, results, training
+from rosalind import data, measures, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, checking, continuing, network_files, planning
+from rosalind.study import capacity, checking, continuing, declaring, network_files, planning
+from rosalind.study.cells import state
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -65,12 +65,18 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     study = planning.completed(study, dataset)
     study = study if folder is None else continuing.continued(study, Path(folder))[0]
     conditions = [condition.id for condition in study.conditions]
-    measured = lambda name, condition: folder and results.geometry_file(Path(folder), name, condition).exists()
+    names = () if folder is None else declaring.all_measures(Path(folder), study.measures)
+    extra = measures.of_study(names)
     work: dict[Model, np.ndarray] = {}
     for task in (task for part in planning.tasks(study) for task in part):
         listed = planning.expected(study, dataset, task)
-        missing = [name for name, made_by in listed.items() if not _is_there(folder, name, made_by)]
-        cells = sum(not measured(name, condition) for name in listed for condition in conditions)
+        missing, cells = list(listed), len(listed) * len(conditions)
+        if folder is not None:
+            place = Path(folder)
+            missing = [name for name, made_by in listed.items() if network_files.lacks(place, name, made_by)]
+            hashes = {name: _recorded_hash(place, name) for name in listed}
+            is_there = lambda name, id_, place=place, hashes=hashes: state(place, name, id_, hashes[name], extra)[0]
+            cells = sum(not is_there(name, condition) for name in listed for condition in conditions)
         model, train = planning.model_and_schedule(study, task)
         of_epochs = planning.epochs_of(study, task) if missing else 0
         amounts = len(missing), of_epochs, cells, of_epochs * training.passes_of(train.regime)
@@ -90,16 +96,12 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     return Estimate(int(networks), epochs, int(cells), minutes, round(disk))
 
 
-def _is_there(folder: str | Path | None, name: str, made_by: dict[str, Any]) -> bool:
-    """True where a network's record is in the folder; Mismatch for one that was made differently."""
-    if folder is None:
-        return False
+def _recorded_hash(folder: Path, name: str) -> str | None:
+    """The hash in a network's record; None without one that can be read: its cells may stay, as it is made alike."""
     try:
-        info = results.load_object(results.network_file(Path(folder), name, "json"))
+        return results.load_object(results.network_file(folder, name, "json")).get("hash")
     except (FileNotFoundError, results.Damaged):
-        return False
-    network_files.check_made_by(Path(folder), name, info, made_by)
-    return True
+        return None
 
 
 def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:

@@ -17,7 +17,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, checking, comparing, network_files, planning, running
+from rosalind.study import cells, checking, comparing, declaring, network_files, planning, running, units
 
 
 def create(
@@ -118,6 +118,7 @@ def add_network(
             neither features and head nor predictions, shapes that do not fit, NaN, features and head that do not give
             `logits`. All but NaN before any work.
         results.Mismatch: a network of that name with another fingerprint.
+        Incomplete: a callable failed under a condition, or one of several networks altogether; the rest is measured.
     """
     folder = Path(folder)
     if isinstance(network, str):
@@ -127,18 +128,23 @@ def add_network(
     else:
         networks = [network] if isinstance(network, Imported) else list(several("network", network, "[Imported(...)]"))
     study_results = results.load(folder)
-    dataset, names = cells.dataset_of(study_results), cells.all_measures(folder)
+    dataset, names = cells.dataset_of(study_results), declaring.all_measures(folder)
     networks = _checked(study_results, networks, dataset)
-    cells.declare_measures(names, folder)
+    declaring.declare_measures(names, folder)
     extra = measures.of_study(names)
     declared = {**study_results.conditions, **study_results.shifts}
     planned = {id_: cells.planned_of(study_results, id_) for id_ in declared}
-    ready = []
+    ready, failures = list[Network](), dict[str, Exception]()
     for one in networks:
         if one.predictions is not None:
             _store_predictions(folder, one, planned)
-        else:
+            continue
+        try:
             ready.append(_stored(folder, one, dataset, list(planned.values())))
+        except Exception as error:
+            if len(networks) == 1 or isinstance(error, results.Mismatch) or units.ends_all(error):
+                raise
+            failures[one.name] = error
     digests = cells.hashes(folder, [one.name for one in ready])
     with Progress("measuring", len(ready) * len(planned), unit="cells") as progress:
         for id_, condition in planned.items():
@@ -146,8 +152,15 @@ def add_network(
             todo = [one for one in possible if not cells.is_measured(folder, one.name, id_, digests[one.name], extra)]
             progress.advance(len(ready) - len(todo), id_)
             if todo:
-                cells.measure_networks(folder, dataset, condition, todo, digests, extra, progress.advance)
-    return comparing.compare(folder)
+                by_name = {one.name: one for one in todo}
+                networks_of = lambda part, by_name=by_name: [by_name[name] for name in part]
+                settings = (networks_of, digests, extra, progress.advance)
+                if reasons := cells.measure_parts(folder, dataset, condition, [tuple(by_name)], *settings):
+                    failures[id_] = RuntimeError("; ".join(reasons))
+    study_results = comparing.compare(folder)
+    if failures:
+        raise units.Incomplete(failures, study_results) from next(iter(failures.values()))
+    return study_results
 
 
 def _checked(study_results: Results, networks: Sequence[Imported], dataset: data.Dataset) -> list[Imported]:

@@ -27,25 +27,35 @@ LATER = ("depth", "variables", "variables_hash")
 
 
 def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
-    """True where a network is finished; Mismatch for one of this name that was made differently."""
+    """True where a network is finished; what is damaged is moved aside. Mismatch for one that was made differently."""
+    lacking = lacks(folder, name, made_by)
+    if lacking is None:
+        return True
+    path, error = lacking
+    if isinstance(error, results.Damaged):
+        results.move_aside(path, error)
+    # Without its arrays a network is not finished.
+    results.network_file(folder, name, "json").unlink(missing_ok=True)
+    return False
+
+
+def lacks(folder: Path, name: str, made_by: dict[str, Any]) -> tuple[Path, Exception] | None:
+    """The file that is missing or damaged of a network, with the reason; None of a finished one. Nothing is written.
+
+    Raises:
+        results.Mismatch: a network of this name that was made differently.
+    """
     path, arrays_path = (results.network_file(folder, name, ending) for ending in ("json", "npz"))
-    if not path.exists():
-        return False
     try:
         info = results.load_object(path)
-    except results.Damaged as error:
-        results.move_aside(path, error)
-        return False
+    except (FileNotFoundError, results.Damaged) as error:
+        return path, error
     check_made_by(folder, name, info, made_by)
     try:
         check_hash(arrays_path, results.load_arrays(arrays_path), info.get("hash"))
-        return True
-    except FileNotFoundError:
-        pass
-    except results.Damaged as error:
-        results.move_aside(arrays_path, error)
-    path.unlink(missing_ok=True)
-    return False
+    except (FileNotFoundError, results.Damaged) as error:
+        return arrays_path, error
+    return None
 
 
 def check_made_by(folder: Path, name: str, info: Mapping[str, Any], made_by: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from rosalind.study import (
     continuing,
     controls,
     decks,
+    declaring,
     diagnosing,
     maps,
     network_files,
@@ -127,7 +128,7 @@ def _carry_out(
     study, sentences = continuing.continued(study, folder)
     for line in [*checking.left_whole(study), *sentences]:
         print(line, file=sys.stderr)
-    study = dataclasses.replace(study, measures=cells.all_measures(folder, study.measures))
+    study = dataclasses.replace(study, measures=declaring.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
 
     def is_finished(task: Task) -> bool:
@@ -279,8 +280,8 @@ def declare(study: Study, dataset: data.Dataset, folder: Path) -> list[Planned]:
             "subset": planning.stratified_rows(dataset, study.features).astype(np.int32),
         },
     )
-    cells.declare_measures(study.measures, folder)
+    declaring.declare_measures(study.measures, folder)
     conditions = planning.conditions_of(study, dataset)
     for order, planned in enumerate(conditions):
-        cells.declare_condition(study, dataset, folder, planned, order)
+        declaring.declare_condition(study, dataset, folder, planned, order)
     return conditions

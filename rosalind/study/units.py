@@ -14,6 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
+from rosalind.config import called, note_place, with_place
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.study import compilation_cache
@@ -56,15 +57,9 @@ class Incomplete(RuntimeError):
     """
 
     def __init__(self, failures: Mapping[str, Exception], results: Results):
-        lines = "".join(f"\n  {name}: {reason(error)}" for name, error in failures.items())
+        lines = "".join(f"\n  {name}: {with_place(error)}" for name, error in failures.items())
         super().__init__(f"{len(failures)} parts of the study failed, the rest is done:{lines}")
         self.failures, self.results = dict(failures), results
-
-
-def reason(error: BaseException) -> str:
-    """An error in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def ends_all(error: Exception) -> bool:
@@ -80,12 +75,14 @@ def _sendable(cache: Mapping[str, Any], function: Callable, *args: Any) -> Any:
     """
     compilation_cache.adopt(cache)
     try:
-        return function(*args)
+        return called(function, *args)
     except Exception as error:
+        note_place(error)
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:
-            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+            # Its text names the place, as a note of it is lost with it.
+            raise RuntimeError(with_place(error)) from None
         raise
 
 
@@ -133,7 +130,7 @@ def each(
     def end(unit: Unit, call: Callable[[], bool]) -> None:
         before = progress.done
         try:
-            if not call():
+            if not called(call):
                 busy.append(unit)
                 return
         except Exception as error:
@@ -142,7 +139,7 @@ def each(
             # Without the arrays that its frames hold.
             traceback.clear_frames(error.__traceback__)
             failures[unit.name] = error
-            print(f"{unit.name} failed, the rest goes on: {reason(error)}", file=sys.stderr)
+            print(f"{unit.name} failed, the rest goes on: {with_place(error)}", file=sys.stderr)
         unfinished.remove(unit.name)
         if left := unit.amount - (progress.done - before):
             progress.advance(left, unit.name)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from rosalind.analysis.claims.angles import ANGLES_EXPLAIN, TICKET_ANGLES
+from rosalind.analysis.claims.evidence import measured
 from rosalind.analysis.claims.judging import fewest, judge, part_of, replicates_needed
 from rosalind.analysis.claims.likeness import BLUR_PAIR
 from rosalind.analysis.claims.methods import BENCHMARK_SUBSET, PRUNED_BEATS_DENSE
@@ -53,6 +54,10 @@ CLAIMS: dict[str, Claim] = {
 """Claims by the name in commands and files."""
 
 
+PAGES = ("networks", "geometry", "samples", "inside")
+"""Pages of the viewer that a claim can point to."""
+
+
 def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[Claim, dict[str, Any]]]:
     """Claims with all their options, by name and the options that were given.
 
@@ -60,7 +65,8 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
         wanted: names in `CLAIMS` or `package.module:NAME`, each with options.
 
     Raises:
-        ValueError: an unknown name or option, an option of another kind than its default, or a claim named twice.
+        ValueError: an unknown name or option, an option of another kind than its default, a claim named twice, or one
+            whose page is none, or whose sentence has braces that name none of its options.
     """
     claims: dict[str, tuple[Claim, dict[str, Any]]] = {}
     for name, options in wanted:
@@ -78,7 +84,21 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
         if full in claims:
             raise ValueError(f"claims must be named once; repeated: {full!r}.")
         claims[full] = claim, {**claim.options, **options}
+        _check_record(name, claim)
     return claims
+
+
+def _check_record(name: str, claim: Claim) -> None:
+    if claim.page not in PAGES:
+        raise ValueError(f"claim {name!r}: `page` must be one of {', '.join(PAGES)}, got {claim.page!r}.")
+    try:
+        claim.sentence.format(**claim.options)
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        options = ", ".join(claim.options) or "none"
+        raise ValueError(
+            f"claim {name!r}: braces of `sentence` must name its options ({options}), got {claim.sentence!r}; write "
+            "{{ and }} for braces."
+        ) from error
 
 
 def _positive(value: Any) -> bool:
@@ -93,6 +113,9 @@ def evaluate(
 ) -> list[Verdict]:
     """The verdicts of claims on a study, tested together; see `judge`.
 
+    One of a user's own whose `measure` raises, or gives something else than `Evidence`, costs its own verdict alone:
+    that is `cannot tell`, with the `error`.
+
     Args:
         results: of the study.
         wanted: as of `chosen`; all of `CLAIMS` by default.
@@ -102,10 +125,7 @@ def evaluate(
         ValueError: see `chosen`.
     """
     claims = chosen([(name, {}) for name in CLAIMS] if wanted is None else wanted)
-    evidence = {}
-    for name, (claim, options) in claims.items():
-        evidence[name] = claim.measure(results, options)
-        if advance is not None:
-            advance(1, name)
+    own = [name for name, (claim, _) in claims.items() if claim not in CLAIMS.values()]
+    evidence, errors = measured(results, claims, own, advance)
     worded = {n: replace(claim, sentence=claim.sentence.format(**options)) for n, (claim, options) in claims.items()}
-    return judge(worded, evidence)
+    return [replace(verdict, error=errors.get(verdict.name)) for verdict in judge(worded, evidence)]

@@ -75,6 +75,7 @@ class Claim:
         scale: The unit of effects: `points`, `degrees`, ...
         page: The page of the viewer that shows it: `networks`, `geometry`, `samples` or `inside`.
         measure: From a study and all options to the evidence. It raises no error for what a study lacks: it says so.
+            What one of your own raises costs its verdict, see `Verdict.error`.
         options: Options by name, with their defaults.
         paper: arXiv id of who stated it; empty for none.
     """
@@ -133,6 +134,7 @@ class Verdict:
         detectable: The smallest mean that so many replicates would show four times in five; NaN with one.
         needed: Replicates to show a mean of `least` four times in five; 0 where that is not known.
         advice: What it would take to tell, or what to read with the verdict.
+        error: What the claim's `measure` raised; None where it did not.
     """
 
     name: str
@@ -150,3 +152,4 @@ class Verdict:
     controls: Mapping[str, Control]
     lacking: tuple[str, ...]
     notes: tuple[str, ...]
+    error: Exception | None = None
