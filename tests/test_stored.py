@@ -83,6 +83,33 @@ def test_a_study_from_before_an_option_goes_on_as_it_was(tmp_path, capsys):
     assert "mlp-snip-stored-0.5-seed0" in study.run(named, tmp_path).networks
 
 
+def test_networks_that_counted_whole_batches_are_told_from_those_made_now(tmp_path, capsys):
+    plan = small_study(
+        methods=(Method("fisher", (0.5,), {"epochs": 0, "score_samples": 60}), Method("magnitude", (0.5,))),
+        seeds=(0,),
+        conditions=(Condition(),),
+        attributions=0,
+        train=Train(epochs=1, batch_size=50),
+    )
+    study.run(plan, tmp_path)
+    path = results.network_file(tmp_path, "mlp-fisher-0.5-seed0", "json")
+    info = results.load_json(path)
+    assert info.pop("counted") == "samples"
+    assert "counted" not in results.load_json(path.with_name("mlp-magnitude-0.5-seed0.json"))
+    more = dataclasses.replace(plan, seeds=(0, 1))
+    full = study.planning.completed(more, study.check(more))
+    assert study.continuing.continued(full, tmp_path)[1] == []
+    results.save_json(path, info, replace=True)
+    (line,) = study.continuing.continued(full, tmp_path)[1]
+    assert "mlp-fisher-0.5-seed0" in line
+    capsys.readouterr()
+    study.run(more, tmp_path)
+    assert line in capsys.readouterr().err
+    # Nothing is added: nothing is said.
+    study.run(more, tmp_path)
+    assert line not in capsys.readouterr().err
+
+
 def test_all_cells_are_there(folder):
     study_results = results.load(folder)
     assert study_results.problems == ()

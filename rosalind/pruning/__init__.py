@@ -3,7 +3,7 @@
 from rosalind.pruning import diagnosis, masks, structured
 from rosalind.pruning.activating import ap_step
 from rosalind.pruning.checkpoints import EARLIER, determining, recorded
-from rosalind.pruning.checks import check, check_network, definitions, left_whole
+from rosalind.pruning.checks import check, check_network, counts_samples, definitions, left_whole
 from rosalind.pruning.compression import OPTIONS as COMPRESSION
 from rosalind.pruning.methods import (
     METHODS,
@@ -49,6 +49,7 @@ __all__ = [
     "channels",
     "check",
     "check_network",
+    "counts_samples",
     "definitions",
     "determining",
     "diagnosis",

@@ -66,7 +66,7 @@ def is_measured(folder: Path, network: str, condition: str, digest: str, names: 
 def state(
     folder: Path, network: str, condition: str, digest: str | None, names: Collection[str] = ()
 ) -> tuple[bool, results.Damaged | str | None]:
-    """Whether a cell is measured, see `is_measured`, and of a file that cannot stay the reason. Nothing is written.
+    """True where a cell is measured, see `is_measured`, and the reason of a file that cannot stay. Nothing is written.
 
     Args:
         digest: the network's hash; None where it is not known yet, and any will do.

@@ -35,6 +35,13 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
                     f"its networks in {folder} are from before those of {removed} could be removed; "
                     "give a label for all."
                 )
+        if (whole := _of_whole_batches(method, folder)) and _lacks(study, method, folder):
+            more = f" and {len(whole) - 1} more" if len(whole) > 1 else ""
+            sentences.append(
+                f"{pruning.label_of(method)} has networks in {folder} that took whole batches until there were samples "
+                f"enough ({whole[0]}{more}); those made now take exactly as many as asked for. Give a label of its own "
+                "to have all seeds alike."
+            )
         earlier = _earlier(method, folder)
         if earlier:
             listed = ", ".join(f"{name}={value}" for name, value in earlier.items())
@@ -54,6 +61,14 @@ def _earlier(method: Method, folder: Path) -> dict[str, Any]:
         return {}
     stored = [options for _, label, name, options in _pruned(folder) if (label, name) == _identity(method)]
     return {name: value for name, value in defaults.items() if any(name not in options for options in stored)}
+
+
+def _of_whole_batches(method: Method, folder: Path) -> list[str]:
+    """Networks of a method that counts samples whose record does not say so: they are from before it did."""
+    if not pruning.counts_samples(method):
+        return []
+    named = ((path, _identity(method) == (label, name)) for path, label, name, _ in _pruned(folder))
+    return [path.stem for path, is_of_it in named if is_of_it and "counted" not in _record(path)]
 
 
 def channel_groups(method: Method, model: Model, folder: Path) -> tuple[ChannelGroup, ...]:

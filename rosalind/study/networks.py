@@ -266,6 +266,8 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
                 "retrained": accuracy(pruned.weights),
             },
             "exact": recipe.exact,
+            # Those of before took whole batches until there were enough; see `continuing`.
+            **({"counted": "samples"} if pruning.counts_samples(task.method) else {}),
             "notes": list(pruned.notes),
         }
         for note in pruned.notes:
