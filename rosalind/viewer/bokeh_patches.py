@@ -1,8 +1,8 @@
 """Private names of Bokeh: each saves time or memory, and without them pages are slower and show the same.
 
-Those of BokehJS are in `bokeh_patches.js`, those of messages in `bokeh_messages`. A patch is left out where Bokeh lacks a
-name that it needs; all are left out beyond the versions that they were tested with, and where the environment has
-`ROSALIND_BOKEH_PATCHES=off`.
+Those of BokehJS are in `bokeh_patches.js`, those of messages in `bokeh_messages`. A patch is left out where Bokeh
+lacks a name that it needs; all are left out beyond the versions that they were tested with, and where the environment
+has `ROSALIND_BOKEH_PATCHES=off`.
 """
 
 import asyncio
