@@ -41,8 +41,9 @@ class TestMoved:
             assert one.change == pytest.approx(mean((A, B)), rel=1e-5)
             assert one.null == pytest.approx(max(abs(mean(pair)) for pair in pairs), rel=1e-4)
             assert one.times == pytest.approx(abs(one.change) / one.null)
-        assert [one.times for one in found] == sorted((one.times for one in found), reverse=True)
-        assert {one.measure for one in found} == set(moved.COMPARED)
+        # One pair of seeds orders nothing.
+        assert len(pairs) < moved.FEWEST_PAIRS
+        assert [one.measure for one in found] == list(moved.COMPARED)
 
     def test_nothing_to_compare_is_a_gap(self, store):
         nothing = moved.moved(store, A, B, np.zeros(len(store.ids), bool))
@@ -68,6 +69,8 @@ class TestMoved:
         said = captions.moved_sentence(store, (dense, "clean"), (pruned, "clean"), np.ones(60, bool))
         assert said.startswith(f"The {first.measure} moved most, ")
         assert first.pairs == 3
+        times = [one.times for one in (first, *others)]
+        assert times == sorted(times, reverse=True)
         assert says(said, first.change, first.times, 3, *(one.times for one in others))
 
 

@@ -16,7 +16,7 @@ from pages import opened, told
 from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
-from rosalind.viewer import bokeh_patches, make_server, originals, page_messages, turns
+from rosalind.viewer import bokeh_messages, make_server, originals, page_messages, turns
 from rosalind.viewer.app import Session
 from rosalind.viewer.state import LAYOUTS
 
@@ -90,7 +90,7 @@ def test_a_browser_has_the_whole_page_before_what_changes(pages, early):
     async def reads() -> None:
         session = pages.page(document := Document(), QUERY)
         server, socket, protocol = ServerSession("id", document, IOLoop.current()), Socket(), Protocol()
-        bokeh_patches.batch_messages(server)
+        bokeh_messages.batch_messages(server)
         page_messages.hand_out(server, pages.messages_of(document))
         connection = ServerConnection(protocol, socket, None, server)
 

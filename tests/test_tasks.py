@@ -256,7 +256,7 @@ def test_keys_alone_do_t1_t3_and_t5(reader, folder):
     tab_to(reader, "swap A and B")
     reader.press("2")
     assert layout() == "geometry"
-    # Of one pair of seeds the page gives the sizes; the first is the largest of them.
+    # Of one pair of seeds, which orders nothing, the page gives the sizes.
     said = matched(r"(Angle|Norm|Margin) ([-+][\d.]+) \S+ \(([\d.]+)\); .* 1 pair of seeds", seen(reader, "local"))
     first = moved.moved(store, (A, "clean"), (B, "clean"), np.ones(len(store.ids), bool))[0]
     assert said[1].lower() == first.measure

@@ -51,7 +51,10 @@ def moved(
     raw: bool = False,
     measures: tuple[str, ...] = COMPARED,
 ) -> list[Moved]:
-    """The changes from one side to another, the largest in units of the null first; without a null in their order.
+    """The changes from one side to another, the largest in units of the null first.
+
+    With fewer than `FEWEST_PAIRS` null pairs of any measure they keep the order of `measures`: a ratio to one or two
+    changes that are chance orders nothing.
 
     Args:
         store: of the study.
@@ -77,4 +80,6 @@ def moved(
     for measure in measures:
         chance = [abs(size) for pair in pairs if np.isfinite(size := mean(pair, measure))]
         changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan")), len(chance)))
+    if any(one.pairs < FEWEST_PAIRS for one in changes):
+        return changes
     return sorted(changes, key=lambda one: -np.nan_to_num(one.times, nan=-1.0, posinf=1e300))

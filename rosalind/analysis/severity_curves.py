@@ -117,10 +117,14 @@ def highlighted(means: Float[np.ndarray, "lines points"], first: Sequence[int], 
 def percents(start: float, end: float) -> tuple[float, float]:
     """The ends of an axis of percentages: of what lies beyond 0 and 100 there is as much as half a mark needs.
 
-    >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0)
-    ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0))
+    That is at most 2, and on a short axis less than from one tick to the next: none stands at 100.5 %.
+
+    >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0), percents(99.5, 100.5)
+    ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0), (99.5, 100.03))
     """
-    return max(start, -2.0), min(end, 102.0)
+    inside = max(min(end, 100.0) - max(start, 0.0), 0.0)
+    beyond = min(2.0, 0.06 * inside)
+    return max(start, -beyond), min(end, 100.0 + beyond)
 
 
 def dodge(places: Float[np.ndarray, " k"], gap: float, low: float, high: float) -> Float64[np.ndarray, " k"]:

@@ -137,7 +137,7 @@ class Session:
             study=self.controls.study.text,
             themes=theme.page_colours(),
             keys=keyboard.KEYS,
-            patches=bokeh_patches.enabled(),
+            patches=bokeh_patches.enabled_on_page(),
         )
         document.add_periodic_callback(self.watch, WATCH_INTERVAL)
         document.on_event(DocumentReady, lambda event: self._continue())

@@ -1,20 +1,17 @@
 """Private names of Bokeh: each saves time or memory, and without them pages are slower and show the same.
 
-Those of BokehJS are in `bokeh_patches.js`. A patch is left out where Bokeh lacks a name that it needs; all are
-left out beyond the tested versions, and where the environment has `ROSALIND_BOKEH_PATCHES=off`.
+Those of BokehJS are in `bokeh_patches.js`, those of messages in `bokeh_messages`. A patch is left out where Bokeh
+lacks a name that it needs; all are left out beyond the versions that they were tested with, and where the environment
+has `ROSALIND_BOKEH_PATCHES=off`.
 """
 
 import asyncio
-import base64
 import ctypes
 import gc
-import json
 import os
 import re
-import zlib
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakSet
@@ -26,16 +23,15 @@ from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.singletons import Intrinsic, Undefined
 from bokeh.core.property.wrappers import PropertyValueContainer
-from bokeh.core.serialization import Serializer
 from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.models import CustomJS, DataTable
-from bokeh.protocol.messages.patch_doc import patch_doc
-from bokeh.server.connection import ServerConnection
-from bokeh.server.session import ServerSession
 
 TESTED = ("3.8.2", "3.9.2")
-"""The oldest and the newest version of Bokeh that the patches fit; 3.10 serves sessions from threads."""
+"""The oldest and the newest version of Bokeh that all patches fit; 3.10 serves sessions from threads."""
+
+ON_PAGE = (TESTED[0], "3.10.2")
+"""The same of those in the browser, and of one message for all that a gesture changes."""
 
 SWITCH = "ROSALIND_BOKEH_PATCHES"
 """The environment variable that turns the patches off."""
@@ -46,25 +42,31 @@ COLLECT_SECONDS = 5
 LAST_SECONDS = 20
 """Seconds from that to another one, where no session has ended since."""
 
-STORED = 1024
-"""Bytes of an array up to which compressing it by itself takes longer than it saves."""
-
 ModelsOfRoots = dict[str, set[Model]]
 """By id of a document's root all models under it."""
 
 
 def reason_off() -> str:
-    """The reason why no patch is applied, a clause; empty where they are."""
+    """The reason why some patches are not applied, a clause; empty where all are."""
     if os.environ.get(SWITCH, "on") == "off":
         return f"{SWITCH} is off"
-    if not _numbers(TESTED[0]) <= _numbers(bokeh.__version__) <= _numbers(TESTED[1]):
+    if not _is_within(TESTED):
         return f"Bokeh {bokeh.__version__} is outside the tested versions, {TESTED[0]} to {TESTED[1]}"
     return ""
 
 
 def enabled() -> bool:
-    """True where patches are applied."""
+    """True where all patches are applied."""
     return not reason_off()
+
+
+def enabled_on_page() -> bool:
+    """True where those in the browser are applied, and all that a gesture changes is one message."""
+    return os.environ.get(SWITCH, "on") != "off" and _is_within(ON_PAGE)
+
+
+def _is_within(versions: tuple[str, str]) -> bool:
+    return _numbers(versions[0]) <= _numbers(bokeh.__version__) <= _numbers(versions[1])
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -72,7 +74,8 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def _has(thing: object, *names: str) -> bool:
+def has(thing: object, *names: str) -> bool:
+    """True where all patches are applied, and Bokeh has the names that one needs."""
     return enabled() and all(hasattr(thing, name) for name in names)
 
 
@@ -243,7 +246,7 @@ def scan_only(document: Document, known: ModelsOfRoots, changing: Sequence[Model
             by now, all roots are scanned.
         changing: the roots that the body fills; roots that it adds need no mention.
     """
-    if not _has(document, "models") or not _has(document.models, "freeze"):
+    if not has(document, "models") or not has(document.models, "freeze"):
         yield
         return
     failure: BaseException | None = None
@@ -279,7 +282,7 @@ def drop_empty_defaults(models: Iterable[Model]) -> None:
     then, and stays.
     """
     for model in models:
-        if not _has(model, "_unstable_default_values"):
+        if not has(model, "_unstable_default_values"):
             return
         defaults = model._unstable_default_values
         for name in [k for k, v in defaults.items() if isinstance(v, PropertyValueContainer) and not v]:
@@ -291,7 +294,7 @@ def serialise_ahead(document: Document) -> None:
 
     The JSON is handed out once; a change of the document discards it.
     """
-    if not _has(document, "to_json"):
+    if not has(document, "to_json"):
         return
     ready = [document.to_json()]
     discard = lambda event: ready.clear()
@@ -303,103 +306,6 @@ def serialise_ahead(document: Document) -> None:
 
     document.on_change(discard)
     document.to_json = hand_out
-
-
-def batch_messages(session: ServerSession) -> None:
-    """Send all changes of one gesture to a browser as one message.
-
-    Bokeh sends a message for every change of a property, though one can hold many: 17 for a brush, 1 to 4 ms each,
-    with every figure painted twice, and 53 for another condition.
-    """
-    names = ("_document_patched", "_pending_writes", "_subscribed_connections", "_current_patch_connection")
-    if not _has(session, *names):
-        return
-    waiting: dict[ServerConnection, list[Any]] = {}
-    scheduled: list[list[Any] | None] = [None]
-
-    async def send() -> None:
-        batches = list(waiting.items())
-        waiting.clear()
-        for connection, changes in batches:
-            await connection._socket.send_message(message_of(connection.protocol, changes))
-
-    def document_patched(event: Any) -> None:
-        # The browser that made a change has it already.
-        origin = session._current_patch_connection if event.setter is session else None
-        # Bokeh makes a new list for every gesture and awaits it at the end; after one that fails, its changes are
-        # sent with the next.
-        writes: Any = session._pending_writes
-        for connection in session._subscribed_connections - {origin}:
-            if hasattr(connection, "_socket"):
-                waiting.setdefault(connection, []).append(event)
-            else:
-                writes.append(connection.send_patch_document(event))
-        if waiting and scheduled[0] is not writes:
-            scheduled[0] = writes
-            writes.append(Deferred(send))
-
-    session._document_patched = document_patched
-
-
-class _PatchSerializer(Serializer):
-    """Writes a model that the browser has as its id; which it has is looked up, not listed for every message."""
-
-    def __init__(self, document: Document):
-        super().__init__()
-        self._known = document.models
-
-    def get_ref(self, obj: Any) -> Any:
-        """The id of a model that has been sent; None of all else."""
-        ref = super().get_ref(obj)
-        if ref is None and isinstance(obj, Model) and obj.id in self._known and obj not in self._known._new_models:
-            return obj.ref
-        return ref
-
-
-def message_of(protocol: Any, changes: list[Any]) -> Any:
-    """One message of changes to a document."""
-    return _in_few_parts(_patch(protocol, changes))
-
-
-def _patch(protocol: Any, changes: list[Any]) -> Any:
-    """A message of changes. Bokeh lists all models of a page for each: 2 ms for 1,000, 5 for 2,500."""
-    document = changes[0].document
-    if not _has(document.models, "_new_models", "flush_synced") or any(c.document is not document for c in changes):
-        return protocol.create("PATCH-DOC", changes)
-    serializer = _PatchSerializer(document)
-    message = patch_doc(patch_doc.create_header(), {}, {"events": serializer.encode(changes)})
-    document.models.flush_synced(lambda model: not serializer.has_ref(model))
-    message.add_buffers(*serializer.buffers)
-    return message
-
-
-def _in_few_parts(message: Any) -> Any:
-    """The message with its arrays as text within it: Bokeh sends two parts for each, some forty of a brush."""
-    if not _has(message, "_content_json", "_buffers", "content", "header"):
-        return message
-    text = lambda buffer: base64.b64encode(_gzipped(buffer.to_bytes())).decode()
-    message._content_json = json.dumps(message.content, default=text, separators=(",", ":"))
-    message._buffers = []
-    message.header = {**message.header, "num_buffers": 0}
-    return message
-
-
-def _gzipped(content: bytes) -> bytes:
-    """Bytes in the format of gzip; up to `STORED` of them as they are, as the message is compressed once more.
-
-    Compressing 64 bytes takes 5 us and 1,024 bytes 20, storing either 1.5.
-    """
-    return zlib.compress(content, 0 if len(content) <= STORED else 1, wbits=31)
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """An awaitable whose coroutine is made when it is awaited; Bokeh drops those of a gesture that fails."""
-
-    make: Callable[[], Coroutine[Any, Any, None]]
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self.make().__await__()
 
 
 def repaint(table: DataTable) -> DataTable:

@@ -251,6 +251,7 @@
     }
     name();
     window.rosalindFit();
+    window.rosalindTables();
     lookForFigures();
     done();
   };

@@ -12,7 +12,7 @@ from bokeh.server.views.doc_handler import DocHandler
 from tornado.iostream import StreamClosedError
 from tornado.web import authenticated
 
-from rosalind.viewer import bokeh_patches, page_messages, theme
+from rosalind.viewer import bokeh_messages, bokeh_patches, page_messages, theme
 from rosalind.viewer.originals import Originals, query_of
 from rosalind.viewer.state import LAYOUTS, default
 from rosalind.viewer.turns import Turns
@@ -94,7 +94,7 @@ class PageHandler(DocHandler):
             reason = escape(f"{type(error).__name__}: {error}")
             await self.finish(f'<p class="failed" role="alert">The page cannot be made. {reason}</p></body></html>')
         else:
-            bokeh_patches.batch_messages(session)
+            bokeh_messages.batch_messages(session)
             messages = self.originals.messages_of(document)
             if messages is not None:
                 page_messages.hand_out(session, messages)

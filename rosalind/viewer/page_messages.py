@@ -16,7 +16,7 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.protocol.messages.pull_doc_reply import pull_doc_reply
 from bokeh.server.session import ServerSession
 
-from rosalind.viewer import bokeh_patches
+from rosalind.viewer import bokeh_messages
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Recorder:
         """Make one message of all that has changed since the last."""
         if self._events:
             events, self._events = self._events, []
-            self._changes.append(bokeh_patches.message_of(self._protocol, events).content_json)
+            self._changes.append(bokeh_messages.message_of(self._protocol, events).content_json)
 
     @property
     def messages(self) -> Messages:
@@ -94,7 +94,7 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
             contents = tuple(left)
             left.clear()
             # Before what the change itself sends, which may be of models that these bring.
-            session._pending_writes.insert(0, bokeh_patches.Deferred(lambda: send(contents)))
+            session._pending_writes.insert(0, bokeh_messages.Deferred(lambda: send(contents)))
 
     def before(event: Any) -> None:
         if isinstance(event, DocumentPatchedEvent):
