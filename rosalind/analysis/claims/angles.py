@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from rosalind.analysis import additions, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.concordance import mean_ranks
 from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results
@@ -144,10 +145,7 @@ def partial_correlation(
     >>> round(partial_correlation(z + [0, 2, 0, 2, 0, 2, 0, 2], z + [2, 0, 2, 0, 2, 0, 2, 0], z), 3)
     -0.947
     """
-    # Imported on first use, as it takes 0.6 s.
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.stack([x, y, given]), axis=1)
+    ranks = mean_ranks(np.stack([x, y, given]))
     centred = ranks - ranks.mean(1, keepdims=True)
     size = np.sqrt((centred**2).sum(1))
     if len(x) < 4 or not (size > 0).all():
