@@ -187,7 +187,7 @@ def run(count: int, rounds: int, compare: Callable[..., tuple[float, float, floa
     Args:
         count: of images.
         rounds: that medians are over.
-        compare: `benchmarks.compare`.
+        compare: `timing.compare`.
     """
     print(f"{count} images of 32 pixels, resnet20; torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     print("| attribution | rosalind, s | Captum, s | ratio | Captum's batch | largest difference |")
@@ -218,6 +218,6 @@ def difference(mine: np.ndarray, other: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    from benchmarks import compare
+    from timing import compare
 
     run(50, 5, compare)

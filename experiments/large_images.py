@@ -15,8 +15,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import tyro
-from benchmarks import processor_seconds
 from flax import linen as nn
+from timing import processor_seconds
 
 from rosalind import conditions, measuring, models
 from rosalind.conditions import Network

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, rankdata
 from threadpoolctl import threadpool_limits
 
 from rosalind import config, results
@@ -36,6 +36,12 @@ def planted(seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]
 def test_kendall_is_scipys(pairs):
     x, y = np.array(pairs, float).T
     np.testing.assert_allclose(predictors.kendall(x, y), kendalltau(x, y).statistic, atol=1e-6)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(st.sampled_from([-1.5, 0, 0.25, 2, np.inf, np.nan]), min_size=5, max_size=5), min_size=1))
+def test_mean_ranks_are_scipys(rows):
+    np.testing.assert_array_equal(concordance.mean_ranks(np.array(rows, float)), rankdata(rows, axis=-1))
 
 
 def test_planted_relations_are_found():

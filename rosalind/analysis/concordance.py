@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Float64, Int, Real
 
 
 def signs_of(x: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n n"]:
@@ -28,6 +28,26 @@ def kendall(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     first, second = signs_of(x), signs_of(y)
     size = np.sqrt(np.abs(first).sum() * np.abs(second).sum())
     return float((first * second).sum() / size) if size else float("nan")
+
+
+def mean_ranks(values: Real[np.ndarray, "*axes n"]) -> Float64[np.ndarray, "*axes n"]:
+    """Ranks along the last axis from 1, the smallest, to n; equal values share the mean of theirs.
+
+    NaN in a row that has one. `scipy.stats.rankdata` says the same and takes 0.6 s to import.
+
+    >>> mean_ranks(np.array([3.0, 1.0, 3.0, 2.0])).tolist()
+    [3.5, 1.0, 3.5, 2.0]
+    """
+    order = np.argsort(values, -1, kind="stable")
+    ascending = np.take_along_axis(values, order, -1)
+    places = np.arange(values.shape[-1])
+    begins = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], -1)
+    ends = np.concatenate([begins[..., 1:], np.ones_like(begins[..., :1])], -1)
+    first = np.maximum.accumulate(np.where(begins, places, 0), -1)
+    last = np.minimum.accumulate(np.where(ends, places, len(places))[..., ::-1], -1)[..., ::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, 1 + (first + last) / 2, -1)
+    return np.where(np.isnan(values).any(-1, keepdims=True), np.nan, ranks)
 
 
 def order_of(x: Float[np.ndarray, " n"]) -> bytes:

@@ -192,14 +192,16 @@ def class_impact(
     for is_correct in (dense, pruned):
         hits = np.stack([np.bincount(labels[labelled & row], minlength=classes) for row in is_correct])
         beyond.append(hits / sizes - hits.sum(1, keepdims=True) / max(samples.sum(), 1))
-    p = np.full(classes, np.nan)
-    for c in np.flatnonzero(np.isfinite(beyond[0][0])):
-        columns = [table[:, c] for table in beyond]
-        if min(map(len, columns)) > 1 and max(map(np.ptp, columns)) > 1e-12:
-            # Of the moments, as the test of samples warns where one kind does not vary.
-            moments = [float(m) for column in columns for m in (column.mean(), column.std(ddof=1), len(column))]
-            p[c] = scipy.stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue
-    return beyond[1].mean(0) - beyond[0].mean(0), p
+    difference = beyond[1].mean(0) - beyond[0].mean(0)
+    counts = np.array([[len(table)] for table in beyond])
+    if counts.min() < 2:
+        return difference, np.full(classes, np.nan)
+    # Rounding leaves a class that never varies a spread of 1e-17.
+    varies = np.max([np.ptp(table, 0) for table in beyond], 0) > 1e-12
+    errors = np.where(varies, [table.var(0, ddof=1) for table in beyond], np.nan) / counts
+    freedom = errors.sum(0) ** 2 / (errors**2 / (counts - 1)).sum(0)
+    # Not scipy.stats, whose import takes 0.6 s.
+    return difference, 2 * scipy.special.stdtr(freedom, -np.abs(difference) / np.sqrt(errors.sum(0)))
 
 
 def markdown(results: Results) -> list[str]:

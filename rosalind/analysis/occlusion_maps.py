@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int, Real
 
+from rosalind.analysis.concordance import mean_ranks
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.measures import COORDINATES as MAPPED
@@ -172,10 +173,7 @@ def _pearson(a: np.ndarray, b: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 def _ranks(values: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Mean ranks along the last axis; what is not good comes last."""
-    # Imported on first use, as it takes 0.6 s.
-    from scipy.stats import rankdata
-
-    return rankdata(np.where(good, values, np.inf), axis=-1)
+    return mean_ranks(np.where(good, values, np.inf))
 
 
 @dataclass(frozen=True)

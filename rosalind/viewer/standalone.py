@@ -181,7 +181,8 @@ def _without_server(root: models.LayoutDOM) -> models.LayoutDOM:
         is_text = isinstance(model, models.Div | models.DataTable) and "control" not in model.tags
         if isinstance(model, models.Widget) and not is_text:
             model.visible = False
-        toolbar = getattr(model, "toolbar", None)
+        # A model that is asked for what it has not looks for names like it.
+        toolbar: Any = getattr(model, "toolbar", None) if hasattr(type(model), "toolbar") else None
         if toolbar is not None and toolbar.tools:
             toolbar.tools = [tool for tool in toolbar.tools if not _needs_server(tool)]
             # No script of the page keeps the wheel for Ctrl.

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from rosalind.analysis import additions, robustness
 from rosalind.analysis.claims import arms
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
+from rosalind.analysis.concordance import mean_ranks
 from rosalind.analysis.robustness.groups import step_of
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results
@@ -144,18 +145,22 @@ def partial_correlation(
     >>> round(partial_correlation(z + [0, 2, 0, 2, 0, 2, 0, 2], z + [2, 0, 2, 0, 2, 0, 2, 0], z), 3)
     -0.947
     """
-    # Imported on first use, as it takes 0.6 s.
-    from scipy.stats import rankdata
+    return float(_partial(np.stack([x, y, given])))
 
-    ranks = rankdata(np.stack([x, y, given]), axis=1)
-    centred = ranks - ranks.mean(1, keepdims=True)
-    size = np.sqrt((centred**2).sum(1))
-    if len(x) < 4 or not (size > 0).all():
-        return float("nan")
-    r = centred @ centred.T / np.outer(size, size)
-    left = (1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2)
+
+def _partial(values: Float[np.ndarray, "*sets 3 n"]) -> Float64[np.ndarray, "*sets"]:
+    """`partial_correlation` of many sets at once."""
+    ranks = mean_ranks(values)
+    centred = ranks - ranks.mean(-1, keepdims=True)
+    size = np.sqrt((centred**2).sum(-1))
+    is_defined = (values.shape[-1] > 3) & (size > 0).all(-1)
+    products = centred @ np.swapaxes(centred, -1, -2)
+    r = products / np.where(is_defined[..., None, None], size[..., :, None] * size[..., None, :], np.inf)
+    left = (1 - r[..., 0, 2] ** 2) * (1 - r[..., 1, 2] ** 2)
     # What follows the third number up to rounding has nothing left to correlate.
-    return float((r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt(left)) if left > 1e-9 else float("nan")
+    is_defined &= left > 1e-9
+    partial = (r[..., 0, 1] - r[..., 0, 2] * r[..., 1, 2]) / np.sqrt(np.where(is_defined, left, 1))
+    return np.where(is_defined, partial, np.nan)
 
 
 def pseudo_values(
@@ -172,8 +177,10 @@ def pseudo_values(
     if n < 4:
         return np.full(n, np.nan)
     most = 1 - 12 / (n**3 - n)
-    z = lambda rows: np.arctanh(np.clip(partial_correlation(x[rows], y[rows], given[rows]), -most, most))
-    return n * z(slice(None)) - (n - 1) * np.array([z(rows) for rows in ~np.eye(n, dtype=bool)])
+    z = lambda sets: np.arctanh(np.clip(_partial(sets), -most, most))
+    every, others = np.stack([x, y, given]), np.nonzero(~np.eye(n, dtype=bool))[1].reshape(n, n - 1)
+    # One call for all: 400 planted studies of 20 groups took 25 times as long with one for each that is left out.
+    return n * z(every) - (n - 1) * z(np.swapaxes(every[:, others], 0, 1))
 
 
 def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
