@@ -426,7 +426,14 @@ def test_estimates_weigh_networks_by_their_own_seconds_and_expect_their_compilin
 
 def test_experiments_state_question_command_time_and_result():
     for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
-        if path.name in ("alternating.py", "children.py", "least_coverage.py", "other_version.py", "reporting.py"):
+        if path.name in (
+            "alternating.py",
+            "children.py",
+            "least_coverage.py",
+            "other_version.py",
+            "reporting.py",
+            "seed_laws.py",
+        ):
             # What experiments share.
             continue
         text = path.read_text()
