@@ -1,4 +1,4 @@
-"""How far noise moves the class map of every sample, as a weight of its loss (arXiv 2408.04600)."""
+"""The change of every sample's class map under noise, which weighs its loss (arXiv 2408.04600)."""
 
 import functools
 from collections.abc import Callable

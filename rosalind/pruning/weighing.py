@@ -30,7 +30,7 @@ def weights_of(changes: Array) -> Array:
 
 
 def first_state(samples: int, step: int, key: Array) -> dict[str, Array]:
-    """What `loss_of` carries: weights of 1, no changes yet, the step of the schedule, and the data of a key."""
+    """The state that `loss_of` carries at first: weights of 1, no changes, the step of the schedule, a key's data."""
     nothing = jnp.full(samples, jnp.nan, jnp.float32)
     return {"weights": jnp.ones(samples), "changes": nothing, "step": jnp.int32(step), "key": jax.random.key_data(key)}
 
