@@ -37,6 +37,15 @@ def preserved(kind: str, drop: float):
 
 
 @functools.cache
+def changed(sigma: float):
+    """Stands in for the change of class maps, likewise: the size of the first pixel, scaled."""
+    return lambda trainable, state, batch, key: sigma * batch["images"][:, 0, 0, 0].astype(float)
+
+
+STAND_INS = {"preserved": preserved, "changed": changed}
+
+
+@functools.cache
 def parent_of(model=MLP) -> pruning.Parent:
     loss, params, state, batches = toy_problem(model)
     dense = masks.everything(params)
@@ -56,7 +65,7 @@ def start(method: Method, **options):
         "config": CONFIG,
         "key": KEY,
         "groups": models.groups(model),
-        "functions": pruning.ModelFunctions(**{**models.model_functions(model), "preserved": preserved}),
+        "functions": pruning.ModelFunctions(**{**models.model_functions(model), **STAND_INS}),
     }
     return pruning.prune(method, **{**arguments, **options})
 

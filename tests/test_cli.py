@@ -465,7 +465,8 @@ def test_estimates_weigh_networks_by_their_own_seconds_and_expect_their_compilin
 
 def test_experiments_state_question_command_time_and_result():
     for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
-        if path.stem in ("alternating", "children", "least_coverage", "other_version", "reporting", "timing"):
+        shared = ("alternating", "children", "least_coverage", "other_version", "reporting", "seed_laws", "timing")
+        if path.stem in shared:
             # What experiments share.
             continue
         text = path.read_text()

@@ -68,7 +68,7 @@ class Data:
     Attributes:
         name: `digits`; `sprites` (drawn); `idx`, `npz`, `npy`, `cifar`, `folder` (train/CLASS/*.png or .jpg) or
             `parquet`; or any classification set of TFDS.
-        folder: Folder of the files, or of archives already on disk (TFDS).
+        folder: Folder of the files, or of archives already on disk (TFDS); of npz the file, or a folder with one.
         size: Side of the square images in pixels; None keeps the data set's own (digits: 16).
         train_limit: Use only the first so many training images, stratified by class; None uses all.
         test_limit: Use only so many test images, stratified by class; None uses all.

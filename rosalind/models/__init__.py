@@ -11,6 +11,7 @@ XLA on a CPU takes up to 100 times as long (`findings/xla_cpu_swaps_small_convol
 from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
 from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
+from rosalind.models.consistency import map_change
 from rosalind.models.convolutional import convolve
 from rosalind.models.cost import devices_for, is_small, multiply_adds
 from rosalind.models.example_gradients import example_gradients, gradient_products, summed_gradients
@@ -75,6 +76,7 @@ __all__ = [
     "layer_names",
     "log_path_sum",
     "log_paths",
+    "map_change",
     "map_distance",
     "map_gradients",
     "map_shape",

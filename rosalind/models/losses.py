@@ -10,6 +10,7 @@ import optax
 
 from rosalind.config import Model
 from rosalind.models import layers
+from rosalind.models.consistency import map_change
 from rosalind.models.forward import apply, flatten, unflatten
 from rosalind.models.moments import moments
 from rosalind.models.preserving import preserved
@@ -35,7 +36,8 @@ def cross_entropy(
     object, so that all networks of a study share one compiled step.
 
     For robust objectives a batch may have `targets` float32[b, classes], probabilities in place of the labels, and more
-    images than labels: those behind count in BatchNorm and in the recorded logits, and nowhere else.
+    images than labels: those behind count in BatchNorm and in the recorded logits, and nowhere else. With `weights`
+    float32[b] it is the mean of the labelled samples' losses times these.
     """
 
     def loss(params, state, batch, train: bool = True):
@@ -44,12 +46,17 @@ def cross_entropy(
         labelled = outputs[: len(batch["labels"])]
         hot = batch["targets"] if "targets" in batch else jax.nn.one_hot(batch["labels"], outputs.shape[-1])
         target = optax.losses.smooth_labels(hot, label_smoothing) if label_smoothing else hot
-        value = optax.losses.softmax_cross_entropy(labelled / temperature, target).mean()
+        value = _mean(optax.losses.softmax_cross_entropy(labelled / temperature, target), batch)
         recorded = {} if records is None else records(labelled, params, batch["labels"])
         recorded = {**recorded, "logits": outputs} if logits else recorded
         return value, (state, recorded)
 
     return loss
+
+
+def _mean(losses: jax.Array, batch: Any) -> jax.Array:
+    """The mean of losses [b], each times its sample's weight where the batch has some."""
+    return (losses * batch["weights"]).mean() if "weights" in batch else losses.mean()
 
 
 @functools.cache
@@ -114,7 +121,7 @@ def distilled(config: Model, temperature: float, share: float, *, logits: bool =
         count = len(batch["labels"])
         target = jax.nn.log_softmax(apply(config, teacher, batch["images"][:count])[0] / temperature)
         student = jax.nn.log_softmax(recorded["logits"][:count] / temperature)
-        divergence = (jnp.exp(target) * (target - student)).sum(1).mean()
+        divergence = _mean((jnp.exp(target) * (target - student)).sum(1), batch)
         if not logits:
             recorded = {name: record for name, record in recorded.items() if name != "logits"}
         value = (1 - share) * value + share * temperature**2 * divergence
@@ -135,4 +142,5 @@ def model_functions(config: Model, **arguments: Any) -> dict[str, Any]:
         "distilled": lambda temperature, share: distilled(config, temperature, share, **arguments),
         "moments": moments(config),
         "preserved": lambda kind, drop: preserved(config, kind, drop),
+        "changed": lambda sigma: map_change(config, sigma),
     }

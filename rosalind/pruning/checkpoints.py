@@ -12,6 +12,7 @@ from rosalind.pruning.types import MethodRun, Pruned, Weights
 
 SWITCHES: Mapping[str, tuple[str, ...]] = {
     "preserve": ("preserve_weight", "preserve_drop"),
+    "weigh": (),
     "reinitialise": (),
     "repair": (),
     "learn_head": (),

@@ -13,6 +13,7 @@ from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.sampling import sample_count
 from rosalind.pruning.types import ModelFunctions, Parent, Recipe
 from rosalind.training import Tree, by_path
+from rosalind.training.fitting import index_of
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "control": (None, "reinitialised", "shuffled", "signs"),
@@ -34,6 +35,7 @@ _RANGES: dict[str, Range] = {
     "distil_temperature": Range(1e-9, 1e30, "a temperature above 0"),
     "preserve_weight": Range(0, 1e30, "a weight of 0 or more"),
     "preserve_drop": Range(0, 1 - 1e-9, "a share of the channels, in [0, 1)"),
+    "weigh": Range(0, 1, "a deviation of noise, pixels in [0, 1]; 0 for equal weights"),
     "temperature": Range(1e-9, 1e30, "a temperature above 0"),
     "epochs": Range(0, 1e30, "a number of epochs, 0 or more, or None for the dense network's"),
     "mask_epochs": Range(1e-9, 1e30, "a number of epochs above 0, or None for the dense network's"),
@@ -191,14 +193,19 @@ def check_network(
         functions.needed("distilled", f"{method.name} with distil")
     if options.get("repair"):
         functions.needed("moments", f"{method.name} with repair")
-    if (kind := options.get("preserve")) is not None:
-        preserved = functions.needed("preserved", f"{method.name} with preserve")
-        try:
-            preserved(kind, options["preserve_drop"])
-        except ValueError as error:
-            raise ValueError(
-                f"{method.name}: `preserve` must be None for this network, got {kind!r}: {error}"
-            ) from None
+    for option, name, settings in (
+        ("preserve", "preserved", (options.get("preserve"), options.get("preserve_drop"))),
+        ("weigh", "changed", (options.get("weigh"),)),
+    ):
+        if options.get(option):
+            function = functions.needed(name, f"{method.name} with {option}")
+            try:
+                function(*settings)
+            except ValueError as error:
+                raise ValueError(
+                    f"{method.name}: `{option}` must be {recipe.options[option]} for this network, "
+                    f"got {options[option]!r}: {error}"
+                ) from None
     if options.get("learn_head") and not any(masks.is_protected(path, (tickets.HEAD,)) for path in kernels):
         raise ValueError(
             f"{method.name}: `learn_head` must be False for this network, got True: no layer of it is called head."
@@ -233,6 +240,15 @@ def counts_samples(method: Method) -> bool:
     """True of a method that looks at a number of samples, and not at whole batches."""
     options = check(method)
     return "score_samples" in options or bool(options.get("repair"))
+
+
+def check_positions(method: Method, batch: Any) -> None:
+    """Raise ValueError where samples are weighed and a batch does not say which it has."""
+    if index_of(batch) is None:
+        raise ValueError(
+            f"{method.name} with weigh: batches need `index`, the positions int[b] of their samples, as "
+            f"`training.Batches` gives them, got {type(batch).__name__}. Add it, or leave `weigh` at 0."
+        )
 
 
 def check_parent(method: Method, parent: Parent) -> None:

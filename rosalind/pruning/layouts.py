@@ -11,6 +11,7 @@ from rosalind import training
 from rosalind.pruning.masks import is_prunable
 from rosalind.pruning.preserving import Term
 from rosalind.pruning.types import Evaluate, ModelFunctions, Parent, Pruned, Weights
+from rosalind.pruning.weighing import Change
 from rosalind.training import Tree, map_by_path
 
 
@@ -47,7 +48,7 @@ def _loss_of(loss: training.Loss) -> training.Loss:
 
 def _functions_of(functions: ModelFunctions) -> ModelFunctions:
     """The functions of a model for trees with outputs last."""
-    tempered, flow, inputs, distilled, moments, preserved = functions
+    tempered, flow, inputs, distilled, moments, preserved, changed = functions
 
     def inputs_of(params: Tree, state: Tree, batch: Any) -> dict[str, Any]:
         assert inputs is not None
@@ -60,6 +61,7 @@ def _functions_of(functions: ModelFunctions) -> ModelFunctions:
         distilled and (lambda temperature, share: _loss_of(distilled(temperature, share))),
         moments and _moments_of(moments),
         preserved and (lambda kind, drop: _term_of(preserved(kind, drop))),
+        changed and (lambda sigma: _change_of(changed(sigma))),
     )
 
 
@@ -70,6 +72,11 @@ def _term_of(term: Term) -> Term:
         return term(_turned_back(trainable), {**state, "teacher": teacher}, *arguments)
 
     return turned
+
+
+@functools.cache
+def _change_of(change: Change) -> Change:
+    return lambda trainable, *arguments: change(_turned_back(trainable), *arguments)
 
 
 @functools.cache

@@ -33,8 +33,13 @@ share of the parent's channels that sswa leaves out (arXiv 2010.15054).
 Published is a weight of 100 on the mean square over 7 x 7 positions, which is 2 * 100 / 49 = 4.08 on 1 - cosine.
 """
 
-_TAUGHT = {**_DISTILLED, **_PRESERVED}
-"""What retraining may take from the dense parent."""
+_WEIGHED = {"weigh": 0.0}
+"""The deviation of noise, pixels in [0, 1], by whose change of the class map a sample counts in retraining: 1 - cosine
+of its clean and its noisy map, divided by the mean of all, found anew in every epoch; 0 for equal weights (arXiv
+2408.04600, there with a perturbed background for the noise)."""
+
+_TAUGHT = {**_DISTILLED, **_PRESERVED, **_WEIGHED}
+"""What retraining may take from the dense parent, and from class maps of its own."""
 
 _TUNED = {"epochs": None, "learning_rate": None, **_TAUGHT}
 """Fine-tuning at a constant rate: epochs as many as the dense network had, a tenth of its peak rate."""

@@ -10,7 +10,7 @@ import numpy as np
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
 from rosalind.pruning import compression, layouts
-from rosalind.pruning.checks import check, check_network, check_parent, counts_samples, definitions
+from rosalind.pruning.checks import check, check_network, check_parent, check_positions, counts_samples, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
@@ -77,6 +77,8 @@ def prune(
         batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs or counts_samples(method) else None,
     )
     check_parent(method, parent)
+    if options.get("weigh"):
+        check_positions(method, batches(key, 0))
     outside = definitions(method)
     run = MethodRun(
         name=method.name,

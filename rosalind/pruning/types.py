@@ -12,13 +12,13 @@ import numpy as np
 
 from rosalind import training
 from rosalind.config import ChannelGroup, Train, unknown
-from rosalind.pruning import preserving
+from rosalind.pruning import preserving, weighing
 from rosalind.pruning.masks import Masks
 from rosalind.training import Tree, by_path, project
 
 Retraining = Literal["finetune", "rewind", "restart", "train"]
 Granularity = Literal["weight", "channel", "block"]
-Needs = tuple[Literal["tempered", "flow", "inputs", "distilled", "moments", "preserved"], ...]
+Needs = tuple[Literal["tempered", "flow", "inputs", "distilled", "moments", "preserved", "changed"], ...]
 """Fields of `ModelFunctions`."""
 
 FAMILIES = (
@@ -101,6 +101,10 @@ class ModelFunctions(NamedTuple):
     preserved: Callable[[str, float], preserving.Term] | None = None
     """From a kind of class map and the share of channels that it drops to the mean distance of the student's maps from
     the teacher's: of parameters, a state as of `distilled`, batch, key and `train` (the option `preserve`)."""
+    changed: Callable[[float], weighing.Change] | None = None
+    """From a deviation of noise to the change of every sample's class map under it, float[b] of 0 or more, NaN without
+    one: of parameters, state, batch and key (the option `weigh`). The loss must then take `weights` float[b] in its
+    batches, as `models.cross_entropy` does."""
 
     def needed(self, name: str, method: str) -> Callable[..., Any]:
         """The function of this name; a ValueError that names the method if it is None."""
@@ -293,11 +297,24 @@ class MethodRun:
         """The smallest requested sparsity that is at least this level."""
         return min((s for s in self.sparsities if s >= level), default=level)
 
-    def objective(self, state: Tree) -> tuple[training.Loss, Tree, Callable[[Any], Tree]]:
-        """The training objective (loss, state, unwrap).
+    def objective(self, state: Tree, start: int = 0) -> tuple[training.Loss, Tree, Callable[[Any], Tree]]:
+        """The training objective (loss, state, unwrap) from a step of the schedule on.
 
-        With `distil` or `preserve` it is the student's, whose state has the teacher.
+        With `distil` or `preserve` it is the student's, whose state has the teacher; with `weigh` its samples count
+        by how far noise moves their class maps.
         """
+        loss, taught, unwrap = self._taught(state)
+        sigma = self.options.get("weigh")
+        if not sigma:
+            return loss, taught, unwrap
+        change = self.functions.needed("changed", self.name)(sigma)
+        key = jax.random.fold_in(self.key, 0x77656967)
+        carried = {"inner": taught, "weighing": weighing.first_state(self.batches.samples, start, key)}
+        weighed = weighing.loss_of(loss, change, self.batches.steps, taught is not state)
+        return weighed, carried, lambda state: unwrap(state["inner"])
+
+    def _taught(self, state: Tree) -> tuple[training.Loss, Tree, Callable[[Any], Tree]]:
+        """`objective` before its samples are weighed."""
         options, loss = self.options, self.loss
         share, kind = options.get("distil", 0.0), options.get("preserve")
         weight = options["preserve_weight"] if kind else 0.0
@@ -320,7 +337,7 @@ class MethodRun:
 
     def train(self, weights: Weights, masks: Mapping[str, Any], **arguments: Any) -> training.Fitted:
         """`fitted` from weights under masks, with the loss of `objective`."""
-        loss, state, unwrap = self.objective(weights.state)
+        loss, state, unwrap = self.objective(weights.state, arguments.get("start", 0))
         fitted = self.fitted(loss, weights.trainable, state, masks=masks, **arguments)
         return fitted._replace(state=unwrap(fitted.state))
 

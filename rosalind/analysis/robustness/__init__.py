@@ -2,6 +2,7 @@
 
 from rosalind.analysis.robustness import cells, held_out, methods, potential
 from rosalind.analysis.robustness.cells import accuracy
+from rosalind.analysis.robustness.effective import effective_gaps, effective_line
 from rosalind.analysis.robustness.groups import (
     SeedGroup,
     groups,
@@ -33,8 +34,6 @@ from rosalind.analysis.robustness.summary import (
     COLUMNS,
     available,
     by_cell,
-    effective_gaps,
-    effective_line,
     numbers,
     read_summary,
     rows,

@@ -1,7 +1,7 @@
 """summary.csv: one row per network and condition, and one per network and mean over conditions."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from rosalind.analysis.robustness import intervals, metrics
 from rosalind.analysis.robustness.cells import Cell, load, numbers_of
+from rosalind.analysis.robustness.effective import fill_effective
 from rosalind.analysis.robustness.intervals import Sums
 from rosalind.analysis.robustness.means import Mean, clean_of, means
 from rosalind.analysis.robustness.parents import parent_of, parents_first
@@ -128,7 +129,7 @@ def rows(results: Results) -> Iterator[dict[str, Any]]:
         for row, mean in zip(averaged, complete, strict=True):
             row |= _corruption_errors(results, network, parent, mean, accuracies)
         finished += [*cell_rows, *averaged]
-    _effective(results, finished, accuracies)
+    fill_effective(results, finished, accuracies)
     count, total, squares, trials = np.array([moments for _, moments in spread], float).reshape(-1, 4).T
     lows, highs = intervals.accuracy_ends(count, total, squares, trials)
     for (row, _), low, high in zip(spread, lows.tolist(), highs.tolist(), strict=True):
@@ -236,67 +237,6 @@ def _corruption_errors(results: Results, network: str, parent, mean: Mean, accur
     if complete and mean.name.startswith("mean-common15") and (network, clean) in accuracies:
         columns["mce"], columns["relative_mce"] = metrics.imagenet_errors(errors, 1 - accuracies[network, clean])
     return columns
-
-
-def _effective(results: Results, table_rows: list[dict[str, Any]], accuracies) -> None:
-    """Fill in effective robustness: the fit is over trained dense networks only, per condition or mean.
-
-    Robust training is what may lift a network above the line, so dense networks of a regime are no part of it.
-    """
-    trained = lambda info: info.is_dense and info.regime is None and info.budget.get("epochs") != 0
-    dense = [name for name, info in results.networks.items() if trained(info)]
-    lines: dict[tuple[str, str | None], metrics.Effective] = {}
-    samples = len(results.labels)
-    for row in table_rows:
-        condition, clean = str(row["condition"]), clean_of(results, str(row["bn"]))
-        if condition == clean or (row["network"], clean) not in accuracies:
-            continue
-        if (condition, clean) not in lines:
-            pairs = [(accuracies.get((n, clean)), accuracies.get((n, condition))) for n in dense]
-            x, y = np.array([pair for pair in pairs if None not in pair], float).reshape(-1, 2).T
-            lines[condition, clean] = metrics.effective_fit(x, y, samples)
-        line = lines[condition, clean]
-        clean_accuracy = accuracies[row["network"], clean]
-        row["effective_robustness"] = float(line.robustness(clean_accuracy, row["accuracy"], samples))
-        row["effective_r2"] = line.r2
-        row |= {f"effective_{name}": getattr(line, name) for name in _LINE}
-
-
-_LINE = ("slope", "baselines", "low", "high", "reliability")
-
-
-def effective_line(row: Mapping[str, Any]) -> metrics.Effective | None:
-    """The line of a row's condition, whose `gap` says why a network has no effective robustness.
-
-    Without its intercept, which no row has. None where the row does not say: clean images, or an earlier version.
-    """
-    slope, baselines, low, high, reliability = (float(row[f"effective_{name}"]) for name in _LINE)
-    if not np.isfinite(baselines):
-        return None
-    return metrics.Effective(slope, np.nan, float(row["effective_r2"]), int(baselines), low, high, reliability)
-
-
-def effective_gaps(results: Results, summary: Mapping[Cell, Mapping[str, Any]], chosen: Iterable[Cell]) -> list[str]:
-    """Why chosen rows have no effective robustness, a phrase with its count for every reason, the commonest first.
-
-    Args:
-        results: of the study.
-        summary: rows by network and condition or mean, clean cells among them.
-        chosen: the rows that are counted; those that `effective_line` is None of are not.
-    """
-    ranges: dict[str, list[tuple[float, float]]] = {}
-    bn_of = {name: info.bn for name, info in results.conditions.items()} | {m.name: m.bn for m in means(results)}
-    for network, condition in chosen:
-        line = effective_line(summary[network, condition])
-        clean = summary.get((network, clean_of(results, bn_of.get(condition, "train")) or ""))
-        if line is not None and clean is not None and (gap := line.gap(clean["accuracy"])):
-            ranges.setdefault(gap, []).append((line.low, line.high))
-    phrases = []
-    for gap, ends in sorted(ranges.items(), key=lambda item: -len(item[1])):
-        low, high = 100 * np.min(ends, 0)[0], 100 * np.max(ends, 0)[1]
-        span = f" {low:.1f} to {high:.1f} %" if gap == "outside" else ""
-        phrases.append(f"{len(ends):,} as {metrics.GAPS[gap]}{span}")
-    return phrases
 
 
 def numbers(row: Mapping[str, Any]) -> dict[str, float]:
