@@ -3,11 +3,13 @@
 import itertools
 from dataclasses import replace
 
+import generated
 import numpy as np
 import pytest
 from bokeh.models import HoverTool
 from pages import Page, says
 
+from rosalind import config
 from rosalind.analysis import accuracy_table, lineage
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import VIEWS
@@ -111,6 +113,25 @@ def test_percentages_end_at_a_hundred(store, kind):
     view = Page(store, kind).view
     figure = view.sizes if kind is Lineage else view.figure
     assert -2 <= figure.y_range.start < figure.y_range.end <= 102
+
+
+def test_where_all_is_right_no_axis_goes_on_and_no_name_is_cut_off(tmp_path):
+    clean = (config.Condition("clean"),)
+    study = {
+        "samples": 2,
+        "classes": 2,
+        "networks": 3,
+        "seeds": 1,
+        "conditions": clean,
+        "image_size": 8,
+        "thumbnails": 2,
+    }
+    generated.make(tmp_path / "study", **study)
+    store = Store(tmp_path / "study")
+    assert all(store.correct((name, "clean")).all() for name in store.networks)
+    view = Page(store, Lineage).view
+    assert 100 < view.sizes.y_range.end < 100.1
+    assert sorted(down for source in view.labels.values() for down in source.data["down"]) == [0, 12]
 
 
 def test_labels_beside_the_pointer_follow_the_theme(store):

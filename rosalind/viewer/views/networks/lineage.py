@@ -19,6 +19,9 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 BESIDE = 18
 """Letters of a name beside a mark, which has half of the figure."""
 
+BEYOND = 0.08
+"""Share of the axis of accuracies that a name above or below its point needs: 19 of 240 pixels."""
+
 LABELLED = 40
 """Largest number of lines of the map with room for a name each, and for numbers beside the nodes."""
 
@@ -190,7 +193,7 @@ class Lineage:
             ends = np.concatenate([accuracy[finite], everything[finite] if shown else accuracy[finite]])
             low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
             room = max(high - low, 1.0)
-            start, end = severity_curves.percents(low - 0.08 * room, high + 0.1 * room)
+            start, end = severity_curves.percents(low - 0.1 * room, high + 0.1 * room)
             self.sizes.y_range.update(start=start, end=end)
             least, most = float(left[finite].min()), float(left[finite].max())
             self.sizes.x_range.update(start=least / 1.35, end=most * 1.35)
@@ -268,6 +271,11 @@ class Lineage:
         # The higher one's goes up and the lower one's down, so that neighbours' names do not cover each other.
         ranked = sorted(letters, key=lambda k: -self.group_means[k][1])
         down = dict(zip(ranked, (-12, 12) if len(ranked) > 1 else (0,), strict=False))
+        # At the end of the axis, where an accuracy is 100 or 0 %, a name beside its point would be cut off.
+        start, end = self.sizes.y_range.start, self.sizes.y_range.end
+        for k in ranked:
+            beyond = end - self.group_means[k][1] if down[k] < 0 else self.group_means[k][1] - start
+            down[k] *= beyond > BEYOND * (end - start)
         # Right of the middle of the logarithmic axis there is more room on the left.
         half = np.sqrt(self.sizes.x_range.start * self.sizes.x_range.end)
         for align, source in self.labels.items():
