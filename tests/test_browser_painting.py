@@ -1,8 +1,13 @@
 """When a real Chromium paints which figures, what of them, and that what it painted is what the models say."""
 
+import pytest
 from chromium import FRAME, PAINTED, UNLIKE, Page
 
 from rosalind.viewer.views.draw import FLIP_MARKERS
+
+TOP = """name =>
+  Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.getBoundingClientRect().top"""
+"""Pixels from the top of the window to a figure."""
 
 
 def test_a_brush_paints_every_figure_that_changes_once_and_those_off_the_screen_later(browser, address):
@@ -165,3 +170,18 @@ def test_what_is_far_from_the_screen_rests_at_its_height_and_is_whole_once_it_co
     assert opened.tab.evaluate(UNLIKE) == []
     assert opened.errors() == []
     opened.tab.close()
+
+
+def test_a_row_that_is_made_anew_moves_nothing_below_it(browser, address):
+    page = Page(browser, f"{address}?layout=all")
+    page.frame("distributions-y")
+    # At the top of a page no browser holds a place.
+    assert page.tab.evaluate("scrollY") > 1000
+    places = [page.tab.evaluate(TOP, "distributions-y")]
+    # Where the null is drawn it joins a row of figures above, and leaves it.
+    for _ in range(4):
+        page.press("n")
+        page.tab.evaluate(PAINTED)
+        places.append(page.tab.evaluate(TOP, "distributions-y"))
+    page.tab.close()
+    assert places == pytest.approx([places[0]] * 5, abs=1)

@@ -205,6 +205,19 @@
     Object.defineProperty(figure, "base_font_size", { get: () => null });
   });
 
+  // A row whose figures are made anew, as where the null joins them, is empty until they are laid out: Chromium keeps the
+  // place of a reader below as the page becomes shorter, and not as it grows back, 340 pixels.
+  patch(view("Row"), ["update_children"], (row) => {
+    const update = row.update_children, changes = new WeakMap();
+    row.update_children = async function () {
+      const { style } = this.el, change = {};
+      changes.set(this, change);
+      style.minHeight = `${this.el.offsetHeight}px`;
+      await update.call(this);
+      requestAnimationFrame(() => requestAnimationFrame(() => { if (changes.get(this) === change) style.minHeight = ""; }));
+    };
+  });
+
   // BokehJS takes a button that is held still for 0.3 s for a gesture of its own, of which no view knows: a slow click,
   // and a drag that begins slowly, were lost.
   patch(view("Canvas"), ["initialize"], (canvas) => {
