@@ -104,6 +104,8 @@ class TestJudging:
         assert verdict.verdict == "does not hold"
         words = claims.sentences(claims.as_json(verdict))[0]
         assert "the weakest of 2 parts of the strongest of 3 alternatives" in words
+        # An alternative is a name, as a method's, and is spelt as that is.
+        assert words.startswith(f"{verdict.part.alternative}: {verdict.part.name}, ")
         # With all signs changed the other part falls as short.
         assert verdict.p_absent == 4 / 2**8
         assert "below 1 points: p 0.0156, 0.0156 with" in words

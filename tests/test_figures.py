@@ -348,6 +348,11 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     bare = re.sub(r"\\[\\{}$%&_#]", "", body)
     assert bare.count("{") == bare.count("}")
     assert bare.count("$") % 2 == 0
+    # A mean that is called common15 says over how many of them it is.
+    (caption,) = re.findall(r"\\caption\{.*\}", text)
+    for mean in robustness.means(store.results):
+        if mean.group in robustness.SETS:
+            assert figures.latex.escape(f"{mean.name}: {robustness.described(mean, store.results)}.") in caption
     for column in range(3, len(header)):
         cells = [row[column] for row in rows]
         means = [float(re.search(r"[\d.]+", cell).group()) for cell in cells]

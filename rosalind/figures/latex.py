@@ -32,7 +32,7 @@ def latex(results: Results) -> str:
 
     Columns are clean accuracy, the accuracy of every benchmark mean that the study has, and the share of clean accuracy
     that the main one retains; percent, sample deviation over the n seeds. The largest printed mean of a column is bold,
-    several where they print the same; a dash where a seed lacks it.
+    several where they print the same; a dash where a seed lacks it. The caption says what every mean is over.
     """
     groups, means = robustness.groups(results), [m for m in robustness.means(results) if m.group in robustness.SETS]
     rows = robustness.by_cell(results) if means else {}
@@ -50,12 +50,14 @@ def latex(results: Results) -> str:
     if all(np.isnan(values).all() for values in columns["retained"]):
         del columns["retained"]
     cells = {name: _column(values) for name, values in columns.items()}
+    # A mean that is called common15 may be over three of them.
+    over = [escape(f" {mean.name}: {robustness.described(mean, results)}.") for mean in means]
     lines = [
         "% \\usepackage{booktabs}",
         "\\begin{table}",
         "\\centering",
         f"\\caption{{{escape(results.title)}: accuracy in percent, mean $\\pm$ standard deviation over $n$ seeds; the "
-        "largest mean of a column is bold.}",
+        f"largest mean of a column is bold.{''.join(over)}}}",
         f"\\begin{{tabular}}{{lrr{'r' * len(cells)}}}",
         "\\toprule",
         " & ".join(["network", "$n$", "kept", *map(escape, cells)]) + " \\\\",

@@ -83,7 +83,9 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     part = verdict["parts"][verdict["decided_by"]]
     if part["value"] is None:
         return "No replicate has a value."
-    name = f"{part['alternative']}: {part['name']}" if part["alternative"] else part["name"]
+    # The name of an alternative, such as a method, stays as it is spelt.
+    name = f"{part['name'][0].upper()}{part['name'][1:]}"
+    name = f"{part['alternative']}: {part['name']}" if part["alternative"] else name
     ends = _ends(part["low"], part["high"])
     alternatives = [other["alternative"] for other in verdict["parts"]]
     beside, several = alternatives.count(part["alternative"]), len(set(alternatives))
@@ -92,10 +94,7 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     p = _p_values(verdict, "p")
     if verdict["verdict"] != "holds" and verdict["p_absent_holm"] is not None:
         p += f"; that a part is below {part['least']:g} {verdict['scale']}: {_p_values(verdict, 'p_absent')}"
-    return (
-        f"{name[0].upper()}{name[1:]}{place}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} "
-        f"{verdict['unit']}; {p}."
-    )
+    return f"{name}{place}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} {verdict['unit']}; {p}."
 
 
 def _p_values(verdict: Mapping[str, Any], name: str) -> str:

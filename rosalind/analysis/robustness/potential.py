@@ -135,7 +135,7 @@ def table(results: Results, delta: float = DELTA) -> tuple[list[str], list[list[
     for potential in potentials(results, delta):
         by_method.setdefault(potential.method, {})[potential.condition] = potential
     header = ["method", "seeds", *(name for name, condition in shown.items() if condition)]
-    lines = []
+    lines, points = [], f"{100 * delta:g} point{'' if 100 * delta == 1 else 's'}"
     for method, of_condition in by_method.items():
         seeds = max(int(np.isfinite(p.values).sum()) for p in of_condition.values())
         cells = [_words(of_condition.get(condition)) for condition in shown.values() if condition]
@@ -144,7 +144,7 @@ def table(results: Results, delta: float = DELTA) -> tuple[list[str], list[list[
         header,
         lines,
         (
-            f"Prune potential: largest sparsity, percent, that loses at most {100 * delta:g} points of accuracy to the "
+            f"Prune potential: largest sparsity, percent, that loses at most {points} of accuracy to the "
             "dense parent (arXiv 2103.03014), linear between sparsities, mean +- 95 % half width over seeds; >= where "
             "the sparsest network of a seed still is within that."
         ),
