@@ -1,7 +1,9 @@
 """Studies that are refused before any work."""
 
+import os
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosalind import config, results, study
+from rosalind.cli.reading import claims
 from rosalind.config import Baseline, Condition, Method
 
 
@@ -180,3 +183,23 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PermissionError, match="Choose another folder"):
         study.run(small_study(), tmp_path / "file" / "study")
+
+
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [
+        ("diagnostics", lambda folder: study.diagnose(folder, ["dead_units"])),
+        ("attribution", lambda folder: study.attribute(folder, "mlp-lth-0.9-seed0", ids=(5,))),
+        ("fourier", lambda folder: study.frequency_maps(folder, ["mlp-dense-seed0"], images=10)),
+        ("comparison", claims),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_work(folder, monkeypatch, place, asked):
+    access = os.access
+    # Tests may run as root, who may write anywhere.
+    refused = lambda path, mode: access(path, mode) and not (Path(path).is_relative_to(folder) and mode & os.W_OK)
+    monkeypatch.setattr(os, "access", refused)
+    for work in ("each", "save_arrays", "save_json"):
+        monkeypatch.setattr(study.units if work == "each" else results, work, None)
+    with pytest.raises(PermissionError, match=f"cannot write in .*{place}"):
+        asked(folder)

@@ -145,6 +145,7 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     apart(claims=[text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
     chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
+    rosalind.results.check_makeable(folder / "comparison")
     with Progress("judging", len(chosen), unit="claims") as progress:
         verdicts = judged.evaluate(study_results, chosen, progress.advance)
     judged.save(study_results, verdicts)
