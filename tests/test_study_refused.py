@@ -1,7 +1,9 @@
 """Studies that are refused before any work."""
 
+import os
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ from folders import stamps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rosalind import config, results, study
+from rosalind import config, figures, results, study
+from rosalind.cli import reading
 from rosalind.config import Baseline, Condition, Method
 
 
@@ -180,3 +183,35 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PermissionError, match="Choose another folder"):
         study.run(small_study(), tmp_path / "file" / "study")
+
+
+@pytest.mark.parametrize(
+    ("place", "asked"),
+    [
+        ("diagnostics", lambda folder: study.diagnose(folder, ["dead_units"])),
+        ("attribution", lambda folder: study.attribute(folder, "mlp-lth-0.9-seed0", ids=(5,))),
+        ("fourier", lambda folder: study.frequency_maps(folder, ["mlp-dense-seed0"], images=10)),
+        ("comparison", reading.claims),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_work(folder, monkeypatch, place, asked):
+    make_read_only(folder, monkeypatch)
+    for work in ("each", "save_arrays", "save_json"):
+        monkeypatch.setattr(study.units if work == "each" else results, work, None)
+    with pytest.raises(PermissionError, match=f"cannot write in .*{place}"):
+        asked(folder)
+
+
+def test_a_study_that_cannot_be_written_is_reported_elsewhere(folder, tmp_path, monkeypatch):
+    (folder / "comparison" / "claims.json").unlink(missing_ok=True)
+    make_read_only(folder, monkeypatch)
+    monkeypatch.setattr(figures, "report", lambda folder, out, scope: [out])
+    assert reading._report(folder, tmp_path / "out", "") == [tmp_path / "out", tmp_path / "out" / "report.html"]
+    assert not (folder / "comparison" / "claims.json").exists()
+
+
+def make_read_only(folder, monkeypatch):
+    """Tests may run as root, who may write anywhere."""
+    access = os.access
+    refused = lambda path, mode: access(path, mode) and not (Path(path).is_relative_to(folder) and mode & os.W_OK)
+    monkeypatch.setattr(os, "access", refused)

@@ -1,5 +1,6 @@
 """Commands that read a study: its pages, tables, figures, verdicts and files for other programs."""
 
+import contextlib
 import gc
 import sys
 from pathlib import Path
@@ -72,8 +73,11 @@ def _report(folder: Path, out: Path | None, link: str) -> list[Path]:
     if link:
         store = Store(folder)
         scope = address.scope(store, link, views.choices(store))
-    if not judged.current(study_results):
-        judged.save(study_results, judged.evaluate(study_results))
+    # A study that cannot be written is reported elsewhere; the report judges by itself then.
+    with contextlib.suppress(PermissionError):
+        rosalind.results.check_makeable(folder / "comparison")
+        if not judged.current(study_results):
+            judged.save(study_results, judged.evaluate(study_results))
     if study_results.cells(predictions=True) or link:
         pages.append(standalone.write(folder, (out or folder / "report") / "report.html", link))
     return [*rosalind.figures.report(folder, out, scope), *pages]
@@ -145,6 +149,7 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     apart(claims=[text for text in claims if "=" not in text])
     study_results = rosalind.results.load(folder)
     chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
+    rosalind.results.check_makeable(folder / "comparison")
     with Progress("judging", len(chosen), unit="claims") as progress:
         verdicts = judged.evaluate(study_results, chosen, progress.advance)
     judged.save(study_results, verdicts)

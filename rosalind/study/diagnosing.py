@@ -53,6 +53,7 @@ def diagnose(
         ValueError: an unknown diagnostic, option, network or condition; a network that lacks what a diagnostic needs,
             or two of different shapes; images that are gone and that one of them needs; before any work.
         results.Mismatch: other data than the study's, or a callable that is not the stored network.
+        PermissionError: some are missing and the folder cannot be written; before any work.
         Incomplete: some could not be computed; all others were.
     """
     folder = Path(folder)
@@ -108,6 +109,8 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
     digests = {name: info.hash for name, info in study_results.networks.items()}
     todo = [task for task in work if not _is_made(folder, task, digests)]
     pending = [Unit(task.name, 1, (folder, config, task, digests)) for task in todo]
+    if pending:
+        results.check_makeable(folder / "diagnostics")
     _warn_of_training(study_results, todo)
     with Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending)) as progress:
         # Callables cannot be sent to a process.

@@ -34,6 +34,7 @@ def frequency_maps(
     Raises:
         ValueError: an unknown network, none at all, a strength or number that is not above 0.
         results.Mismatch: a callable that is not the stored network.
+        PermissionError: maps are missing and the folder cannot be written; before any work.
     """
     folder = Path(folder)
     study_results = results.load(folder)
@@ -61,6 +62,8 @@ def frequency_maps(
     waves = frequencies(height, width)
     paths = {name: folder / "fourier" / f"{name}-{strength:g}.npz" for name in names}
     todo = [name for name in names if not results.readable(paths[name], ("error",))]
+    if todo:
+        results.check_makeable(folder / "fourier")
     key = planning.draw_key(dataset, Condition("fourier", strength))
     parts = cells.chunks(folder, todo)
     with Progress("frequencies", len(waves) * len(parts), unit="waves") as progress:

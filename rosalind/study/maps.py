@@ -111,6 +111,7 @@ def attribute_some(
     advance(len(ids) - len(rows), name)
     if not rows.size:
         return 0
+    results.check_makeable(path.parent)
     loaded = network_files.ready_network(folder, network, dataset.test)
     key = planning.draw_key(dataset, planned.condition)
     loaded = conditions.network_under(planned, loaded, key)
