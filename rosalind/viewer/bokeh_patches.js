@@ -1,6 +1,6 @@
 // Private names of BokehJS: each patch saves the time that its comment gives, of a brush with all views on one page.
-// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last one
-// is for slow hands and slow machines.
+// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last two
+// keep a reader's place, and are for slow hands and slow machines.
 (() => {
   const patch = (owner, names, apply) => {
     if (owner && names.every((name) => name in owner)) apply(owner);
@@ -213,8 +213,9 @@
       const { style } = this.el, change = {};
       changes.set(this, change);
       style.minHeight = `${this.el.offsetHeight}px`;
-      await update.call(this);
-      requestAnimationFrame(() => requestAnimationFrame(() => { if (changes.get(this) === change) style.minHeight = ""; }));
+      try { await update.call(this); } finally {
+        requestAnimationFrame(() => requestAnimationFrame(() => { if (changes.get(this) === change) style.minHeight = ""; }));
+      }
     };
   });
 
