@@ -193,9 +193,9 @@ def check_network(
         functions.needed("distilled", f"{method.name} with distil")
     if options.get("repair"):
         functions.needed("moments", f"{method.name} with repair")
-    for option, name, settings in (
-        ("preserve", "preserved", (options.get("preserve"), options.get("preserve_drop"))),
-        ("weigh", "changed", (options.get("weigh"),)),
+    for option, off, name, settings in (
+        ("preserve", None, "preserved", (options.get("preserve"), options.get("preserve_drop"))),
+        ("weigh", 0.0, "changed", (options.get("weigh"),)),
     ):
         if options.get(option):
             function = functions.needed(name, f"{method.name} with {option}")
@@ -203,8 +203,7 @@ def check_network(
                 function(*settings)
             except ValueError as error:
                 raise ValueError(
-                    f"{method.name}: `{option}` must be {recipe.options[option]} for this network, "
-                    f"got {options[option]!r}: {error}"
+                    f"{method.name}: `{option}` must be {off} for this network, got {options[option]!r}: {error}"
                 ) from None
     if options.get("learn_head") and not any(masks.is_protected(path, (tickets.HEAD,)) for path in kernels):
         raise ValueError(
