@@ -102,6 +102,9 @@ def test_networks_that_counted_whole_batches_are_told_from_those_made_now(tmp_pa
     results.save_json(path, info, replace=True)
     (line,) = study.continuing.continued(full, tmp_path)[1]
     assert "mlp-fisher-0.5-seed0" in line
+    # Whole batches of 20 are the 60 samples that were asked for.
+    small = dataclasses.replace(full, train=dataclasses.replace(full.train, batch_size=20))
+    assert study.continuing.continued(small, tmp_path)[1] == []
     capsys.readouterr()
     study.run(more, tmp_path)
     assert line in capsys.readouterr().err

@@ -35,7 +35,7 @@ def continued(study: Study, folder: Path) -> tuple[Study, list[str]]:
                     f"its networks in {folder} are from before those of {removed} could be removed; "
                     "give a label for all."
                 )
-        if (whole := _of_whole_batches(method, folder)) and _lacks(study, method, folder):
+        if (whole := _of_whole_batches(method, folder, study.train.batch_size)) and _lacks(study, method, folder):
             more = f" and {len(whole) - 1} more" if len(whole) > 1 else ""
             sentences.append(
                 f"{pruning.label_of(method)} has networks in {folder} that took whole batches until there were samples "
@@ -63,9 +63,15 @@ def _earlier(method: Method, folder: Path) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if any(name not in options for options in stored)}
 
 
-def _of_whole_batches(method: Method, folder: Path) -> list[str]:
-    """Networks of a method that counts samples whose record does not say so: they are from before it did."""
-    if not pruning.counts_samples(method):
+def _of_whole_batches(method: Method, folder: Path, size: int) -> list[str]:
+    """Networks of a method that counts samples whose record does not say so: they are from before it did.
+
+    None where batches of `size` gave exactly as many; that more than an epoch has were filled up is not looked at.
+    """
+    options = pruning.check(method)
+    # `woodfisher` joined gradients within batches alone, and `repair` cut its last batch.
+    together = options.get("fisher_batch")
+    if (options.get("score_samples", 0) % size if together is None else size % together) == 0:
         return []
     named = ((path, _identity(method) == (label, name)) for path, label, name, _ in _pruned(folder))
     return [path.stem for path, is_of_it in named if is_of_it and "counted" not in _record(path)]
