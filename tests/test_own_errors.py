@@ -27,6 +27,7 @@ from rosalind.measures import Measure
 
 def wrong(*given, **named): raise ZeroDivisionError("mine")  # line 11
 def ends(*given, **named): raise SystemExit("mine")  # line 12
+def says(*given, **named): raise ValueError("much\\n  of it")
 
 METHOD = pruning.one_shot(wrong)
 ENDING = pruning.one_shot(ends)
@@ -47,7 +48,7 @@ load = wrong
 def claim(measure, sentence="It is.", page="networks"):
     return Claim(sentence, "it", "seeds", "none", "points", page, measure, {"least": 1.0})
 
-CLAIM, EXITS = claim(wrong), claim(ends)
+CLAIM, EXITS, LINES = claim(wrong), claim(ends), claim(says)
 FINE = claim(lambda results, options: Evidence({"": {"x": Effect(np.array([1.0, 2.0]), 1.0)}}, {"beside": 3}))
 NONE = claim(lambda results, options: None)
 FLAT = claim(lambda results, options: Evidence({"x": Effect(np.ones(2), 1.0)}))
@@ -189,7 +190,7 @@ def test_what_has_made_nothing_may_be_mended_in_place(module, tmp_path, changes,
         study.run(plan, folder)
 
 
-BAD = ("CLAIM", "EXITS", "NONE", "FLAT", "EMPTY", "WORDS", "SQUARE", "UNEVEN", "ZERO", "CONTROL", "NOTE")
+BAD = ("CLAIM", "EXITS", "LINES", "NONE", "FLAT", "EMPTY", "WORDS", "SQUARE", "UNEVEN", "ZERO", "CONTROL", "NOTE")
 
 
 def test_claims_that_fail_cost_their_own_verdict(module, small_folder):
@@ -200,6 +201,7 @@ def test_claims_that_fail_cost_their_own_verdict(module, small_folder):
     assert judged[0].part.value == 1.5
     assert judged[0].controls["beside"].value == 3
     assert {verdict.verdict for verdict in judged[1:]} == {"cannot tell"}
+    assert not any("\n" in sentence or sentence.endswith("..") for verdict in judged for sentence in verdict.lacking)
     assert all(verdict.lacking and claims.as_json(verdict)["decided_by"] is None for verdict in judged[1:])
     alone = claims.evaluate(results.load(small_folder), [("own_errors:FINE", {})])
     assert judged[0].p == alone[0].p

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
 from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
-from rosalind.config.raised import called, note_place, raised_at, with_place
+from rosalind.config.raised import called, in_one_line, note_place, raised_at, with_place
 from rosalind.config.ranges import Range, check_option, several
 from rosalind.config.structure import ChannelGroup, Layer
 
@@ -38,6 +38,7 @@ __all__ = [
     "describe",
     "difference",
     "fingerprint",
+    "in_one_line",
     "is_outside",
     "note_place",
     "raised_at",

@@ -57,10 +57,16 @@ def note_place(error: BaseException) -> None:
         error.add_note(f"{_NOTE}{place}")
 
 
+def in_one_line(error: BaseException) -> str:
+    """An error's kind and its text, if it has any."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {text}' if text else ''}"
+
+
 def with_place(error: BaseException) -> str:
     """An error in one line: its kind, its text, and in brackets the line of a user's own that raised it."""
-    text, place = " ".join(str(error).split()), raised_at(error)
-    return f"{type(error).__name__}{f': {text}' if text else ''}{f' ({place})' if place else ''}"
+    place = raised_at(error)
+    return f"{in_one_line(error)}{f' ({place})' if place else ''}"
 
 
 def _is_own(file: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
-from rosalind.config import called
+from rosalind.config import called, in_one_line
 from rosalind.results import Results
 
 
@@ -36,7 +36,8 @@ def measured(
                 raise
             errors[name] = error
             # Without the place: what is stored may be read by others.
-            evidence[name] = Evidence({}, lacking=(f"Its `measure` failed: {type(error).__name__}: {error}.",))
+            reason = in_one_line(error).removesuffix(".")
+            evidence[name] = Evidence({}, lacking=(f"Its `measure` failed: {reason}.",))
         if advance is not None:
             advance(1, name)
     return evidence, errors
