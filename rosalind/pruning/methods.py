@@ -36,7 +36,10 @@ Published is a weight of 100 on the mean square over 7 x 7 positions, which is 2
 _WEIGHED = {"weigh": 0.0}
 """The deviation of noise, pixels in [0, 1], by whose change of the class map a sample counts in retraining: 1 - cosine
 of its clean and its noisy map, divided by the mean of all, found anew in every epoch; 0 for equal weights (arXiv
-2408.04600, there with a perturbed background for the noise)."""
+2408.04600, there with a perturbed background for the noise).
+
+It weighs the cross entropy and what `distil` adds; the terms of `preserve` and of the regime `augmix` count all alike.
+"""
 
 _TAUGHT = {**_DISTILLED, **_PRESERVED, **_WEIGHED}
 """What retraining may take from the dense parent, and from class maps of its own."""
