@@ -115,6 +115,20 @@ def test_a_damaged_file_is_made_again_as_it_was(folder, file):
         assert (folder / file).read_bytes() == whole
 
 
+def test_a_record_that_another_process_writes_meanwhile_stays(folder, monkeypatch):
+    path = results.network_file(folder, "mlp-lth-0.5-seed0", "json")
+    record = path.read_bytes()
+    path.unlink()
+
+    def read_too_early(missing):
+        missing.write_bytes(record)
+        raise FileNotFoundError(missing)
+
+    monkeypatch.setattr(results, "load_object", read_too_early)
+    assert not study.network_files.is_stored(folder, "mlp-lth-0.5-seed0", {})
+    assert path.read_bytes() == record
+
+
 def test_damaged_training_records_are_named_and_stay(folder, capsys):
     path = folder / "training" / "mlp-lth-0.5-seed0.npz"
     path.write_bytes(path.read_bytes()[:-100])

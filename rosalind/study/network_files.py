@@ -34,8 +34,10 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     path, error = lacking
     if isinstance(error, results.Damaged):
         results.move_aside(path, error)
-    # Without its arrays a network is not finished.
-    results.network_file(folder, name, "json").unlink(missing_ok=True)
+    record = results.network_file(folder, name, "json")
+    # Without its arrays a network is not finished. Another process may write a record that is missing by now.
+    if path != record:
+        record.unlink(missing_ok=True)
     return False
 
 
