@@ -51,6 +51,19 @@ class TestMoved:
         assert moved.Moved("angle", 1.0, 0.0, 3).times == np.inf
         assert np.isnan(moved.Moved("angle", 0.0, 0.0, 3).times)
 
+    def test_what_has_no_change_comes_last_and_hides_no_other(self, store, monkeypatch):
+        whole = store.difference
+
+        def without_angles(a, b, measure, raw=False):
+            return whole(a, b, measure, raw) * (np.float32(np.nan) if measure == "angle" else 1)
+
+        monkeypatch.setattr(store, "difference", without_angles)
+        every = np.ones(len(store.ids), bool)
+        norm, margin, angle = moved.moved(store, A, B, every)
+        assert [one.measure for one in (norm, margin, angle)] == ["norm", "margin", "angle"]
+        assert np.isnan(angle.change)
+        assert says(captions.moved_sentence(store, A, B, every), norm.change, norm.null, margin.change, margin.null)
+
     def test_of_one_pair_of_seeds_the_page_says_sizes_and_no_multiple(self, store):
         found = moved.moved(store, A, B, np.ones(len(store.ids), bool))
         said = Page(store, SampleDensity, a=A, b=B).view.finding

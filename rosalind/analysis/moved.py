@@ -54,7 +54,7 @@ def moved(
     """The changes from one side to another, the largest in units of the null first.
 
     With fewer than `FEWEST_PAIRS` null pairs of any measure they keep the order of `measures`: a ratio to one or two
-    changes that are chance orders nothing.
+    changes that are chance orders nothing. Those without a null pair come behind, and those without a change last.
 
     Args:
         store: of the study.
@@ -80,6 +80,6 @@ def moved(
     for measure in measures:
         chance = [abs(size) for pair in pairs if np.isfinite(size := mean(pair, measure))]
         changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan")), len(chance)))
-    if any(one.pairs < FEWEST_PAIRS for one in changes):
-        return changes
-    return sorted(changes, key=lambda one: -np.nan_to_num(one.times, nan=-1.0, posinf=1e300))
+    few = any(one.pairs < FEWEST_PAIRS for one in changes if one.pairs and np.isfinite(one.change))
+    size = lambda one: 0.0 if few else np.nan_to_num(one.times, nan=-1.0, posinf=1e300)
+    return sorted(changes, key=lambda one: (np.isnan(one.change), not one.pairs, -size(one)))

@@ -166,8 +166,9 @@ def moved_sentence(store: Store, a: Cell, b: Cell, mask: np.ndarray, *, raw: boo
     if not np.isfinite(first.null):
         return f"From A to B the {first.measure} moves by {size(first)}; no seeds to compare it with."
     by_chance = "draws" if any(one[0] == other[0] for one, other in store.sides.nulls(a, b)[0]) else "seeds"
-    pairs = f"{first.pairs} pair{'s' * (first.pairs != 1)} of {by_chance}"
-    if first.pairs < moved.FEWEST_PAIRS:
+    count = min(one.pairs for one in (first, *others) if one.pairs and np.isfinite(one.change))
+    pairs = f"{count} pair{'s' * (count != 1)} of {by_chance}"
+    if count < moved.FEWEST_PAIRS:
         finite = [one for one in (first, *others) if np.isfinite(one.change) and np.isfinite(one.null)]
         sizes = "; ".join(f"{one.measure} {size(one)} ({in_digits(one.null)})" for one in finite)
         return f"{sizes[0].upper()}{sizes[1:]}; in brackets: {pairs}."
