@@ -57,6 +57,7 @@ WORDS = claim(lambda results, options: Evidence({"": {"x": Effect(np.array(["a"]
 SQUARE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones((2, 2)), 1.0)}}))
 UNEVEN = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0), "y": Effect(np.ones(3), 1.0)}}))
 ZERO = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 0.0)}}))
+ANY = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2))}}))
 CONTROL = claim(lambda results, options: Evidence({}, {"beside": "much"}))
 NOTE = claim(lambda results, options: Evidence({}, notes="one text"))
 BRACES, PAGE = claim(wrong, "{much}"), claim(wrong, page="elsewhere")
@@ -190,7 +191,21 @@ def test_what_has_made_nothing_may_be_mended_in_place(module, tmp_path, changes,
         study.run(plan, folder)
 
 
-BAD = ("CLAIM", "EXITS", "LINES", "NONE", "FLAT", "EMPTY", "WORDS", "SQUARE", "UNEVEN", "ZERO", "CONTROL", "NOTE")
+BAD = (
+    "CLAIM",
+    "EXITS",
+    "LINES",
+    "NONE",
+    "FLAT",
+    "EMPTY",
+    "WORDS",
+    "SQUARE",
+    "UNEVEN",
+    "ZERO",
+    "ANY",
+    "CONTROL",
+    "NOTE",
+)
 
 
 def test_claims_that_fail_cost_their_own_verdict(module, small_folder):

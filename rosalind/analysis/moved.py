@@ -81,5 +81,5 @@ def moved(
         chance = [abs(size) for pair in pairs if np.isfinite(size := mean(pair, measure))]
         changes.append(Moved(measure, mean((a, b), measure), max(chance, default=float("nan")), len(chance)))
     few = any(one.pairs < FEWEST_PAIRS for one in changes if one.pairs and np.isfinite(one.change))
-    size = lambda one: 0.0 if few else np.nan_to_num(one.times, nan=-1.0, posinf=1e300)
-    return sorted(changes, key=lambda one: (np.isnan(one.change), not one.pairs, -size(one)))
+    height = lambda one: 0.0 if few else np.nan_to_num(one.times, nan=-1.0, posinf=1e300)
+    return sorted(changes, key=lambda one: (np.isnan(one.change), not one.pairs, -height(one)))

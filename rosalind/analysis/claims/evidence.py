@@ -49,7 +49,7 @@ def checked(given: Any) -> Evidence:
     Raises:
         ValueError: no `Evidence`; effects that are not by alternative and part, or an alternative without a part;
             values that are no numbers, of more than one axis, or of other replicates than those of the part beside it;
-            a `least` that is neither above 0 nor NaN; a control that is no number and no Effect; sentences that are no
+            a `least` that is not above 0; a control that is no number and no Effect; sentences that are no
             texts.
     """
     if not isinstance(given, Evidence):
@@ -82,12 +82,12 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
 
 
 def _effect(name: str, value: Any, judged: bool) -> Effect:
-    """An effect with values float64[n]; of one that is `judged` the least is above 0 or NaN."""
+    """An effect with values float64[n]; of one that is `judged` the least is above 0."""
     if not isinstance(value, Effect):
         raise ValueError(f"{name} must be an Effect, got {type(value).__name__}.")
     least = float(_numbers(f"`least` of {name}", value.least, 0))
-    if judged and not (0 < least < np.inf or np.isnan(least)):
-        raise ValueError(f"`least` of {name} must be above 0, or NaN where any size matters, got {least:g}.")
+    if judged and not 0 < least < np.inf:
+        raise ValueError(f"`least` of {name} must be above 0, the smallest mean that would matter, got {least:g}.")
     return dataclasses.replace(value, values=_numbers(f"values of {name}", value.values, 1), least=least)
 
 

@@ -84,7 +84,7 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     if part["value"] is None:
         return "No replicate has a value."
     # The name of an alternative, such as a method, stays as it is spelt.
-    name = f"{part['name'][0].upper()}{part['name'][1:]}"
+    name = f"{part['name'][:1].upper()}{part['name'][1:]}"
     name = f"{part['alternative']}: {part['name']}" if part["alternative"] else name
     ends = _ends(part["low"], part["high"])
     alternatives = [other["alternative"] for other in verdict["parts"]]
