@@ -163,6 +163,12 @@ def test_what_it_cannot_do_is_refused_before_any_work():
 
     with pytest.raises(ValueError, match="batches need `index`"):
         start(method, **{**arguments(), "batches": Nameless()})
+    whole = toy_problem(CONV)[0]
+    unweighed = lambda trainable, state, batch, train=True: whole(
+        trainable, state, {name: value for name, value in batch.items() if name != "weights"}, train
+    )
+    with pytest.raises(ValueError, match=r"multiply every sample's by `batch\['weights'\]`"):
+        start(method, **{**arguments(), "loss": unweighed})
 
 
 def test_kernels_may_have_their_outputs_first():

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rosalind import training
 from rosalind.config import ChannelGroup, Method, Range, check_option, definition, is_outside, several, unknown
 from rosalind.pruning import channel_scores, compression, masks, n_m, scores, structured, tickets
 from rosalind.pruning.methods import METHODS, recipe_of
 from rosalind.pruning.sampling import sample_count
-from rosalind.pruning.types import ModelFunctions, Parent, Recipe
+from rosalind.pruning.types import ModelFunctions, Parent, Recipe, Weights
 from rosalind.training import Tree, by_path
 from rosalind.training.fitting import index_of
 
@@ -241,12 +242,25 @@ def counts_samples(method: Method) -> bool:
     return "score_samples" in options or bool(options.get("repair"))
 
 
-def check_positions(method: Method, batch: Any) -> None:
-    """Raise ValueError where samples are weighed and a batch does not say which it has."""
-    if index_of(batch) is None:
+def check_weighing(method: Method, weights: Weights, loss: training.Loss, batch: Any) -> None:
+    """Raise ValueError where samples cannot be weighed: by a batch without positions, or a loss that takes no weights.
+
+    Args:
+        weights: any of the network's.
+        loss: its value of the batch is taken twice, in evaluation mode.
+        batch: of the training.
+    """
+    index = index_of(batch)
+    if index is None:
         raise ValueError(
             f"{method.name} with weigh: batches need `index`, the positions int[b] of their samples, as "
             f"`training.Batches` gives them, got {type(batch).__name__}. Add it, or leave `weigh` at 0."
+        )
+    of = lambda weight: loss(*weights, {**batch, "weights": np.full(len(index), weight, np.float32)}, False)[0]
+    if of(0) == of(1):
+        raise ValueError(
+            f"{method.name} with weigh: `loss` must multiply every sample's by `batch['weights']` float32[b], got "
+            "the same value for weights of 0 and 1. Change it, or leave `weigh` at 0."
         )
 
 

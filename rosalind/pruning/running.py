@@ -10,7 +10,7 @@ import numpy as np
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
 from rosalind.pruning import compression, layouts
-from rosalind.pruning.checks import check, check_network, check_parent, check_positions, counts_samples, definitions
+from rosalind.pruning.checks import check, check_network, check_parent, check_weighing, counts_samples, definitions
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
@@ -55,8 +55,8 @@ def prune(
         key: the key that the dense parent was trained with: data order and rewinding follow it.
 
     Raises:
-        ValueError: see `check`, `check_network` and `check_parent`; batches that are no `training.BatchSource`.
-            At once, before any work.
+        ValueError: see `check`, `check_network`, `check_parent` and `check_weighing`; batches that are no
+            `training.BatchSource`. At once, before any work.
         FloatingPointError: training diverged.
     """
     if outputs not in (-1, 0):
@@ -78,7 +78,7 @@ def prune(
     )
     check_parent(method, parent)
     if options.get("weigh"):
-        check_positions(method, batches(key, 0))
+        check_weighing(method, parent.trained, loss, batches(key, 0))
     outside = definitions(method)
     run = MethodRun(
         name=method.name,
