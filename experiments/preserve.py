@@ -49,6 +49,7 @@ import reporting
 import tyro
 
 from rosalind import conditions, data, models, results, study
+from rosalind.analysis import map_measures
 from rosalind.config import Condition, Data, Method, Model, Study, Train
 
 UNDER = (Condition(), Condition("gaussian_noise", 3))
@@ -79,30 +80,22 @@ STUDY = Study(
     attributions=0,
 )
 
-Row = tuple[str, str, str, int, float]
-"""Quantity, condition, group of networks, seed, value."""
-
 
 @functools.partial(jax.jit, static_argnums=0)
 def _logits(config: Model, variables: Any, images: np.ndarray) -> jax.Array:
     return models.apply(config, variables, images)[0]
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _maps(config: Model, variables: Any, images: np.ndarray, targets: jax.Array) -> jax.Array:
-    _, _, _, maps, gradients = models.map_gradients(config, variables, images, targets)
-    return jax.nn.relu(models.class_activation_map(maps, gradients))
+_maps = jax.jit(models.grad_cam, static_argnums=0)
 
 
 def _agreement(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """Mean cosine of the maps [n, h, w] that are both not zero, and the share of samples with one that is zero."""
-    a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    there = lengths > 0
-    return float(((a * b).sum(1)[there] / lengths[there]).mean()), float(1 - there.mean())
+    cosine = map_measures.cosine(one, other)
+    return float(np.nanmean(cosine)), float(np.isnan(cosine).mean())
 
 
-def _rows(study_results: results.Results) -> list[Row]:
+def _rows(study_results: results.Results) -> list[reporting.Row]:
     folder, seeds = study_results.folder, sorted({info.seed or 0 for info in study_results.networks.values()})
     networks = {name: study.load_network(folder, name) for name in study_results.networks}
     dense = {seed: networks[f"cnn-dense-seed{seed}"] for seed in seeds}
@@ -127,23 +120,6 @@ def _rows(study_results: results.Results) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> list[str]:
-    """A line per quantity and group: mean, paired difference to `none` with its 95 % t-interval, what could be seen."""
-    cells: dict[tuple[str, str, str], dict[int, float]] = {}
-    for quantity, condition, group, seed, value in rows:
-        cells.setdefault((quantity, condition, group), {})[seed] = value
-    lines = []
-    for (quantity, condition, group), values in cells.items():
-        end = "-fast" if group.endswith("-fast") else ""
-        base, words = cells[quantity, condition, "none" + end], ""
-        differences = np.array([values[seed] - base[seed] for seed in sorted(base)])
-        if differences.any():
-            step = reporting.IMAGE / 100 if quantity == "accuracy" else 0
-            words = f", to none {reporting.difference(differences, 4, step)}"
-        lines.append(f"{quantity:10s} {condition:18s} {group:14s} {np.mean(list(values.values())):.4f}{words}")
-    return lines
-
-
 def main(out: Path) -> None:
     """Train, compute and print.
 
@@ -153,7 +129,8 @@ def main(out: Path) -> None:
     study.use_compilation_cache()
     rows = _rows(study.run(STUDY, out))
     reporting.keep(__file__, ("quantity", "condition", "networks", "seed", "value"), rows)
-    print("\n".join(table(rows)))
+    looks = {"accuracy": (4, reporting.IMAGE / 100), "agreement": (4, 0.0), "zero maps": (4, 0.0)}
+    print("\n".join(reporting.table(rows, lambda kind: "none-fast" if kind.endswith("-fast") else "none", looks)))
 
 
 if __name__ == "__main__":

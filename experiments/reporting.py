@@ -1,7 +1,7 @@
-"""Output of experiments: a paired difference over seeds in words, and raw rows as CSV beside the script."""
+"""Output of experiments: paired differences over seeds in words and tables, and raw rows as CSV beside the script."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,37 @@ def difference(pairs: Sequence[float] | np.ndarray, digits: int = 2, step: float
     least = power.detectable_with_pairs(int(count), float(np.nanstd(values, ddof=1)))
     test = f"n {count}, p {power.paired_test(values, step):.2g}, could be seen {least:.{digits}f}"
     return f"{mean:+.{digits}f} +- {half:.{digits}f} ({test})"
+
+
+Row = tuple[str, str, str, int, float]
+"""Quantity, condition, kind of networks, seed, value."""
+
+
+def table(rows: Iterable[Row], base_of: Callable[[str], str], looks: Mapping[str, tuple[int, float]]) -> list[str]:
+    """A line per quantity, condition and kind of networks: mean over seeds, and the paired difference to its base.
+
+    Args:
+        rows: of all seeds, those of bases among them.
+        base_of: the kind of networks that one is compared with; where all pairs are equal, nothing is said of it.
+        looks: digits, and the `step` of `difference`, by quantity.
+
+    >>> rows = [("accuracy", "clean", kind, seed, 90.0 + seed * (kind == "b")) for kind in "ab" for seed in (0, 1, 2)]
+    >>> for line in table(rows, lambda kind: "a", {"accuracy": (1, IMAGE)}):
+    ...     print(line)
+    accuracy     clean             a                    90.0
+    accuracy     clean             b                    91.0, to a +1.0 +- 2.5 (n 3, p 0.23, could be seen 3.3)
+    """
+    cells: dict[tuple[str, str, str], dict[int, float]] = {}
+    for quantity, condition, kind, seed, value in rows:
+        cells.setdefault((quantity, condition, kind), {})[seed] = value
+    lines = []
+    for (quantity, condition, kind), values in cells.items():
+        base, words, (digits, step) = base_of(kind), "", looks[quantity]
+        pairs = np.array([values[seed] - value for seed, value in sorted(cells[quantity, condition, base].items())])
+        if pairs.any():
+            words = f", to {base} {difference(pairs, digits, step)}"
+        lines.append(f"{quantity:12s} {condition:17s} {kind:20s} {np.mean(list(values.values())):.{digits}f}{words}")
+    return lines
 
 
 def keep(script: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

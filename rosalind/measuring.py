@@ -227,7 +227,7 @@ def measure(
         kernel, bias = checked_head(network)
         prepared.append((network, kernel, bias, geometry.class_distances(jnp.asarray(kernel))))
     parts: dict[str, list] = {network.name: [] for network in networks}
-    left = {network.name: dict(measures) for network in networks}
+    lost = set[tuple[str, str]]()
     size = batch_size(split)
     positions = np.sort(np.empty(0, int) if subset is None else np.asarray(subset))
     per_batch = [positions[(positions >= b) & (positions < b + size)] - b for b in range(0, len(split), size)]
@@ -252,21 +252,22 @@ def measure(
                 features = features[stored_rows]
             if measures:
                 inputs = (np.asarray(features), kernel, bias, classes, np.asarray(samples["logits"]))
-                for name, one in tuple(left[network.name].items()):
+                for name, one in measures.items():
+                    if (network.name, name) in lost:
+                        continue
                     try:
                         samples |= {name: computed(one, name, *inputs)}
                     except Exception as error:
                         if failed is None:
                             raise
-                        del left[network.name][name]
+                        lost.add((network.name, name))
                         failed(network.name, name, error)
                 features = features[keep]
             parts[network.name].append((samples, sums, _half(features), len(rows)))
     for network, *_ in prepared:
         # A measure that failed at a later batch has the first ones.
-        lost = measures.keys() - left[network.name].keys()
         batches = [
-            ({key: x for key, x in samples.items() if key not in lost}, *rest)
+            ({key: x for key, x in samples.items() if (network.name, key) not in lost}, *rest)
             for samples, *rest in parts.pop(network.name)
         ]
         yield network.name, _collect(batches, network, split, subset, nearest, measures)

@@ -14,6 +14,7 @@ from rosalind import cli, results
 from rosalind.analysis import claims
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown
+from rosalind.viewer.state import LAYOUTS
 from rosalind.viewer.views.networks.claims import Claims
 
 SHOWN = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
@@ -75,3 +76,7 @@ class TestView:
         document.add_root(page.view.root)
         document.callbacks.trigger_event(ButtonClick(button))
         assert page.asked == [{"layout": "samples"}]
+
+
+def test_a_claim_can_point_to_every_page():
+    assert {*claims.PAGES, "all"} == set(LAYOUTS)

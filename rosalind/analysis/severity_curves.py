@@ -114,17 +114,22 @@ def highlighted(means: Float[np.ndarray, "lines points"], first: Sequence[int], 
     return chosen
 
 
-def percents(start: float, end: float) -> tuple[float, float]:
+def percents(start: float, end: float, least: float = 0.0) -> tuple[float, float]:
     """The ends of an axis of percentages: of what lies beyond 0 and 100 there is as much as half a mark needs.
 
-    That is at most 2, and on a short axis less than from one tick to the next: none stands at 100.5 %.
+    That is at most 2, and on a short axis less than from one tick to the next: none stands at 100.5 %. What is cut off
+    at one end is given to the other as far as the axis would be shorter than `least`.
 
     >>> percents(40.0, 112.0), percents(-7.0, 50.0), percents(20.0, 80.0), percents(99.5, 100.5)
     ((40.0, 102.0), (-2.0, 50.0), (20.0, 80.0), (99.5, 100.03))
+    >>> percents(99.5, 100.5, 1.0), percents(-0.5, 0.5, 1.0)
+    ((99.03, 100.03), (-0.03, 0.97))
     """
     inside = max(min(end, 100.0) - max(start, 0.0), 0.0)
     beyond = min(2.0, 0.06 * inside)
-    return max(start, -beyond), min(end, 100.0 + beyond)
+    low, high = max(start, -beyond), min(end, 100.0 + beyond)
+    short = max(least - (high - low), 0.0)
+    return (low - short, high) if high < end else (low, high + short)
 
 
 def dodge(places: Float[np.ndarray, " k"], gap: float, low: float, high: float) -> Float64[np.ndarray, " k"]:

@@ -10,7 +10,14 @@ XLA on a CPU takes up to 100 times as long (`findings/xla_cpu_swaps_small_convol
 
 from rosalind.models.activations import HEAD, activations, layer_names
 from rosalind.models.channels import Convolution, convolutions, groups, positions, producers, traceable
-from rosalind.models.class_maps import attention_map, class_activation_map, map_gradients, map_shape, with_maps
+from rosalind.models.class_maps import (
+    attention_map,
+    class_activation_map,
+    grad_cam,
+    map_gradients,
+    map_shape,
+    with_maps,
+)
 from rosalind.models.consistency import map_change
 from rosalind.models.convolutional import convolve
 from rosalind.models.cost import devices_for, is_small, multiply_adds
@@ -66,6 +73,7 @@ __all__ = [
     "flatten",
     "flow",
     "folded",
+    "grad_cam",
     "gradient_products",
     "groups",
     "head",

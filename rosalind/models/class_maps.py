@@ -126,6 +126,12 @@ def class_activation_map(maps: Array, gradients: Array) -> Array:
     return (maps * gradients.sum((1, 2), keepdims=True)).sum(-1)
 
 
+def grad_cam(config: Model, variables: Variables, images: ArrayLike, targets: ArrayLike) -> Array:
+    """The positive part of `class_activation_map`, float32[n, h, w], in evaluation mode; see `map_gradients`."""
+    _, _, _, maps, gradients = map_gradients(config, variables, images, targets)
+    return jax.nn.relu(class_activation_map(maps, gradients))
+
+
 def attention_map(maps: Array) -> Array:
     """float32[n, h, w]: the mean square of A over its channels; the equally weighted map of arXiv 2010.15054."""
     return (maps**2).mean(-1)

@@ -10,8 +10,9 @@ from jax import Array
 
 from rosalind.config import Model
 from rosalind.draws import in_one_axis
-from rosalind.models.class_maps import class_activation_map, map_gradients, map_shape
+from rosalind.models.class_maps import grad_cam, map_shape
 from rosalind.models.forward import apply
+from rosalind.models.preserving import map_distance
 
 Change = Callable[[Any, Any, Any, Array], Array]
 """`(params, state, batch, key)` to float32[b]."""
@@ -23,7 +24,7 @@ def map_change(config: Model, sigma: float) -> Change:
 
     Maps are the positive part of Grad-CAM, in evaluation mode, for the class that the network gives the clean image;
     the other image has normal noise of deviation `sigma`, pixels in [0, 1], and is clipped to them. NaN where one of
-    the two maps is 0 everywhere. At sigma 0 it is 0. No gradient passes.
+    the two maps is 0 everywhere. At sigma 0 it is 0.
 
     Args:
         config: complete, see `models.init`.
@@ -35,28 +36,12 @@ def map_change(config: Model, sigma: float) -> Change:
     map_shape(config)
 
     def change(params: Any, state: Any, batch: Any, key: Array) -> Array:
-        variables, images = jax.lax.stop_gradient({"params": params, **state}), jnp.asarray(batch["images"])
+        variables, images = {"params": params, **state}, jnp.asarray(batch["images"])
         clean = images / jnp.float32(255) if images.dtype == jnp.uint8 else images
         noisy = jnp.clip(clean + sigma * in_one_axis(jax.random.normal, key, clean.shape), 0, 1)
         targets = apply(config, variables, clean)[0].argmax(1)
-        one, other = (_unit(_map(config, variables, x, targets)) for x in (clean, noisy))
-        # Half the squared distance of unit maps: exactly 0 of equal ones.
-        moved = ((one - other) ** 2).sum((1, 2)) / 2
+        one, other = (grad_cam(config, variables, x, targets) for x in (clean, noisy))
         there = one.any((1, 2)) & other.any((1, 2))
-        return jnp.where(there, jnp.minimum(moved, 1), jnp.nan)
+        return jnp.where(there, jnp.minimum(map_distance(one, other), 1), jnp.nan)
 
     return change
-
-
-def _map(config: Model, variables: Any, images: Array, targets: Array) -> Array:
-    _, _, _, maps, gradients = map_gradients(config, variables, images, targets)
-    return jax.nn.relu(class_activation_map(maps, gradients))
-
-
-def _unit(maps: Array) -> Array:
-    """Maps [n, h, w] of length 1; those of 0 stay."""
-    # First by the largest, whose square may be 0.
-    largest = maps.max((1, 2), keepdims=True)
-    maps = maps / jnp.where(largest > 0, largest, 1)
-    length = jnp.sqrt((maps**2).sum((1, 2), keepdims=True))
-    return maps / jnp.where(length > 0, length, 1)

@@ -58,7 +58,7 @@ def loss_of(loss: training.Loss, change: Change, steps: int, taught: bool) -> tr
         value, (new, records) = loss(trainable, state["inner"], {**batch, "weights": now["weights"][index]}, train)
         key, following = jax.random.split(jax.random.wrap_key_data(now["key"]))
         weights, fixed = jax.lax.stop_gradient((trainable, state["inner"]["inner"] if taught else state["inner"]))
-        changes = now["changes"].at[index].set(jax.lax.stop_gradient(change(weights, fixed, batch, key)))
+        changes = now["changes"].at[index].set(change(weights, fixed, batch, key))
         step = now["step"] + 1
         weighing = {
             "weights": jnp.where(step % steps == 0, weights_of(changes), now["weights"]),

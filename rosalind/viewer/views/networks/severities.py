@@ -234,10 +234,7 @@ class Severities:
         least = 1.0 if is_share else 1e-6
         low, high = _window(mean, half, chosen, sliced, least)
         if is_share:
-            low, high = severity_curves.percents(low, high)
-            # What was cut off above 100 or below 0 is given to the other end.
-            short = max(least - (high - low), 0.0)
-            low, high = (low - short, high) if low > 50 else (low, high + short)
+            low, high = severity_curves.percents(low, high, least)
         self.figure.y_range.update(start=low, end=high)
         self.figure.x_range.end = points - 1 + 0.5 * max(points - 1, 1)
         self.ticker.ticks = list(range(points))
