@@ -54,3 +54,16 @@ def test_multiply_adds_are_counted_at_every_position():
 def test_kernels_under_other_names_are_not_counted():
     # The head's 6 x 4 alone.
     assert models.multiply_adds(own_layers.model_of("Renamed")) == 24
+
+
+def test_memory_that_is_freed_is_kept_unless_the_environment_says_otherwise():
+    script = (
+        "import resource; from rosalind import memory; memory.keep_freed()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "step = lambda: [b'x' * size for size in (2**25, 2**26)]\n"
+        "step(); before = faults()\n"
+        "for _ in range(5): step()\n"
+        "print(faults() - before)"
+    )
+    faults = lambda **own: int(subprocess.check_output([sys.executable, "-c", script], env=os.environ | own))
+    assert faults() < 0.1 * faults(MALLOC_ARENA_TEST="8")

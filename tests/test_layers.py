@@ -175,3 +175,33 @@ def test_experiments_import_what_there_is():
                 for alias in node.names:
                     if not hasattr(module, alias.name):
                         importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_every_module_is_an_attribute_of_the_package():
+    import rosalind
+
+    folder = Path(rosalind.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert set(rosalind.__all__) == modules - {
+        "__init__",
+        "__main__",
+        "arguments",
+        "cli",
+        "ending",
+        "listing",
+        "progress",
+    }
+    for name in rosalind.__all__:
+        assert getattr(rosalind, name).__doc__
+
+
+def test_experiments_state_question_command_time_and_result():
+    for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
+        shared = ("alternating", "children", "least_coverage", "other_version", "reporting", "seed_laws", "timing")
+        if path.stem in shared:
+            # What experiments share.
+            continue
+        text = path.read_text()
+        head = text.split('"""')[1]
+        for word in ("?", f"python experiments/{path.name}", "xpected"):
+            assert word in head, (path.name, word)
