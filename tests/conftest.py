@@ -73,8 +73,11 @@ def libraries_are_not_traced():
     """Coverage is of rosalind alone, but a tracer is called for every line of Python: half of the time of a page."""
     if sys.gettrace() is None:
         return
+    import inspect
+
     import bokeh.model
     import bokeh.plotting
+    import jaxtyping
     import matplotlib.figure
     from jax.interpreters import mlir
 
@@ -83,6 +86,8 @@ def libraries_are_not_traced():
         (matplotlib.figure.Figure, "savefig"),
         (bokeh.model.Model, "__init__"),
         (bokeh.plotting.figure, "__init__"),
+        (type(jaxtyping.Float[object, ""]), "__instancecheck__"),
+        (inspect.Signature, "bind"),
     ):
         setattr(owner, name, untraced(getattr(owner, name)))
 
