@@ -82,6 +82,12 @@ FIGURES = Theme(
 SHADES = 64
 """Number of colours of a density; Bokeh validates each one for every mapper, 6 ms for 256."""
 
+DENSITIES = {
+    theme: {kind: list(interp_palette(colours[kind], SHADES)) for kind in ("density", "picked")}
+    for theme, colours in COLOURS.items()
+}
+"""By theme, the colours of the density of all samples and of the selected ones; made once, as making takes 0.12 ms."""
+
 HOVER_CARD = """
 .bk-Tooltip { opacity: 1; --tooltip-color: var(--panel); --tooltip-text: var(--ink); --tooltip-border: var(--line);
   --tooltip-arrow-color: var(--panel); --tooltip-arrow-border: var(--line); }
@@ -220,8 +226,7 @@ def drop_muted_glyphs(models: Iterable[Model]) -> None:
 def apply_theme(models: Iterable[Model], theme: str) -> None:
     """Give every figure among `models` the colours of a theme."""
     colours = COLOURS[theme]
-    shades = {kind: list(interp_palette(colours[kind], SHADES)) for kind in ("density", "picked")}
-    kind_of = {tuple(interp_palette(c[kind], SHADES)): kind for c in COLOURS.values() for kind in shades}
+    kind_of = {tuple(shades): kind for densities in DENSITIES.values() for kind, shades in densities.items()}
     grid_of_any = [c["grid"] for c in COLOURS.values()]
     for model in models:
         if isinstance(model, Plot):
@@ -249,7 +254,7 @@ def apply_theme(models: Iterable[Model], theme: str) -> None:
         elif isinstance(model, Span):
             model.line_color = colours["soft"]
         elif isinstance(model, LinearColorMapper) and (kind := kind_of.get(tuple(map(str, model.palette)))):
-            model.palette = shades[kind]
+            model.palette = DENSITIES[theme][kind]
         elif isinstance(model, GlyphRenderer) and model.name == "veil":
             model.glyph.fill_color = colours["panel"]
         elif isinstance(model, GlyphRenderer) and model.name == "ink":

@@ -47,8 +47,7 @@ POINTS = 2000
 
 
 LIGHT = theme.COLOURS["light"]
-GREYS = list(interp_palette(LIGHT["density"], theme.SHADES))
-PICKED = list(interp_palette(LIGHT["picked"], theme.SHADES))
+GREYS, PICKED = (theme.DENSITIES["light"][kind] for kind in ("density", "picked"))
 """Of the density of selected samples; that of all fades to `FADED` below it."""
 
 FADED = 0.3
