@@ -5,7 +5,7 @@
 # Behaviour: `jax.nn.one_hot` of a number outside of the classes is a row of zeros. It is exported as ONNX's OneHot, where -1 counts
 #            from the end, as in Python; a label beyond the last class is a row of zeros in both. `jax.lax.dynamic_slice` moves a
 #            slice that reaches past the end back until it fits; it is exported as Slice, which cuts it: an output of another
-#            shape than the file declares. `jnp.argmax` gives the place of NaN, ArgMax as if NaN were not there. The export
+#            shape than in JAX. `jnp.argmax` gives the place of NaN, ArgMax as if NaN were not there. The export
 #            succeeds, and numbers within the range are right.
 # A guess:   what an exporter accepts computes the same; and -1 is no class to OneHot, as for every one-hot of training.
 # For users: -1 marks samples without a label and padding of a batch. Losses, confusions and class means of an exported evaluation

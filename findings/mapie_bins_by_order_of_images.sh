@@ -8,8 +8,8 @@
 #            mean confidence. The default, "uniform", takes `num_bins` edges from 0 to 1, and so one bin less than asked: with two
 #            it is that same difference, 0.00, and with one NaN. "quantile" has one bin less too, and one for the least number.
 # A guess:   bins of equal counts are cut from the sorted confidences, and a score of a set does not depend on its order.
-# For users: the better a test set is shuffled, the better calibrated its network looks, up to perfect, and no two orders of one set
-#            agree. `top_label_ece` bins in the same way. Sort by confidence before the call, or ask for quantiles, of one more
+# For users: the better a test set is shuffled, the better calibrated its network looks, up to perfect, and another order of the set
+#            has another value. `top_label_ece` bins in the same way. Sort by confidence before the call, or ask for quantiles, of one more
 #            than the bins that are wanted. rosalind sorts before it cuts, and has as many bins as asked for.
 #
 # Output seen (confidences even in 0.5 to 1; of the lower half all are right, of the upper half every other one; ten bins):

@@ -8,8 +8,8 @@
 #            network of ReLUs without biases is complete exactly; computed in float32 it is so to 3e-7, and that is False.
 # A guess:   a method that satisfies the axiom scores True, or with rounding nearly always; the score is for telling such methods
 #            from others; defaults are those with which it works.
-# For users: the mean over images is 0 for every method, or a lottery of rounding in which the shallower network wins and float64
-#            has other winners. Take the difference itself, relative to the output. rosalind's tests hold relevance to its sum
+# For users: the mean over images is 0 for every method, or a lottery of rounding in which the shallower network
+#            wins. Take the difference itself, relative to the output. rosalind's tests hold relevance to its sum
 #            within a tolerance.
 #
 # Output seen (share of 64 maps found complete, and how far sums are off, as a part of the largest output):
