@@ -5,9 +5,8 @@
 # Behaviour: AutoSparse moves every weight toward 0 by a threshold and removes those that it reaches; that is what the network
 #            computes with while it is trained and validated. At the end `train_model` fixes the masks, and from then on the weights
 #            that are kept count as they are stored, the threshold farther from 0. By default no epoch of fine-tuning follows.
-#            The threshold is small, but so are the weights of a layer with many inputs, and every layer grows. With `cs`
-#            and `rewind="never"` kept weights, which count up to twice in training, fall back to once. Nothing is said, and the
-#            share of weights kept is right.
+#            The threshold is small, but so are the weights of a layer with many inputs, and every layer grows. Nothing
+#            is said, and the share of weights kept is right.
 # A guess:   fixing a mask keeps the function of the network: the last validation is that of the network that comes back.
 # For users: ranks of classes stay nearly the same, and so does the accuracy on clean images, so that nobody looks; confidence,
 #            calibration, margins and what an attack needs are of other logits. Validate what is returned, and give it
