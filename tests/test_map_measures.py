@@ -211,9 +211,9 @@ def test_partners_are_the_parent_the_clean_image_and_the_later_dense_seeds():
         "narrow-0": {"label": "dense_narrow", "seed": 0},
         "pruned-1": {"label": "lth", "family": "iterative", "method": "lth", "seed": 1, "parent": "dense-1"},
         "narrow-1": {"label": "dense_narrow", "seed": 1},
-        "alone-1": {"label": "own", "family": "", "method": "own", "seed": None},
     }
-    networks = dense | others
+    alone = {"alone": {"label": "dense", "family": "", "method": "own", "seed": None}}
+    networks = alone | dense | others
     infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info()}
     of_study = fake_results(infos, {(name, "clean"): [0] for name in networks}, networks)
     found = lambda name, condition: list(map_agreement.partners(of_study, name, condition))
@@ -225,7 +225,7 @@ def test_partners_are_the_parent_the_clean_image_and_the_later_dense_seeds():
     assert found("narrow-1", "clean") == []
     assert found("pruned-1", "clean") == [("parent", "dense-1", "clean")]
     assert found("pruned-1", "fog-1") == [("parent", "dense-1", "fog-1"), ("own clean map", "pruned-1", "clean")]
-    assert found("alone-1", "clean") == []
+    assert found("alone", "clean") == []
 
 
 def test_consistency_is_of_the_clean_class_and_flips_are_of_the_own_one():
