@@ -361,3 +361,15 @@ def test_steps_and_errors_of_methods_are_counted_in_points(networks):
     for part, over in (("random subsets of its size", "random"), ("clean accuracy alone", "clean")):
         expected = [of_family[over] - of_family["chosen"] for of_family in errors.values()]
         np.testing.assert_allclose(evidence.effects[""][f"better than {part}"].values, expected, atol=1e-9)
+
+
+def test_what_would_matter_is_so_by_default():
+    assert {name: claim.options for name, claim in CLAIMS.items()} == {
+        "ticket_angles": {"points": 2.0, "least": 0.5},
+        "angles_explain": {"least": 0.1},
+        "blur_pair": {"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
+        "large_angles": {"least": 0.01},
+        "margins_survive": {"least": 0.01},
+        "benchmark_subset": {"size": 3, "least": 0.2},
+        "pruned_beats_dense": {"points": 2.0, "least": 1.0},
+    }
