@@ -172,6 +172,7 @@ WRONG = {
     "zoom_blur-1": (9, 10),
     "zoom_blur-3": (36, 40),
     "defocus_blur-3": (60, 60),
+    "contrast-1": (20, 22),
     "contrast-3": (38, 40),
     "contrast-5": (90, 90),
 }
