@@ -89,6 +89,31 @@ class TestAugMix:
         inner = np.s_[2:6, 3:7]
         assert min(np.abs(turned - wanted)[inner].max(), np.abs(opposite - wanted)[inner].max()) < 1e-4
 
+    @pytest.mark.parametrize(
+        ("name", "level", "sign", "coefficients"),
+        [
+            # Of 8 rows and 10 columns: (a, b, c, d, e, f) samples (a x + b y + c, d x + e y + f), from the corner.
+            ("shear_x", 3.0, 1.0, (1, 0.09, -0.09 * 4, 0, 1, 0)),
+            ("shear_x", 10.0, -1.0, (1, -0.3, 0.3 * 4, 0, 1, 0)),
+            ("shear_y", 3.0, -1.0, (1, 0, 0, -0.09, 1, 0.09 * 5)),
+            ("shear_y", 10.0, 1.0, (1, 0, 0, 0.3, 1, -0.3 * 5)),
+            ("translate_x", 2.0, 1.0, (1, 0, 2 / 3, 0, 1, 0)),
+            ("translate_y", 2.5, -1.0, (1, 0, 0, 0, 1, -2 / 3)),
+            (
+                "rotate",
+                10.0,
+                1.0,
+                (3**0.5 / 2, -1 / 2, 5 - 5 * 3**0.5 / 2 + 2, 1 / 2, 3**0.5 / 2, 4 - 2 * 3**0.5 - 2.5),
+            ),
+        ],
+    )
+    def test_moves_are_pils_affine_ones_about_the_centre(self, name, level, sign, coefficients):
+        channel = Image.fromarray(np.asarray(self.image[..., 0]))
+        wanted = channel.transform((10, 8), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
+        inner = np.s_[2:6, 3:7]
+        moved = self.operated(name, level, sign)[..., 0]
+        np.testing.assert_allclose(moved[inner], np.asarray(wanted)[inner], atol=1e-5)
+
     def test_equal_level_counts_are_equalised_by_the_closed_form(self):
         channel = jnp.array([[0, 0, 10, 20], [20, 20, 20, 250]]) / 255
         wanted = np.array([[0, 0, 1 / 6, 5 / 6], [5 / 6, 5 / 6, 5 / 6, 1]])

@@ -42,6 +42,20 @@ class TestJudging:
         assert f"{2.0 ** (1 - count):.2g}" in verdict.advice
         assert "6 or more" in verdict.advice
 
+    def test_a_part_of_few_replicates_leaves_the_whole_claim_out_of_the_correction(self):
+        strong = {"": {"part": Effect(np.arange(1.0, 7), LEAST)}}
+        few = {
+            "": {"many": Effect(np.arange(1.0, 9), LEAST), "few": Effect(np.array([5.0, 6.0, *[np.nan] * 6]), LEAST)}
+        }
+        held, unknown = claims.judge({"a": PLAIN, "b": PLAIN}, {"a": Evidence(strong), "b": Evidence(few)})
+        assert (held.verdict, held.p_holm) == ("holds", 2 / 2**6)
+        assert (unknown.verdict, unknown.part.n, unknown.p) == ("cannot tell", 2, 0.5)
+        assert np.isnan([unknown.p_holm, unknown.p_absent_holm]).all()
+        # Of an alternative that all its parts have six replicates of, the claim is tested.
+        enough = {**few, "other": {"part": Effect(np.arange(6.0) + 1, LEAST)}}
+        both = claims.judge({"a": PLAIN, "b": PLAIN}, {"a": Evidence(strong), "b": Evidence(enough)})
+        assert [verdict.p_holm for verdict in both] == [2 * 2 / 2**6] * 2
+
     def test_every_part_must_hold_and_the_weakest_decides(self):
         strong, weak = np.full(8, 5.0), np.array([3, -2, 4, -1, 2, -2, 1, -1.0])
         verdict = judged(strong, weak)
@@ -186,6 +200,17 @@ class TestEvidence:
         assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(trained)}
         assert evidence.controls["networks"] == planted.SEEDS * len(trained)
         assert not evidence.lacking
+
+    @pytest.mark.parametrize(("groups", "seeds", "is_enough"), [(20, 1, True), (19, 1, False), (19, 2, False)])
+    def test_a_correlation_takes_twenty_groups_however_many_seeds_they_have(self, groups, seeds, is_enough):
+        networks = planted.Planted(0, False)
+        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"][:groups]
+        chosen = {name for group in trained for name in group.networks if networks.networks[name].seed < seeds}
+        kept = {name: info for name, info in networks.networks.items() if name in chosen}
+        object.__setattr__(networks, "networks", kept)
+        evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
+        assert evidence.controls["networks"] == groups * seeds
+        assert (not evidence.lacking) == is_enough
 
     def test_angles_without_a_value_leave_a_gap_and_no_warning(self, monkeypatch):
         networks = planted.Planted(0, False)

@@ -6,7 +6,9 @@ import itertools
 import numpy as np
 import planted
 import pytest
+from given_predictions import condition_info, fake_results
 
+from rosalind.analysis import redundancy
 from rosalind.analysis.claims import CLAIMS, angles, arms, samples
 
 SEED = 3
@@ -161,3 +163,214 @@ def test_random_masks_are_a_control_and_no_pruned_group():
             networks.networks[name] = dataclasses.replace(info, family="control")
     assert "magnitude" not in {group.label for group in arms.pruned_groups(networks)}
     assert "lth" in {group.label for group in arms.pruned_groups(networks)}
+
+
+WRONG = {
+    "clean": (5, 7),
+    "gaussian_blur-1": (10, 12),
+    "gaussian_blur-3": (40, 38),
+    "zoom_blur-1": (9, 10),
+    "zoom_blur-3": (36, 40),
+    "defocus_blur-3": (60, 60),
+    "contrast-1": (20, 22),
+    "contrast-3": (38, 40),
+    "contrast-5": (90, 90),
+}
+"""Samples of 100 that the dense networks of two seeds have wrong: of gaussian_blur-3 33 more on average, of zoom_blur-3
+32, of defocus_blur-3 54."""
+
+
+def of_blurs(without=(), table="cifar"):
+    """A study of two seeds with margins and thumbnails drawn; and these, by network and condition."""
+    generator = np.random.default_rng(4)
+    infos = {}
+    for condition in WRONG:
+        name, _, severity = condition.partition("-")
+        if name not in without:
+            infos[condition] = condition_info(name, int(severity or 0), () if name == "clean" else ("common15",))
+            infos[condition]["table"] = table
+    networks = {f"dense-{seed}": {"label": "dense", "seed": seed, "method": "dense"} for seed in range(2)}
+    networks |= {f"lth-{s}": {"label": "lth", "family": "iterative", "method": "lth", "seed": s} for s in range(2)}
+    networks["late-1"] = {**networks["lth-1"], "label": "late"}
+    margins = {(n, c): generator.normal(size=100).astype(np.float32) for n in networks for c in infos}
+    # One that has been measured on clean images and under one blur alone.
+    cells = {(n, c) for n, c in margins if n != "late-1" or c in ("clean", "gaussian_blur-3")}
+    given = {(n, c): [1] * WRONG[c][int(n[-1])] + [0] * (100 - WRONG[c][int(n[-1])]) for n, c in cells}
+    study = fake_results(infos, given, networks)
+    plain = study.geometry
+    object.__setattr__(study, "geometry", lambda n, c, keys=None: {**plain(n, c), "margin": margins[n, c]})
+    object.__setattr__(study, "has", lambda n, c: (n, c) in cells)
+    pictures = {c: generator.integers(0, 256, (3 + (c != "clean"), 2, 2, 3)).astype(np.uint8) for c in infos}
+    for picture in pictures.values():
+        picture[1] = pictures["clean"][1]
+    object.__setattr__(study, "images", lambda c: (np.arange(4), pictures[c]))
+    return study, margins, pictures
+
+
+def alike(study, **options):
+    return CLAIMS["blur_pair"].measure(study, {**CLAIMS["blur_pair"].options, **options})
+
+
+def test_a_pair_is_matched_on_what_it_costs_and_its_controls_are_counted():
+    study, margins, pictures = of_blurs()
+    evidence = alike(study)
+    assert evidence.lacking == ()
+    chosen = ["gaussian_blur-3", "zoom_blur-3", "defocus_blur-3", "contrast-3"]
+    of = lambda network: np.corrcoef([margins[network, c] - margins[network, "clean"] for c in chosen])
+    matrices = [(of(f"dense-{seed}") + of(f"lth-{seed}")) / 2 for seed in range(2)]
+    mean = (matrices[0] + matrices[1]) / 2
+    controls = evidence.controls
+    np.testing.assert_allclose(controls["correlation of the pair"].values, [m[0, 1] for m in matrices], atol=1e-6)
+    pairs = [mean[pair] for pair in itertools.combinations(range(4), 2)]
+    assert controls["rank among 6 pairs"] == 1 + sum(value > mean[0, 1] for value in pairs)
+    rivals = {(i, j): mean[i, j] for i in range(2) for j in (2, 3)}
+    i, j = max(rivals, key=rivals.get)
+    names = [name.partition("-")[0] for name in chosen]
+    nearest = controls[f"correlation of {names[i]} and {names[j]}, the nearest pair with one of them"]
+    np.testing.assert_allclose(nearest.values, [m[i, j] for m in matrices], atol=1e-6)
+    (effect,) = evidence.effects[""].values()
+    gaps = [m[0, 1] - max(m[pair] for pair in rivals) for m in matrices]
+    np.testing.assert_allclose(effect.values, gaps, atol=1e-6)
+    assert effect.least == 0.05
+    for name, points in (("gaussian_blur-3", [35, 31]), ("zoom_blur-3", [31, 33])):
+        np.testing.assert_allclose(controls[f"points lost under {name}"].values, points)
+        assert controls[f"points lost under {name}"].step == pytest.approx(1)
+    # Of three thumbnails that all have, the second is the same under all conditions.
+    moved = [pictures[c][:3].reshape(3, -1) - pictures["clean"].reshape(3, -1).astype(float) for c in chosen[:2]]
+    by_hand = np.mean([np.corrcoef(moved[0][k], moved[1][k])[0, 1] for k in (0, 2)])
+    assert controls["correlation of their changes of pixels"] == pytest.approx(by_hand)
+    # Only defocus_blur costs another amount than the pair, 32.5 points on average.
+    (note,) = evidence.notes
+    assert "5 points" in note
+    assert note.endswith("32.5: defocus_blur-3 54.0.")
+
+
+def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
+    study, *_ = of_blurs()
+    (lacking,) = alike(study, second="defocus_blur").lacking
+    assert "gaussian_blur-3 33.0, defocus_blur-3 54.0" in lacking
+    assert not alike(study, second="defocus_blur", points=21.0).lacking
+    assert alike(study, second="defocus_blur", points=20.9).lacking
+    assert not alike(study, points=1.0).lacking
+    # Sides of the pair do not matter.
+    assert alike(study, first="defocus_blur", second="gaussian_blur").lacking
+    assert alike(study, second="gaussian_blur").lacking
+    assert alike(study, second="fog").lacking
+    assert len(alike(of_blurs(without=("contrast",))[0]).lacking) == 1
+    blank = of_blurs()[0]
+    object.__setattr__(blank, "images", lambda c: (np.arange(0), np.zeros((0, 2, 2, 3), np.uint8)))
+    assert np.isnan(alike(blank).controls["correlation of their changes of pixels"])
+    for table, pair, count in (
+        ("cifar", "zoom_blur", 0),
+        ("cifar", "defocus_blur", 1),
+        ("imagenet", "defocus_blur", 0),
+    ):
+        notes = alike(of_blurs(table=table)[0], second=pair, points=60.0).notes
+        assert sum("3 x 3" in note for note in notes) == count
+
+
+def test_seeds_that_lack_a_cell_and_samples_without_a_label_are_left_out():
+    study = planted.Planted(0, True)
+    study.__dict__["arrays"].labels[:30] = -1
+    missing = {("dense-0-seed3", "fog-3"), ("dense-0-seed5", "clean")}
+    object.__setattr__(study, "has", lambda network, condition: (network, condition) not in missing)
+    labels = study.labels
+    hits = lambda seed, c: study.geometry(f"dense-0-seed{seed}", c)["prediction"] == labels
+    margin = lambda seed: study.geometry(f"dense-0-seed{seed}", "clean")["margin"].astype(float)
+    survive = measured(study, "margins_survive")
+    values = survive.effects[""]["above another seed's margin"].values
+    # Seed 4 has seed 5 for the other.
+    assert np.flatnonzero(np.isnan(values)).tolist() == [3, 4, 5]
+    areas = {}
+    for seed in (0, 1, 2, 6, 7, 8, 9, 10, 11):
+        other = (seed + 1) % planted.SEEDS
+        both = hits(seed, "clean") & hits(other, "clean")
+        areas[seed] = {
+            name: [area(m[both], hits(seed, f"{name}-3")[both]) for m in (margin(seed), margin(other))]
+            for name in planted.CORRUPTIONS
+        }
+        gap = np.mean([own - others for own, others in areas[seed].values()])
+        assert values[seed] == pytest.approx(gap, abs=1e-6)
+    for group in ("blur", "weather"):
+        inside = [name for name, category in planted.CORRUPTIONS.items() if category == group]
+        for place, words in enumerate(("own margin", "another seed's margin")):
+            expected = [np.mean([of_seed[name][place] for name in inside]) for of_seed in areas.values()]
+            np.testing.assert_allclose(survive.controls[f"{words}, {group}"].values, expected, atol=1e-6)
+
+    found = measured(study, "large_angles")
+    assert found.lacking == ()
+    labelled = labels >= 0
+
+    def of_angle(seed, label="dense", name="angle"):
+        network, found_areas = f"{label}-0-seed{seed}", []
+        for condition in ("clean", *(f"{corruption}-3" for corruption in planted.CORRUPTIONS)):
+            if (network, condition) not in missing:
+                cell = study.geometry(network, condition)
+                score = cell["angle"] if name == "angle" else samples.predicted_angle(study, network, cell)
+                found_areas.append(area(score[labelled], (cell["prediction"] != labels)[labelled]))
+        return np.mean(found_areas)
+
+    control = found.controls["angle to the labelled class, which knows the answer, trained"]
+    for seed in (0, 3, 5):
+        assert control.values[seed] == pytest.approx(of_angle(seed), abs=1e-4)
+        above = found.effects[""]["above untrained networks"].values[seed]
+        expected = of_angle(seed, name="predicted") - of_angle(seed, "dense_untrained", "predicted")
+        assert above == pytest.approx(expected, abs=1e-4)
+
+
+def of_kept(keep):
+    """The planted study of the networks that are to be kept, by their record."""
+    study = planted.Planted(0, True)
+    object.__setattr__(study, "networks", {name: info for name, info in study.networks.items() if keep(info)})
+    return study
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_easiness_takes_another_seed_and_some_claims_a_control(seeds):
+    study = of_kept(lambda info: info.seed < seeds and info.label != "dense_untrained")
+    assert (not measured(study, "margins_survive").lacking) == (seeds == 2)
+    evidence = measured(study, "large_angles")
+    assert len(evidence.lacking) == 1
+    assert set(evidence.effects[""]) == {"above 1 - confidence"}
+
+
+def test_methods_take_dense_networks_their_controls_and_pruned_ones():
+    without_parents = of_kept(lambda info: not info.is_parent)
+    for name in ("large_angles", "pruned_beats_dense"):
+        evidence = measured(without_parents, name)
+        assert (evidence.effects, len(evidence.lacking)) == ({}, 1)
+    assert len(measured(of_kept(lambda info: info.is_dense), "pruned_beats_dense").lacking) == 1
+    evidence = measured(of_kept(lambda info: info.label[:8] not in ("dense_ex", "dense_na")), "pruned_beats_dense")
+    assert len(evidence.lacking) == 2
+    assert set(evidence.effects["lth 0.8"]) == {"corrupted above dense", "clean above what may be lost"}
+
+
+def test_steps_and_errors_of_methods_are_counted_in_points(networks):
+    effects = measured(networks, "pruned_beats_dense")
+    assert effects.lacking == ()
+    for effect in (*effects.effects["lth 0.8"].values(), *effects.controls.values()):
+        assert effect.step == pytest.approx(100 / planted.SAMPLES)
+    evidence = measured(networks, "benchmark_subset")
+    assert evidence.lacking == ()
+    names = ["clean", *(f"{name}-3" for name in planted.CORRUPTIONS)]
+    cells = {
+        (n, c): {"accuracy": (networks.geometry(n, c)["prediction"] == networks.labels).mean()}
+        for n in networks.networks
+        for c in names
+    }
+    errors = redundancy.family_errors(redundancy.benchmarks(networks, cells), 3)
+    for part, over in (("random subsets of its size", "random"), ("clean accuracy alone", "clean")):
+        expected = [of_family[over] - of_family["chosen"] for of_family in errors.values()]
+        np.testing.assert_allclose(evidence.effects[""][f"better than {part}"].values, expected, atol=1e-9)
+
+
+def test_what_would_matter_is_so_by_default():
+    assert {name: claim.options for name, claim in CLAIMS.items()} == {
+        "ticket_angles": {"points": 2.0, "least": 0.5},
+        "angles_explain": {"least": 0.1},
+        "blur_pair": {"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
+        "large_angles": {"least": 0.01},
+        "margins_survive": {"least": 0.01},
+        "benchmark_subset": {"size": 3, "least": 0.2},
+        "pruned_beats_dense": {"points": 2.0, "least": 1.0},
+    }

@@ -1,5 +1,6 @@
 """Coherence of the gradients of single examples."""
 
+import dataclasses
 import tracemalloc
 
 import jax
@@ -95,6 +96,31 @@ class TestCoherence:
             np.testing.assert_allclose(arrays["alignment"], expected, atol=1e-6)
             # 6 of equal gradients, 0 of balanced ones, and (1 + 1 - 1)^2 / 3 of the last.
             assert arrays["coherence"] == pytest.approx([6, 0, 1 / 3][[6, 2, 3].index(len(labels))], abs=1e-6)
+
+    def test_beside_an_example_that_outweighs_it_a_small_one_has_its_masked_cosine(self):
+        net = network(NORM_MLP, dense0=np.random.default_rng(0).random((64, 16)) < 0.3)
+        variables = jax.tree.map(np.asarray, net.variables)
+        # A sharp head is certain of some examples and wrong about others.
+        variables["params"]["head"] = {
+            **variables["params"]["head"],
+            "kernel": 5 * variables["params"]["head"]["kernel"],
+        }
+        net, train = dataclasses.replace(net, variables=variables), split(90, 1)
+        lengths = compute("coherence", net, samples=90)["gradient_norm"]
+        rows = np.sort([lengths.argmax(), lengths.argmin()])
+        assert lengths.min() < 0.05 * lengths.max()
+        arrays = compute("coherence", net, train=train.take(rows))
+        state = {name: tree for name, tree in variables.items() if name != "params"}
+
+        def loss(params, row):
+            logits = models.apply(NORM_MLP, {"params": params, **state}, train.images[row][None])[0][0]
+            return -jax.nn.log_softmax(logits)[train.labels[row]]
+
+        each = [models.flatten(jax.grad(loss)(variables["params"], row)) for row in rows]
+        of = lambda masks: [np.concatenate([np.ravel(x * masks.get(p, 1)) for p, x in g.items()]) for g in each]
+        cosine, unmasked = (a @ b / np.sqrt((a @ a) * (b @ b)) for a, b in (of(net.masks), of({})))
+        np.testing.assert_allclose(arrays["alignment"], cosine, atol=1e-4)
+        assert abs(cosine - unmasked) > 0.01
 
     def test_orthonormal_inputs_of_a_softmax_regression_have_one(self):
         of = config.Model("simple:Linear", None, (2, 2, 1), 2, (0.0,), (1.0,))

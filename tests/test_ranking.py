@@ -155,3 +155,32 @@ class TestPotential:
         for delta in (0, 1, 1.5):
             with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
                 potential.potentials(study_results, delta)
+
+    def test_a_seed_that_was_not_measured_under_a_condition_counts_in_no_number_of_it(self):
+        wrong = {"dense": (10, 10), "x 0.5": (11, 10), "x 0.9": (21, 30)}
+        networks, predictions = {}, {}
+        for seed in range(3):
+            for name, counts in wrong.items():
+                label, _, sparsity = name.partition(" ")
+                pruned = {"family": "one-shot", "parent": f"dense-{seed}", "sparsity": float(sparsity or 0)}
+                of_network = {"label": label, "seed": seed, "method": label, **(pruned if sparsity else {})}
+                networks[f"{name}-{seed}"] = of_network
+                for condition, count in zip(("clean", "fog-1"), counts, strict=True):
+                    # The first seed's parent has not been measured under fog.
+                    if (name, seed, condition) != ("dense", 0, "fog-1"):
+                        more = 2 * seed * (name == "x 0.9")
+                        predictions[f"{name}-{seed}", condition] = [1] * (count + more) + [0] * (100 - count - more)
+        infos = {"clean": condition_info("clean", 0, ()), "fog-1": condition_info()}
+        of_study = fake_results(infos, predictions, networks)
+        of = {p.condition: p for p in potential.potentials(of_study, 0.03)}
+        clean, fog = of["clean"], of["mean-common15"]
+        np.testing.assert_allclose(clean.values, [0.5 + 0.4 * 2 / 10, 0.5 + 0.4 * 2 / 12, 0.5 + 0.4 * 2 / 14])
+        np.testing.assert_allclose(fog.values, [np.nan, 0.5 + 0.4 * 3 / 22, 0.5 + 0.4 * 3 / 24])
+        assert fog.mean == pytest.approx(0.5 + 0.4 * (3 / 22 + 3 / 24) / 2)
+        # One image more leaves 2 of 3 points to lose.
+        steps = 0.4 * np.array([1 / 22, 1 / 24]).mean()
+        deviation = 0.4 * (3 / 22 - 3 / 24) / 2
+        assert fog.half == pytest.approx(np.hypot(12.706 * deviation, np.log(0.05) * steps / 2), rel=1e-3)
+        assert fog.beyond == 0
+        assert {row["condition"]: row["seeds"] for row in potential.rows(of_study, 0.03)}["mean-common15"] == 2
+        assert potential.table(of_study, 0.03)[1][0][1] == "3"

@@ -35,6 +35,22 @@ def test_independent_samples_of_many_features_are_near_zero_and_separate_ones_at
     assert shift.proxy_a_distance(*scaled) == pytest.approx(plain, abs=0.05)
 
 
+def test_the_discriminator_is_the_one_of_its_penalty():
+    """Along correlated features the penalty turns it from the best direction: 1.14 of a tenth of it, .55 of 5 times."""
+    generator, n = np.random.default_rng(0), 4000
+    x, y = generator.normal(size=(2, n, 2)) @ np.linalg.cholesky([[1, 0.95], [0.95, 1]]).T + [[[0, 0]], [[0.5, 0]]]
+    both = np.concatenate([x, y])
+    rows = np.column_stack([(both - both.mean(0)) / both.std(0), np.ones(2 * n)])
+    moved, weights, decay = np.arange(2 * n) >= n, np.zeros(3), np.diag([0.1, 0.1, 0])
+    for _ in range(20):  # of Newton
+        chance = 1 / (1 + np.exp(-rows @ weights))
+        slope = rows.T @ (chance - moved) / (2 * n) + decay @ weights
+        weights -= np.linalg.solve((rows.T * chance * (1 - chance)) @ rows / (2 * n) + decay, slope)
+    error = ((rows @ weights > 0) != moved).mean()
+    # Of .05 and .15 it would be 1.03 and .79.
+    assert shift.proxy_a_distance(x, y) == pytest.approx(2 * (1 - 2 * error), abs=0.03)
+
+
 def test_samples_of_two_sizes_count_the_same():
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(4000, 1)), generator.normal(size=(400, 1)) + 2

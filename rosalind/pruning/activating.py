@@ -20,7 +20,8 @@ def ap_step(
     """Remove the negative weights that moved least since training began.
 
     Without them pre-activations behind a ReLU rise. Behind BatchNorm the mean is taken off again, which
-    cancels most of that in training.
+    cancels most of that in training. The authors' code (Martin1937/Activate-While-Pruning) removes one weight more than
+    the count, as its threshold is the next one's movement, and BatchNorm's scales as if they were weights.
 
     Args:
         alive: masks before the step.

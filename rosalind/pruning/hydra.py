@@ -71,5 +71,9 @@ def hydra(run: MethodRun, sparsity: float) -> MaskParametrisation:
     loss of the run, which is robust where the parent's was. Scores begin at `scaled_scores`, so that in the scope
     `layer` the first mask is that of magnitude pruning. The gradient passes straight through the selection: d/d|score|
     is the gradient of the effective weight times the frozen weight.
+
+    In the authors' code (inspire-group/hydra) the momentum is plain and not Nesterov's, scores decay by 1e-4, and
+    BatchNorm's scales and shifts are trained with the scores unless it is told `--freeze-bn`; the paper's objective has
+    the scores alone. A layer's share is rounded up there.
     """
     return _HYDRA

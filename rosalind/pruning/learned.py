@@ -53,7 +53,8 @@ def movement(run: MethodRun, sparsity: float) -> MaskParametrisation:
     The network computes with the weights of the highest scores, signed; their number falls along a cubic
     from all of them at `begin` to the target at `end` (fractions of the run). d/d score is the gradient of
     the effective weight times the weight, so that removed weights can come back until the end. Scores
-    start at zero, where equal ones are kept by position.
+    start at zero, where equal ones are kept by position, and have the rate of the weights: as only their order counts,
+    the rate of their own that the authors give them would change no mask under SGD.
     """
     return MaskParametrisation(_movement_init, _movement_params, _movement_masks, undecayed=("scores",))
 

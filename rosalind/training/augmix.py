@@ -67,7 +67,9 @@ def equalised(image: ArrayLike) -> Array:
     """float32[h, w, c] in [0, 1]: every channel's grey levels spread so that their histogram is as flat as can be.
 
     Level v goes to (n(v) - n(lowest)) / (n - n(lowest)) with n(v) the number of pixels up to v, of n; a channel of one
-    level stays. (PIL divides whole numbers, and so leaves images of fewer than 256 pixels as they are.)
+    level stays. PIL, which the authors use, counts the pixels below v over n - n(highest), so that on a background of
+    half the image all other levels go above one half; it divides whole numbers, and so leaves images of fewer than 256
+    pixels as they are.
     """
 
     def one(channel: Array) -> Array:
@@ -87,8 +89,9 @@ def operate(image: ArrayLike, operation: ArrayLike, level: ArrayLike, sign: Arra
         image: float32[h, w, c] in [0, 1].
         operation: position in `OPERATIONS`; may be traced.
         level: strength in [0, 10]: 10 turns by 30 degrees, shears by 0.3, moves by a third of a side, solarises all,
-            posterises to no bit. Turns, shears and moves are about the centre, bilinear, with black outside; unlike the
-            published ones they are not rounded, as images of 8 pixels would then never move.
+            posterises to no bit. Turns, shears and moves are about the centre, bilinear, with black outside. In the
+            authors' code (google-research/augmix) shears are about the upper left corner, which also moves the image by
+            half of the shear, and turns and moves are cut to whole degrees and pixels: images of 8 never move.
         sign: -1 or 1, the direction of turns, shears and moves.
     """
     image, part = jnp.asarray(image), jnp.asarray(level) / _LARGEST
