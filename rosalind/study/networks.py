@@ -93,7 +93,8 @@ def budget(
     """The cost of a network, its dense parent included where it needs one.
 
     Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them, and all of the
-    regime), and the peak memory of a training step in bytes as XLA plans it.
+    regime), and the peak memory of a training step in bytes as XLA plans it. Passes are of the network's own loss:
+    those of a teacher and of class maps (`distil`, `preserve`, `weigh`) are not counted, their memory is.
     """
     passes = steps * training.passes_of(regime) + scoring
     return {

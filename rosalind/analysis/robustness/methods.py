@@ -204,11 +204,11 @@ def _signed(values: np.ndarray) -> str:
 
 EXPLAINED = (
     "left: nonzero parameters, percent of the dense parent's. epochs and passes: with the dense parent where a "
-    "method needs one; a batch that is scored counts as a pass, SynFlow's rounds without data and a teacher's "
-    "passes do not. MB: memory of a training step. dead: percent of kept weights on no path (or only under "
-    "padding). pruned, recalibrated: validation accuracy before retraining, as it is and with BatchNorm "
-    "recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in points, against "
-    "random masks of the same seed and sparsity."
+    "method needs one; a batch that is scored counts as a pass, SynFlow's rounds without data and those of a "
+    "teacher and of class maps do not. MB: memory of a training step. dead: percent of kept weights on no path "
+    "(or only under padding). pruned, recalibrated: validation accuracy before retraining, as it is and with "
+    "BatchNorm recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in "
+    "points, against random masks of the same seed and sparsity."
 )
 """Legend of the columns of `compared`."""
 
