@@ -105,33 +105,33 @@ def run(
     """
     if jobs is not None:
         pool.check_jobs(jobs, executor)
-    dataset = checking.check(study, folder)
+    results.check_makeable(folder)
+    missing = look(study, checking.check(study), Path(folder))
+    if announce is not None:
+        announce(of_missing(missing))
+    results.check_writable(folder)
     if jobs is None:
         jobs = 1 if executor else pool.default_jobs(study)
     try:
         with pool.processes(jobs) as own_executor:
-            return _carry_out(study, dataset, Path(folder), executor or own_executor, report, vmap_seeds, announce)
+            return _carry_out(study, missing, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
 
 def _carry_out(
-    study: Study,
-    dataset: data.Dataset,
+    given: Study,
+    missing: Missing,
     folder: Path,
     executor: Executor | None,
     report: Report | None,
     vmap_seeds: bool | None,
-    announce: Callable[[Estimate], object] | None,
 ) -> Results:
-    """A checked study; see `run`."""
+    """A study as it was given, and what is missing of it; see `run`."""
     results.remove_abandoned(folder)
-    pruned = any(sparsity for method in controls.of_dense(study) for sparsity in method.sparsities)
-    narrow = "dense_narrow" in study.controls and pruned
-    missing = look(study, dataset, folder)
-    study = missing.study
-    if announce is not None:
-        announce(of_missing(missing))
+    study, dataset = missing.study, missing.dataset
+    pruned = any(sparsity for method in controls.of_dense(given) for sparsity in method.sparsities)
+    narrow = "dense_narrow" in given.controls and pruned
     if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
