@@ -25,7 +25,7 @@ from rosalind.results.files import (
     save_json,
 )
 from rosalind.results.joined import join
-from rosalind.results.leases import lease, remove_abandoned
+from rosalind.results.leases import lease, leased, remove_abandoned
 from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
 from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
@@ -74,6 +74,7 @@ __all__ = [
     "hash_arrays",
     "join",
     "lease",
+    "leased",
     "load",
     "load_array",
     "load_arrays",

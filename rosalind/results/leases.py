@@ -136,6 +136,21 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
                 path.unlink()
 
 
+def leased(folder: Path, of: str) -> list[str]:
+    """The units whose names begin with `of` that a live process has; leases of processes that are gone are deleted."""
+    paths = list((folder / "claims").glob(f"{glob.escape(of)}*"))
+    if not paths:
+        return []
+    written = temporary(folder / "claims" / of)
+    written.touch()
+    now = written.stat().st_mtime
+    written.unlink()
+    held = [path for path in paths if _is_held(path, now)]
+    for path in set(paths).difference(held):
+        path.unlink(missing_ok=True)
+    return [path.name for path in held]
+
+
 def _take(path: Path) -> bool:
     """Make a lease this process's; False where another live one has it.
 

@@ -27,6 +27,7 @@ from rosalind.study import (
     maps,
     network_files,
     planning,
+    plans,
     pool,
     reporting,
     seeds,
@@ -101,7 +102,8 @@ def run(
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
 
-    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
+    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`;
+    one whose code under some name is not that of another, at work or done, is refused.
     """
     if jobs is not None:
         pool.check_jobs(jobs, executor)
@@ -113,7 +115,7 @@ def run(
     if jobs is None:
         jobs = 1 if executor else pool.default_jobs(study)
     try:
-        with pool.processes(jobs) as own_executor:
+        with plans.declared(missing, Path(folder)), pool.processes(jobs) as own_executor:
             return _carry_out(study, missing, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
