@@ -118,7 +118,12 @@ def check_makeable(folder: str | Path) -> None:
     """`check_writable` as far as it can be told without making or writing anything; it raises the same."""
     _check_named(folder)
     folder = Path(folder)
-    nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    try:
+        nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    except FileNotFoundError as error:
+        raise PermissionError(
+            f"cannot write in {folder}: the current folder is gone. Choose another folder."
+        ) from error
     if not nearest.is_dir():
         raise PermissionError(f"cannot write in {folder}: {nearest} is no folder. Choose another folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):
