@@ -1,14 +1,16 @@
 """Additions to a finished study: what is made then equals, bit for bit, what is made of all anew."""
 
 import builtins
+import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import small_study
 
-from rosalind import results, study
+from rosalind import config, results, study
 from rosalind.analysis import robustness
 from rosalind.results import load_arrays, save_arrays
 from rosalind.study import comparing
@@ -149,3 +151,12 @@ def test_a_change_between_the_estimate_and_the_work_is_seen(folder):
     study.run(small_study(), folder, announce=disturb)
     for path, arrays in whole.items():
         assert results.hash_arrays(load_arrays(path)) == results.hash_arrays(arrays)
+
+
+@pytest.mark.parametrize("part", ["claims", "geometry", "images", "comparison"])
+def test_a_subfolder_that_cannot_be_written_is_named_before_work(folder, monkeypatch, part):
+    more = small_study(conditions=config.conditions(("gaussian_noise", "contrast"), (1, 3, 5)))
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != folder / part)
+    with pytest.raises(PermissionError, match=f"cannot write in .*{part}"):
+        study.run(more, folder)
+    assert not list(folder.glob("geometry/*/contrast-3.npz"))

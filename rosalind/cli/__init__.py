@@ -43,7 +43,7 @@ def main() -> None:
     commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
-        print(f"rosalind {rosalind.__version__}")
+        ending.run(lambda: print(f"rosalind {rosalind.__version__}", flush=True))
         return
     if any(command.__name__ in sys.argv[1:2] for command in COMPUTING):
         memory.keep_freed()

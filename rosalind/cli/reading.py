@@ -70,6 +70,7 @@ def _report(folder: Path, out: Path | None, link: str) -> list[Path]:
     judged = rosalind.analysis.claims
 
     pages, scope, study_results = [], None, rosalind.results.load(folder)
+    rosalind.results.check_makeable(out or folder / "report")
     if link:
         store = Store(folder)
         scope = address.scope(store, link, views.choices(store))
@@ -189,8 +190,7 @@ def explain(
         b: The other side.
         out: HTML file of the page; in the study's folder report/ by default.
     """
-    if out is not None:
-        rosalind.results.check_makeable(out.parent)
+    rosalind.results.check_makeable((out or folder / "report" / "explain.html").parent)
     rosalind.study.use_compilation_cache()
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))

@@ -23,6 +23,7 @@ from rosalind.results.files import (
     replacing,
     save_csv,
     save_json,
+    shown,
 )
 from rosalind.results.joined import join
 from rosalind.results.leases import lease, leased, remove_abandoned
@@ -96,4 +97,5 @@ __all__ = [
     "save_arrays",
     "save_csv",
     "save_json",
+    "shown",
 ]

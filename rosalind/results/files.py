@@ -102,11 +102,20 @@ def load_object(path: Path) -> dict[str, Any]:
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV table by rename; None and NaN become empty cells."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in rows:
             writer.writerow(["" if v is None or v != v else v for v in row])
+
+
+def shown(path: str | Path) -> str:
+    """A path as text that can be written anywhere: bytes of a name that are no UTF-8 are replaced.
+
+    >>> shown("st\udcfcdy"), shown(Path("studies/m\u00fche"))
+    ('st\ufffddy', 'studies/m\u00fche')
+    """
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _check_named(folder: str | Path) -> None:

@@ -37,6 +37,17 @@ class Missing:
     cells: frozenset[tuple[str, str]]
     marks: Mapping[Path, tuple[int, ...]]
 
+    @property
+    def written(self) -> list[str]:
+        """Subfolders that are written to where this is made."""
+        study, parts = self.study, ["claims"]
+        if self.networks:
+            parts += ["networks", "training", "checkpoints", "log"]
+        if self.cells:
+            parts += ["geometry", "images", "conditions", "comparison"]
+            parts += ["attribution"] * bool(study.attributions) + ["diagnostics"] * bool(study.diagnostics)
+        return parts
+
     def is_open_network(self, name: str) -> bool:
         """True of a network that was not finished, or whose files have changed since."""
         return name in self.networks or any(map(self._has_changed, _network_files(self.folder, name)))

@@ -112,6 +112,8 @@ def run(
     if announce is not None:
         announce(of_missing(missing))
     results.check_writable(folder)
+    for part in missing.written:
+        results.check_makeable(Path(folder) / part)
     if jobs is None:
         jobs = 1 if executor else pool.default_jobs(study)
     try:
