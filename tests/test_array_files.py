@@ -192,6 +192,16 @@ def test_checkpoints_are_a_mapping(tmp_path):
     assert "level-0" not in store
 
 
+def test_a_file_takes_the_place_of_no_folder_and_no_pipe(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(PermissionError, match="it is no file"):
+            results.save_json(tmp_path / name, 1, replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch, capsys):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")

@@ -190,7 +190,9 @@ def explain(
         b: The other side.
         out: HTML file of the page; in the study's folder report/ by default.
     """
-    rosalind.results.check_makeable((out or folder / "report" / "explain.html").parent)
+    page = out or folder / "report" / "explain.html"
+    rosalind.results.check_file(page)
+    rosalind.results.check_makeable(page.parent)
     rosalind.study.use_compilation_cache()
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))

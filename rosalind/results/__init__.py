@@ -15,6 +15,7 @@ from rosalind.results.arrays import (
 from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Damaged,
+    check_file,
     check_makeable,
     check_writable,
     load_json,
@@ -61,6 +62,7 @@ __all__ = [
     "attribution_file",
     "brier",
     "check_derived",
+    "check_file",
     "check_makeable",
     "check_name",
     "check_writable",

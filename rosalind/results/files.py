@@ -31,6 +31,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Raises:
         OSError: a full disk or the like, with the path of the file that was to be written.
+        PermissionError: see `check_file`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -40,6 +41,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     ...     path.read_text(), len(list(path.parent.iterdir()))
     ('whole', 1)
     """
+    check_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = leases.temporary(path)
     try:
@@ -107,6 +109,12 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerow(columns)
         for row in rows:
             writer.writerow(["" if v is None or v != v else v for v in row])
+
+
+def check_file(path: Path) -> None:
+    """Raise PermissionError where a file cannot take a name: a folder, or a device, whose place it would take."""
+    if path.exists() and not path.is_file():
+        raise PermissionError(f"cannot write {path}: it is no file. Choose another name.")
 
 
 def shown(path: str | Path) -> str:

@@ -40,11 +40,11 @@ class Missing:
     @property
     def written(self) -> list[str]:
         """Subfolders that are written to where this is made."""
-        study, parts = self.study, ["claims"]
+        study, parts = self.study, ["claims", "conditions"]
         if self.networks:
             parts += ["networks", "training", "checkpoints", "log"]
         if self.cells:
-            parts += ["geometry", "images", "conditions", "comparison"]
+            parts += ["geometry", "images", "comparison"]
             parts += ["attribution"] * bool(study.attributions) + ["diagnostics"] * bool(study.diagnostics)
         return parts
 
