@@ -5,12 +5,14 @@ import errno
 import io
 import os
 import pickle
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 
 from rosalind import results
+from rosalind.cli import main
 
 
 def test_a_failed_write_leaves_nothing_and_keeps_what_was(tmp_path):
@@ -188,3 +190,28 @@ def test_checkpoints_are_a_mapping(tmp_path):
         store["level-1"]
     del store["level-0"]
     assert "level-0" not in store
+
+
+def test_a_file_takes_the_place_of_no_folder_and_no_pipe(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(PermissionError, match="it is no file"):
+            results.save_json(tmp_path / name, 1, replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch, capsys):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    results.check_makeable(tmp_path / "study")
+    for check in (results.check_makeable, results.check_writable):
+        with pytest.raises(PermissionError, match="cannot write in study"):
+            check("study")
+    monkeypatch.setattr(sys, "argv", ["rosalind", "run", "mine.py:STUDY", "--out", str(tmp_path / "study")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "mine.py does not exist" in capsys.readouterr().err

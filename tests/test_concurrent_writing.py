@@ -66,6 +66,11 @@ def dead_process() -> int:
     return process.pid
 
 
+@pytest.fixture(autouse=True)
+def short_watch(monkeypatch):
+    monkeypatch.setattr(leases, "WATCH", 0.1)
+
+
 class TestLeases:
     @pytest.mark.parametrize(
         ("host", "age", "taken"),
@@ -150,6 +155,37 @@ class TestLeases:
             with results.lease(tmp_path, "unit") as theirs:
                 assert (ours, theirs) == (True, False)
         assert not path.exists()
+
+    @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
+    def test_a_clock_that_is_set_takes_none_from_a_live_process(self, tmp_path, monkeypatch, hours):
+        # Files get the disk's new time at once, a lease with the next heartbeat of its holder.
+        monkeypatch.setattr(leases, "HEARTBEAT", 0.2)
+        monkeypatch.setattr(leases, "WATCH", 10)
+        path = tmp_path / "claims" / "unit"
+        with results.lease(tmp_path, "unit") as ours:
+            os.utime(path, (time.time() - 3600 * hours,) * 2)
+            with results.lease(tmp_path, "unit") as theirs:
+                assert (ours, theirs) == (True, False)
+            os.utime(path, (time.time() - 3600 * hours,) * 2)
+            assert results.leased(tmp_path, "un") == ["unit"]
+        assert not list((tmp_path / "claims").iterdir())
+
+    def test_one_that_was_lost_is_not_renewed_for_another(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
+        path = tmp_path / "claims" / "unit"
+        with results.lease(tmp_path, "unit"):
+            path.write_text("0123abcd-1")
+            os.utime(path, (0, 0))
+            time.sleep(0.1)
+            assert path.stat().st_mtime == 0
+        assert path.exists()
+
+    def test_a_host_whose_clock_is_ahead_deletes_no_file_in_work(self, tmp_path, monkeypatch):
+        path = tmp_path / f".a.npz.0123abcd-1-{'0' * 16}.tmp"
+        path.write_text("")
+        monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 1e8)
+        assert results.remove_abandoned(tmp_path) == []
+        assert path.exists()
 
     def test_one_of_many_threads_has_it(self, tmp_path):
         def one(_):

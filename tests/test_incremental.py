@@ -1,11 +1,16 @@
 """Additions to a finished study: what is made then equals, bit for bit, what is made of all anew."""
 
+import builtins
+import os
 import shutil
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import small_study
 
-from rosalind import results
+from rosalind import config, results, study
 from rosalind.analysis import robustness
 from rosalind.results import load_arrays, save_arrays
 from rosalind.study import comparing
@@ -112,3 +117,46 @@ def test_cells_that_are_as_they_were_are_not_read(whole, tmp_path, monkeypatch):
     clean = {name for name, info in study_results.conditions.items() if info.is_clean}
     assert {cell for cell in read if cell[0] == new} == {(new, name) for name in study_results.conditions}
     assert not {cell for cell in read if cell in old and cell[1] not in clean}
+
+
+def test_the_estimate_and_the_run_read_every_network_and_cell_once(folder, monkeypatch):
+    reads, whole = Counter(), builtins.open
+
+    def counted(file, *rest, **named):
+        reads[str(file)] += 1
+        return whole(file, *rest, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(builtins, "open", counted)
+        work = []
+        study.run(small_study(attributions=0), folder, announce=work.append)
+    assert [(one.networks, one.cells) for one in work] == [(0, 0)]
+    networks, cells = sorted(folder.glob("networks/*.npz")), sorted(folder.glob("geometry/*/*.npz"))
+    assert [reads[str(path)] for path in networks] == [1] * 12
+    # The second time for the hash of its directory, which the tables have in their stamp.
+    assert [reads[str(path)] for path in cells] == [2] * 12 * 5
+
+
+def test_a_change_between_the_estimate_and_the_work_is_seen(folder):
+    network = folder / "networks" / "mlp-lth-0.9-seed1.npz"
+    cut, gone = (folder / "geometry" / "mlp-magnitude-0.5-seed0" / f"{id}.npz" for id in ("clean", "contrast-5"))
+    whole = {path: load_arrays(path) for path in (network, cut, gone)}
+
+    def disturb(work):
+        assert (work.networks, work.cells) == (0, 0)
+        for path in (network, cut):
+            path.write_bytes(path.read_bytes()[:-100])
+        gone.unlink()
+
+    study.run(small_study(), folder, announce=disturb)
+    for path, arrays in whole.items():
+        assert results.hash_arrays(load_arrays(path)) == results.hash_arrays(arrays)
+
+
+@pytest.mark.parametrize("part", ["claims", "geometry", "images", "comparison"])
+def test_a_subfolder_that_cannot_be_written_is_named_before_work(folder, monkeypatch, part):
+    more = small_study(conditions=config.conditions(("gaussian_noise", "contrast"), (1, 3, 5)))
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != folder / part)
+    with pytest.raises(PermissionError, match=f"cannot write in .*{part}"):
+        study.run(more, folder)
+    assert not list(folder.glob("geometry/*/contrast-3.npz"))

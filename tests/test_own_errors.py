@@ -1,9 +1,11 @@
 """What a definition of a user's own raises costs itself, is named with the line that raised it, and is in the code."""
 
+import gc
 import importlib
 import pickle
 import re
 import sys
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +18,7 @@ from rosalind.cli import main
 from rosalind.config import Condition, Data, Diagnosis, Method, Model, Regime
 
 MODULE = """
-import jax, jax.numpy as jnp, numpy as np
+import weakref; import jax, jax.numpy as jnp, numpy as np
 from flax import linen as nn
 from rosalind import data, models, pruning, training
 from rosalind.analysis.claims import Claim, Effect, Evidence
@@ -28,12 +30,21 @@ from rosalind.measures import Measure
 def wrong(*given, **named): raise ZeroDivisionError("mine")  # line 11
 def ends(*given, **named): raise SystemExit("mine")  # line 12
 def says(*given, **named): raise ValueError("much\\n  of it")
+LARGE = []
+def holds(*given, **named):
+    large = np.zeros(10)
+    LARGE.append(weakref.ref(large))
+    try:
+        wrong(large)
+    except ZeroDivisionError as error:
+        raise ValueError("mine too") from error
 
 METHOD = pruning.one_shot(wrong)
 ENDING = pruning.one_shot(ends)
 CORRUPTION = Corruption("digital", None, wrong, dict.fromkeys(TABLES, (1, 2, 3, 4, 5)))
 CONDITION = Kind(wrong, "shape")
 WEIGHTS = Kind(None, "weights", per_network=True, needs="weights", weights=wrong)
+HOLDING = pruning.one_shot(holds)
 CHECKED = Kind(lambda batch: batch.images, "shape", check=wrong)
 MEASURE = Measure("mine", "", False, wrong)
 NORM = Measure("norm", "", False, lambda features, *rest: np.linalg.norm(features, axis=1))
@@ -48,7 +59,7 @@ load = wrong
 def claim(measure, sentence="It is.", page="networks"):
     return Claim(sentence, "it", "seeds", "none", "points", page, measure, {"least": 1.0})
 
-CLAIM, EXITS, LINES = claim(wrong), claim(ends), claim(says)
+CLAIM, EXITS, LINES, HOLDS = claim(wrong), claim(ends), claim(says), claim(holds)
 FINE = claim(lambda results, options: Evidence({"": {"x": Effect(np.array([1.0, 2.0]), 1.0)}}, {"beside": 3}))
 NONE = claim(lambda results, options: None)
 FLAT = claim(lambda results, options: Evidence({"x": Effect(np.ones(2), 1.0)}))
@@ -252,3 +263,50 @@ def test_the_place_is_the_innermost_line_of_a_users_own(module):
     received = pickle.loads(pickle.dumps(raised.value))
     assert config.with_place(received) == RAISED
     assert config.raised_at(ValueError("never raised")) == ""
+
+
+class Lazy(types.ModuleType):
+    """A module that is imported when it is asked for anything, as `importlib.util.LazyLoader` makes them."""
+
+    def __getattribute__(self, name):
+        raise ImportError(f"imported for {name}")
+
+
+class Slots:
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Lazy("lazy"), Slots, lambda: 3, lambda: types.SimpleNamespace(__spec__="lazy")]
+)
+def test_no_module_is_asked_for_anything_where_an_error_is_placed(module, monkeypatch, make):
+    config.resolve("claim", "own_errors:CLAIM", {}, claims.Claim)
+    monkeypatch.setitem(sys.modules, "lazy", make())
+    with pytest.raises(ZeroDivisionError) as raised:
+        np.apply_along_axis(sys.modules["own_errors"].wrong, 0, np.ones(3))
+    assert config.with_place(raised.value) == RAISED
+    with pytest.raises(ValueError, match="no source file"):
+        config.definition("lazy:NAME")
+
+
+def test_an_error_in_a_file_that_is_gone_with_its_folder_has_no_place(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ZeroDivisionError) as raised:
+        exec(compile("def wrong(): 1 / 0\nwrong()", "own.py", "exec"), {})
+    raised.value.__traceback__ = raised.value.__traceback__.tb_next
+    assert config.raised_at(raised.value) == ""
+
+
+def test_an_error_that_is_kept_keeps_no_array(module, small_folder, tmp_path):
+    judged = claims.evaluate(results.load(small_folder), [("own_errors:HOLDS", {})])
+    with pytest.raises(study.Incomplete) as raised:
+        study.run(replace(PLAIN, **with_method("HOLDING")), tmp_path / "study")
+    gc.collect()
+    kept = sys.modules["own_errors"].LARGE
+    assert all(array() is None for array in kept)
+    assert len(kept) > 1
+    assert judged[0].error.startswith("ValueError: mine too (own_errors.py:")
+    assert "ValueError: mine too (own_errors.py:" in str(raised.value)

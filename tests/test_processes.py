@@ -1,9 +1,11 @@
 """Killed and run again, or made by several processes, a study ends with the same arrays."""
 
+import contextlib
 import json
 import multiprocessing
 import os
 import random
+import sys
 import time
 import uuid
 
@@ -11,7 +13,9 @@ import pytest
 from conftest import small_study
 from folders import contents, same
 
-from rosalind import results, study
+from rosalind import config, results, study
+from rosalind.study import plans
+from rosalind.study.missing import look
 
 # Processes that have imported everything, forked before jax has a backend: each begins in milliseconds.
 FORKS = multiprocessing.get_context("forkserver")
@@ -103,3 +107,88 @@ class TestProcesses:
         epochs = [row for row in rows if "epoch" in row]
         assert sorted(epochs, key=by_time) == sorted(map(json.loads, lines), key=by_time)
         assert len(rows) - len(epochs) == (folder / "summary.csv").read_text().count("\n") - 1
+
+
+OWN = """
+import time
+from pathlib import Path
+from rosalind import pruning
+from rosalind.conditions import Kind
+from rosalind.measures import Measure
+from rosalind.pruning import scores
+
+def score(job):
+    while not Path({go!r}).exists():
+        time.sleep(0.01)
+    return scores.magnitude(job)
+
+METHOD = pruning.one_shot(score)
+CONDITION = Kind(lambda batch: batch.images, "shape")
+MEASURE = Measure("mine", "", False, lambda features, *rest: features[:, 0])
+"""
+PARTS = {
+    "method": {"methods": (config.Method("own:METHOD", (0.5,), {"epochs": 0}),)},
+    "condition": {"conditions": (config.Condition(), config.Condition("own:CONDITION"))},
+    "measure": {"measures": ("own:MEASURE",)},
+}
+
+
+def own_study(part):
+    return small_study(**{"seeds": (0,), "methods": (), "attributions": 0, "thumbnails": 0, **PARTS[part]})
+
+
+def run_own(place, folder):
+    sys.path.insert(0, str(place))
+    study.run(own_study("method"), folder)
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Two folders with a module `own` of other code each, and the file for which its method waits."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.py").write_text(OWN.format(go=str(tmp_path / "go")) + f"# {name}\n")
+    yield tmp_path
+    sys.modules.pop("own", None)
+
+
+def take(monkeypatch, place):
+    sys.modules.pop("own", None)
+    monkeypatch.syspath_prepend(place)
+
+
+def test_of_two_processes_with_other_code_under_a_name_the_second_is_refused(places, monkeypatch):
+    folder = places / "study"
+    first = FORKS.Process(target=run_own, args=(places / "first", folder), daemon=True)
+    first.start()
+    while not list(folder.glob("claims/plan-*.json")):
+        assert first.is_alive()
+        time.sleep(0.01)
+    take(monkeypatch, places / "second")
+    try:
+        with pytest.raises(results.Mismatch, match=r"network 'mlp-METHOD-0\.5-seed0' that was made differently"):
+            study.run(own_study("method"), folder)
+    finally:
+        (places / "go").touch()
+        first.join()
+    assert first.exitcode == 0
+    assert list(results.load(folder).networks) == ["mlp-dense-seed0", "mlp-METHOD-0.5-seed0"]
+    assert list((folder / "claims").iterdir()) == []
+
+
+@pytest.mark.parametrize("part", list(PARTS))
+def test_code_under_a_name_is_that_of_the_first_while_it_is_at_work(places, monkeypatch, part):
+    folder = places / "study"
+
+    def missing(name):
+        take(monkeypatch, places / name)
+        return look(own_study(part), study.check(own_study(part)), folder)
+
+    # Of equal code two go on; and where nothing was made it may be mended.
+    for at_work, later in ((["first", "first"], "second"), (["second"], "first")):
+        with contextlib.ExitStack() as stack:
+            for name in at_work:
+                stack.enter_context(plans.declared(missing(name), folder))
+            with pytest.raises(results.Mismatch, match="made differently"):
+                stack.enter_context(plans.declared(missing(later), folder))
+    assert list((folder / "claims").iterdir()) == []

@@ -12,7 +12,7 @@ from rosalind.analysis.diagnostics import layer_arrays, layer_table
 from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
-from rosalind.results import DiagnosticInfo, diagnostics, load
+from rosalind.results import DiagnosticInfo, diagnostics, load, shown
 
 NETWORKS = 30
 """Largest number of networks with a row each; of more the rows are means over seeds, as those of accuracies are."""
@@ -29,7 +29,7 @@ def _read(store: Store) -> tuple[list[DiagnosticInfo], list[str]]:
     infos, problems = [], []
     for folder in store.folders:
         # As `results.join` names networks.
-        named = f"{folder.resolve().name}+"
+        named = f"{shown(folder.resolve().name)}+"
         infos_of_folder, left_out = diagnostics(load(folder))
         ends = [(named + info.network, info.other and named + info.other) for info in infos_of_folder]
         infos += [replace(info, network=a, other=b) for info, (a, b) in zip(infos_of_folder, ends, strict=True)]

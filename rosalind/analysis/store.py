@@ -14,7 +14,7 @@ from rosalind.analysis import robustness
 from rosalind.analysis.cache import Cache
 from rosalind.analysis.sides import Cell, Sides
 from rosalind.measures import MEASURES, Measure
-from rosalind.results import Damaged, Results, class_angle, confidence, join, load, load_arrays
+from rosalind.results import Damaged, Results, class_angle, confidence, join, load, load_arrays, shown
 from rosalind.results.schema import check_arrays
 
 NEAREST = 100
@@ -114,7 +114,7 @@ class Store:
     @property
     def name(self) -> str:
         """Names of its folders, joined by `+`."""
-        return "+".join(folder.resolve().name for folder in self.folders)
+        return "+".join(shown(folder.resolve().name) for folder in self.folders)
 
     @property
     def names(self) -> list[str]:

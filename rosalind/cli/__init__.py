@@ -36,13 +36,14 @@ def list_names(kind: Annotated[listing.Kind, tyro.conf.Positional]) -> None:
 def main() -> None:
     """Run the command line."""
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
-    sys.path.append(os.getcwd())
+    with contextlib.suppress(FileNotFoundError):  # it may be gone
+        sys.path.append(os.getcwd())
     functions = (demo, run, view, report, compare, claims, explain, place, export)
     functions += (corrupt, attribute, diagnose, fourier)
     commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
-        print(f"rosalind {rosalind.__version__}")
+        ending.run(lambda: print(f"rosalind {rosalind.__version__}", flush=True))
         return
     if any(command.__name__ in sys.argv[1:2] for command in COMPUTING):
         memory.keep_freed()

@@ -107,9 +107,9 @@ def study_of(name: str) -> Study:
     """
     file, _, attribute = name.rpartition(":")
     if file.endswith(".py"):
-        path = Path(file).resolve()
-        if not path.is_file():
+        if not Path(file).is_file():
             raise FileNotFoundError(f"{file} does not exist.")
+        path = Path(file).resolve()
         sys.path.insert(0, str(path.parent))
         name = f"{path.stem}:{attribute}"
     return resolve("study", name, {}, Study)

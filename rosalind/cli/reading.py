@@ -11,7 +11,7 @@ import tyro
 import rosalind
 from rosalind.cli import ending
 from rosalind.cli.arguments import Folder, Switch, apart, check_port, name_and_options
-from rosalind.config import is_outside, with_place
+from rosalind.config import is_outside
 from rosalind.progress import Progress
 
 
@@ -70,6 +70,7 @@ def _report(folder: Path, out: Path | None, link: str) -> list[Path]:
     judged = rosalind.analysis.claims
 
     pages, scope, study_results = [], None, rosalind.results.load(folder)
+    rosalind.results.check_makeable(out or folder / "report")
     if link:
         store = Store(folder)
         scope = address.scope(store, link, views.choices(store))
@@ -155,10 +156,8 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     judged.save(study_results, verdicts)
     print(judged.text([judged.as_json(verdict) for verdict in verdicts]))
     if failed := [verdict for verdict in verdicts if verdict.error is not None]:
-        lines = "".join(f"\n  {verdict.name}: {with_place(verdict.error)}" for verdict in failed if verdict.error)
-        error = RuntimeError(f"{len(failed)} of {len(verdicts)} claims could not be measured:{lines}")
-        error.__cause__ = failed[0].error
-        ending.fail(error)
+        lines = "".join(f"\n  {verdict.name}: {verdict.error}" for verdict in failed)
+        ending.fail(RuntimeError(f"{len(failed)} of {len(verdicts)} claims could not be measured:{lines}"))
 
 
 def place(folder: Folder, network: Annotated[str, tyro.conf.Positional], zoo: Path) -> None:
@@ -191,8 +190,9 @@ def explain(
         b: The other side.
         out: HTML file of the page; in the study's folder report/ by default.
     """
-    if out is not None:
-        rosalind.results.check_makeable(out.parent)
+    page = out or folder / "report" / "explain.html"
+    rosalind.results.check_file(page)
+    rosalind.results.check_makeable(page.parent)
     rosalind.study.use_compilation_cache()
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))

@@ -164,15 +164,18 @@ def _run(
     if jobs is not None:
         rosalind.study.check_jobs(jobs)
     rosalind.study.use_compilation_cache()
-    work = rosalind.study.estimate(study, out)
-    count: int = rosalind.study.default_jobs(study) if jobs is None else jobs
-    processes = f", in {count} processes" if count > 1 and work.networks + work.cells else ""
-    print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
+
+    def announce(work: rosalind.study.Estimate) -> None:
+        count = rosalind.study.default_jobs(study) if jobs is None else jobs
+        processes = f", in {count} processes" if count > 1 and work.networks + work.cells else ""
+        print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
+
     if dry_run:
+        announce(rosalind.study.estimate(study, out))
         return
     incomplete = None
     try:
-        study_results = rosalind.study.run(study, out, jobs=count, vmap_seeds=vmap_seeds)
+        study_results = rosalind.study.run(study, out, jobs=jobs, vmap_seeds=vmap_seeds, announce=announce)
     except rosalind.study.Incomplete as error:
         incomplete, study_results = error, error.results
     print(rosalind.analysis.robustness.text_table(study_results))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rosalind.config.fingerprints import describe, difference, fingerprint
 from rosalind.config.names import definition, is_outside, resolve, short_name, unknown, with_noun
-from rosalind.config.raised import called, in_one_line, note_place, raised_at, with_place
+from rosalind.config.raised import called, in_one_line, note_place, raised_at, with_place, without_arrays
 from rosalind.config.ranges import Range, check_option, several
 from rosalind.config.structure import ChannelGroup, Layer
 
@@ -48,6 +48,7 @@ __all__ = [
     "unknown",
     "with_noun",
     "with_place",
+    "without_arrays",
 ]
 
 BatchNorm = Literal["train", "recalibrated", "adapted"]

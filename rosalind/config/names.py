@@ -6,8 +6,9 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Record = TypeVar("Record")
 
@@ -64,6 +65,20 @@ def short_name(name: str) -> str:
     return name.partition(":")[2] if is_outside(name) else name
 
 
+def _of_module(module: object, attribute: str) -> Any:
+    """An attribute in a module's own dictionary, or None; nothing is run, as a lazy module is imported when asked."""
+    try:
+        return object.__getattribute__(module, "__dict__").get(attribute)
+    except Exception:  # anything may stand in sys.modules
+        return None
+
+
+def spec_of(module: object) -> ModuleSpec | None:
+    """The spec of an entry of `sys.modules`, or None; nothing of it is run."""
+    spec = _of_module(module, "__spec__")
+    return spec if isinstance(spec, ModuleSpec) else None
+
+
 def definition(name: str) -> str:
     """Sixteen hexadecimal digits of the source file of the module in `package.module:NAME`.
 
@@ -76,10 +91,10 @@ def definition(name: str) -> str:
     module = name.partition(":")[0]
     try:
         loaded = sys.modules.get(module)
-        spec = importlib.util.find_spec(module) if loaded is None else loaded.__spec__
+        spec = importlib.util.find_spec(module) if loaded is None else spec_of(loaded)
         if hasattr(spec, IMPORTED):
             return getattr(spec, IMPORTED)
-        file = getattr(loaded, "__file__", None) or (spec and spec.origin)
+        file = _of_module(loaded, "__file__") or (spec and spec.origin)
         return hashlib.sha256(Path(file or "").read_bytes()).hexdigest()[:16]
     except (ImportError, ValueError, OSError) as error:
         raise ValueError(
@@ -122,6 +137,7 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tu
         types = record if isinstance(record, tuple) else (record,)
         allowed = " or ".join(f"a {r.__module__}.{r.__qualname__}" if r else "a callable" for r in types)
         raise ValueError(f"{kind} {name!r} must be {allowed}, got {type(value).__name__}.")
-    if imported.__spec__ is not None and not hasattr(imported.__spec__, IMPORTED):
-        setattr(imported.__spec__, IMPORTED, definition(name))
+    spec = spec_of(imported)
+    if spec is not None and not hasattr(spec, IMPORTED):
+        setattr(spec, IMPORTED, definition(name))
     return value

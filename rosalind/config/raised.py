@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rosalind.config.names import IMPORTED
+from rosalind.config.names import IMPORTED, spec_of
 
 Value = TypeVar("Value")
 
@@ -33,9 +33,11 @@ def raised_at(error: BaseException) -> str:
     current: BaseException | None = error
     while current is not None and current not in seen:
         seen.append(current)
-        lines = [place for place in traceback.extract_tb(current.__traceback__) if _is_own(place.filename)]
-        if lines:
-            return f"{_shown(lines[-1].filename)}:{lines[-1].lineno} in {lines[-1].name}"
+        lines = [(frame.f_code, line) for frame, line in traceback.walk_tb(current.__traceback__)]
+        own = [(code, line) for code, line in lines if _is_own(code.co_filename)]
+        if own:
+            code, line = own[-1]
+            return f"{_shown(code.co_filename)}:{line} in {code.co_name}"
         for note in getattr(current, "__notes__", ()):
             if note.startswith(_NOTE):
                 return note.removeprefix(_NOTE)
@@ -57,6 +59,19 @@ def note_place(error: BaseException) -> None:
         error.add_note(f"{_NOTE}{place}")
 
 
+def without_arrays(error: Exception) -> Exception:
+    """An error, and what it came from, whose frames have let go of what they held; their lines can still be shown."""
+    seen: list[BaseException | None] = [None]
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        if (current := waiting.pop()) not in seen:
+            seen.append(current)
+            assert current is not None
+            traceback.clear_frames(current.__traceback__)
+            waiting += [current.__cause__, current.__context__]
+    return error
+
+
 def in_one_line(error: BaseException) -> str:
     """An error's kind and its text, if it has any."""
     text = " ".join(str(error).split())
@@ -74,7 +89,10 @@ def _is_own(file: str) -> bool:
     # `<string>` and `<frozen importlib>` are no files.
     if file.startswith("<"):
         return False
-    path = Path(file).resolve()
+    try:
+        path = Path(file).resolve()
+    except (OSError, ValueError):  # relative to a folder that is gone, or no name of a file
+        return False
     if path.is_relative_to(_ROSALIND):
         return False
     is_library = any(part in _INSTALLED for part in path.parts) or any(map(path.is_relative_to, _STANDARD))
@@ -83,7 +101,7 @@ def _is_own(file: str) -> bool:
 
 def _resolved_files() -> set[Path]:
     """Files of the modules that `resolve` has imported: a definition may be of an installed package."""
-    specs = (getattr(module, "__spec__", None) for module in list(sys.modules.values()))
+    specs = map(spec_of, list(sys.modules.values()))
     return {Path(spec.origin).resolve() for spec in specs if spec and spec.origin and hasattr(spec, IMPORTED)}
 
 

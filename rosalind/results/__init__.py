@@ -15,6 +15,7 @@ from rosalind.results.arrays import (
 from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Damaged,
+    check_file,
     check_makeable,
     check_writable,
     load_json,
@@ -23,9 +24,10 @@ from rosalind.results.files import (
     replacing,
     save_csv,
     save_json,
+    shown,
 )
 from rosalind.results.joined import join
-from rosalind.results.leases import lease, remove_abandoned
+from rosalind.results.leases import lease, leased, remove_abandoned
 from rosalind.results.logits import brier, class_angle, confidence, correct, log_softmax, loss
 from rosalind.results.predictions import read_predictions
 from rosalind.results.reading import Results, load
@@ -60,6 +62,7 @@ __all__ = [
     "attribution_file",
     "brier",
     "check_derived",
+    "check_file",
     "check_makeable",
     "check_name",
     "check_writable",
@@ -74,6 +77,7 @@ __all__ = [
     "hash_arrays",
     "join",
     "lease",
+    "leased",
     "load",
     "load_array",
     "load_arrays",
@@ -95,4 +99,5 @@ __all__ = [
     "save_arrays",
     "save_csv",
     "save_json",
+    "shown",
 ]

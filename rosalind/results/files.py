@@ -31,6 +31,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
 
     Raises:
         OSError: a full disk or the like, with the path of the file that was to be written.
+        PermissionError: see `check_file`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -40,6 +41,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     ...     path.read_text(), len(list(path.parent.iterdir()))
     ('whole', 1)
     """
+    check_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = leases.temporary(path)
     try:
@@ -102,11 +104,26 @@ def load_object(path: Path) -> dict[str, Any]:
 
 def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a CSV table by rename; None and NaN become empty cells."""
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in rows:
             writer.writerow(["" if v is None or v != v else v for v in row])
+
+
+def check_file(path: Path) -> None:
+    """Raise PermissionError where a file cannot take a name: a folder, or a device, whose place it would take."""
+    if path.exists() and not path.is_file():
+        raise PermissionError(f"cannot write {path}: it is no file. Choose another name.")
+
+
+def shown(path: str | Path) -> str:
+    """A path as text that can be written anywhere: bytes of a name that are no UTF-8 are replaced.
+
+    >>> shown("st\udcfcdy"), shown(Path("studies/m\u00fche"))
+    ('st\ufffddy', 'studies/m\u00fche')
+    """
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _check_named(folder: str | Path) -> None:
@@ -118,7 +135,12 @@ def check_makeable(folder: str | Path) -> None:
     """`check_writable` as far as it can be told without making or writing anything; it raises the same."""
     _check_named(folder)
     folder = Path(folder)
-    nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    try:
+        nearest = next((place for place in (folder, *folder.absolute().parents) if place.exists()), folder)
+    except FileNotFoundError as error:
+        raise PermissionError(
+            f"cannot write in {folder}: the current folder is gone. Choose another folder."
+        ) from error
     if not nearest.is_dir():
         raise PermissionError(f"cannot write in {folder}: {nearest} is no folder. Choose another folder.")
     if not os.access(nearest, os.W_OK | os.X_OK):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rosalind.results.files import shown
 from rosalind.results.reading import Results
 from rosalind.results.records import ConditionInfo, NetworkInfo
 
@@ -29,7 +30,7 @@ def join(studies: Sequence[Results]) -> Results:
     first = studies[0]
     if len(studies) == 1:
         return first
-    names = [study.folder.resolve().name for study in studies]
+    names = [shown(study.folder.resolve().name) for study in studies]
     if len(set(names)) < len(names):
         raise ValueError(f"studies that are joined need folders of different names, got {', '.join(names)}.")
     for name, study in zip(names, studies, strict=True):

@@ -19,6 +19,9 @@ HEARTBEAT = 15.0
 STALE = 120.0
 """Seconds without a sign of life after which a lease is another's to take."""
 
+WATCH = 2 * HEARTBEAT
+"""Seconds that such a lease is looked at before it is taken: where a clock was set, its holder renews it by then."""
+
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
 
@@ -68,6 +71,7 @@ def remove_abandoned(folder: Path, of: str = "") -> list[Path]:
         of: name of a file in the folder, of which alone they are deleted; empty for all.
     """
     removed = []
+    now = _disk_time(folder)
     for path in folder.glob(f".{glob.escape(of)}.*.tmp" if of else "**/.*.tmp"):
         match = _TEMPORARY.fullmatch(path.name)
         if match is None:
@@ -75,11 +79,25 @@ def remove_abandoned(folder: Path, of: str = "") -> list[Path]:
         name, _, pid = (match["owner"] or "").partition("-")
         with contextlib.suppress(FileNotFoundError):
             # A time that is to come is a clock's that was set back.
-            old = abs(time.time() - path.stat().st_mtime) > ABANDONED
+            old = abs(now - path.stat().st_mtime) > ABANDONED
             if not _is_running(int(pid)) if name == host() else old:
                 path.unlink()
                 removed.append(path)
     return removed
+
+
+def _disk_time(folder: Path) -> float:
+    """The time of a file written now: clocks of hosts differ, that of the shared disk does not; where none can be
+    written, this host's."""
+    written = temporary(folder / "now")
+    try:
+        written.touch()
+        return written.stat().st_mtime
+    except OSError:
+        return time.time()
+    finally:
+        with contextlib.suppress(OSError):
+            written.unlink()
 
 
 def _is_held(path: Path, now: float) -> bool:
@@ -93,15 +111,28 @@ def _is_held(path: Path, now: float) -> bool:
     named = _OWNER.fullmatch(holder)
     if named and named["host"] == host() and not _is_running(int(named["pid"])):
         return False
-    # A holder that lives renews a time that is to come within a heartbeat of the clock that was set back; one that has
-    # gone would keep it until then.
-    return abs(now - renewed) < STALE
+    # A time that is to come is of a clock that was set back: a holder that has gone would keep it until then.
+    return abs(now - renewed) < STALE or _is_renewed(path, renewed)
+
+
+def _is_renewed(path: Path, renewed: float) -> bool:
+    """True where a lease gets another time while it is looked at: its holder lives, and a clock was set."""
+    end = time.monotonic() + WATCH
+    try:
+        while path.stat().st_mtime == renewed:
+            if time.monotonic() > end:
+                return False
+            time.sleep(min(WATCH, 1) / 10)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _renew(path: Path, done: threading.Event) -> None:
     while not done.wait(HEARTBEAT):
-        with contextlib.suppress(OSError):
-            os.utime(path)
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if path.read_text() == owner():
+                os.utime(path)
 
 
 @contextlib.contextmanager
@@ -131,9 +162,22 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
         yield True
     finally:
         done.set()
-        with contextlib.suppress(FileNotFoundError):
+        # One that cannot be given back is stale in a while; what was made in the block is made.
+        with contextlib.suppress(OSError, UnicodeDecodeError):
             if path.read_text() == owner():
                 path.unlink()
+
+
+def leased(folder: Path, of: str) -> list[str]:
+    """The units whose names begin with `of` that a live process has; leases of processes that are gone are deleted."""
+    paths = list((folder / "claims").glob(f"{glob.escape(of)}*"))
+    if not paths:
+        return []
+    now = _disk_time(folder / "claims")
+    held = [path for path in paths if _is_held(path, now)]
+    for path in set(paths).difference(held):
+        path.unlink(missing_ok=True)
+    return [path.name for path in held]
 
 
 def _take(path: Path) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rosalind.config import unknown
 from rosalind.results.arrays import directory_hash, load_array, load_arrays
-from rosalind.results.files import Damaged, load_json
+from rosalind.results.files import Damaged, load_json, shown
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
     GEOMETRY,
@@ -124,7 +124,7 @@ class Results:
     def title(self) -> str:
         """The data set in words: its name, and the folder it was read from if there is one."""
         folder = self.study["data"]["folder"]
-        return self.study["dataset"] + (f" ({Path(folder).name})" if folder else "")
+        return self.study["dataset"] + (f" ({shown(Path(folder).name)})" if folder else "")
 
     def check_ids(
         self, *, networks: Iterable[str] = (), conditions: Iterable[str] = (), own_samples: bool = False

@@ -204,12 +204,7 @@ def _check_sizes(study: Study, dataset: data.Dataset) -> None:
 
 def _check_names(study: Study) -> None:
     """Raise ValueError unless every network of a completed study has a name of its own that can be a file's."""
-    names = [
-        planning.name_of(study, task, s)
-        for part in planning.tasks(study)
-        for task in part
-        for s in planning.sparsities_of(task)
-    ]
+    names = [name for part in planning.tasks(study) for task in part for name in planning.names_of(study, task)]
     for name in names:
         results.check_name(name)
     if repeats := repeated(names):

@@ -109,7 +109,7 @@ def channel_groups(method: Method, model: Model, folder: Path) -> tuple[ChannelG
 def _lacks(study: Study, method: Method, folder: Path) -> bool:
     """True where a folder is without some network of a completed study's method."""
     tasks = (task for task in planning.tasks(study)[1] if task.method == method)
-    names = (planning.name_of(study, task, sparsity) for task in tasks for sparsity in planning.sparsities_of(task))
+    names = (name for task in tasks for name in planning.names_of(study, task))
     return not all(results.network_file(folder, name, "json").exists() for name in names)
 
 

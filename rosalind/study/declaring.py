@@ -2,8 +2,9 @@
 
 import contextlib
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +15,22 @@ from rosalind.study import planning
 from rosalind.study.planning import DRAW_SEED, Task
 
 
+def described(study: Study, dataset: data.Dataset, planned: Planned) -> dict[str, Any]:
+    """All that determines the images and cells of a condition of a study."""
+    # Transferred attacks are made for the dense network of the first seed.
+    attacked = planning.name_of(study, Task(study.seeds[0], "dense")) if study.seeds else None
+    return conditions.describe(planned, dataset, DRAW_SEED, attacked)
+
+
 def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned: Planned, order: int) -> None:
     """Write conditions/<id>.json; `Mismatch` if the folder has this id with another definition, and files made by it.
 
     Of a definition that has failed so far, nothing was made: mended, it takes the place of what it was.
     """
     condition, corruption = planned.condition, planned.kind.corruption
-    # Transferred attacks are made for the dense network of the first seed.
-    attacked = planning.name_of(study, Task(study.seeds[0], "dense")) if study.seeds else None
-    info = conditions.describe(planned, dataset, DRAW_SEED, attacked)
+    info = described(study, dataset, planned)
     textures = condition.textures if corruption and corruption.textures else None
-    described = {**info, "files": condition.files, "textures": textures, "order": order}
+    record = {**info, "files": condition.files, "textures": textures, "order": order}
     path = folder / "conditions" / f"{condition.id}.json"
     # Not `with_suffix`: an id may have a dot.
     own = path.with_name(f"{condition.id}.npz")
@@ -33,22 +39,28 @@ def declare_condition(study: Study, dataset: data.Dataset, folder: Path, planned
         if planned.kind.own_samples:
             shift = conditions.source_images(planned, dataset.test)
             results.save_arrays(own, {"id": shift.ids, "label": shift.labels.astype(np.int16)}, replace=replace)
-        results.save_json(path, described, replace=replace)
+        results.save_json(path, record, replace=replace)
 
     write()
     try:
         stored = results.load_object(path)
     except results.Damaged as error:
         results.move_aside(path, error)
-        results.save_json(path, described)
+        results.save_json(path, record)
         return
-    if lines := difference({key: stored.get(key) for key in info}, info):
+    if difference({key: stored.get(key) for key in info}, info):
         if any(_made_under(folder, condition.id)):
-            raise results.Mismatch(
-                f"{folder} has a condition {condition.id!r} made differently: {'; '.join(lines)}. Choose another "
-                "folder, or delete the files of that condition."
-            )
+            check_condition(folder, condition.id, stored, info)
         write(replace=True)
+
+
+def check_condition(folder: Path, name: str, stored: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Raise Mismatch, which names what differs, for a condition that is stored in another way than it is described."""
+    if lines := difference({key: stored.get(key) for key in info}, info):
+        raise results.Mismatch(
+            f"{folder} has a condition {name!r} made differently: {'; '.join(lines)}. Choose another folder, or delete "
+            "the files of that condition."
+        )
 
 
 def _made_under(folder: Path, condition: str) -> Iterator[Path]:
@@ -84,14 +96,19 @@ def declare_measures(names: Iterable[str], folder: Path) -> None:
     study = results.load_object(folder / "study.json")
     stored = study.get("measures", {})
     changed = [name for name in declared.keys() & stored.keys() if declared[name] != stored[name]]
-    if made := [name for name in changed if _is_in_a_cell(folder, name)]:
-        lines = difference({name: stored[name] for name in made}, {name: declared[name] for name in made})
+    check_measures(folder, {name: stored[name] for name in changed if _is_in_a_cell(folder, name)}, declared)
+    if changed or declared.keys() > stored.keys() & declared.keys():
+        results.save_json(folder / "study.json", {**study, "measures": {**stored, **declared}}, replace=True)
+
+
+def check_measures(folder: Path, stored: Mapping[str, Any], declared: Mapping[str, Any]) -> None:
+    """Raise Mismatch, which names what differs, where a measure of the same name is computed by other code."""
+    both = stored.keys() & declared.keys()
+    if lines := difference({name: stored[name] for name in both}, {name: declared[name] for name in both}):
         raise results.Mismatch(
             f"{folder} has measures made differently: {'; '.join(lines)}. Give the measure another name, or choose "
             "another folder."
         )
-    if changed or declared.keys() > stored.keys() & declared.keys():
-        results.save_json(folder / "study.json", {**study, "measures": {**stored, **declared}}, replace=True)
 
 
 def _is_in_a_cell(folder: Path, measure: str) -> bool:

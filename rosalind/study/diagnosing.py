@@ -110,7 +110,8 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
     todo = [task for task in work if not _is_made(folder, task, digests)]
     pending = [Unit(task.name, 1, (folder, config, task, digests)) for task in todo]
     if pending:
-        results.check_makeable(folder / "diagnostics")
+        for part in ("diagnostics", "claims"):
+            results.check_makeable(folder / part)
     _warn_of_training(study_results, todo)
     with Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending)) as progress:
         # Callables cannot be sent to a process.

@@ -2,16 +2,17 @@
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from rosalind import data, measures, measuring, models, pruning, results, training
+from rosalind import data, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, checking, continuing, declaring, network_files, planning
-from rosalind.study.cells import state
+from rosalind.study import capacity, checking, planning
+from rosalind.study.missing import Missing, look
 
 BACKWARD = 3
 """Forward passes that a training step takes the time of."""
@@ -61,25 +62,20 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
     """
     if folder is not None:
         results.check_makeable(folder)
-    dataset = checking.check(study)
-    study = planning.completed(study, dataset)
-    study = study if folder is None else continuing.continued(study, Path(folder))[0]
-    conditions = [condition.id for condition in study.conditions]
-    names = () if folder is None else declaring.all_measures(Path(folder), study.measures)
-    extra = measures.of_study(names)
+    return of_missing(look(study, checking.check(study), None if folder is None else Path(folder)))
+
+
+def of_missing(missing: Missing) -> Estimate:
+    """The estimate of what a folder lacks."""
+    study, dataset = missing.study, missing.dataset
+    cells_of = Counter(name for name, _ in missing.cells)
     work: dict[Model, np.ndarray] = {}
-    for task in (task for part in planning.tasks(study) for task in part):
-        listed = planning.expected(study, dataset, task)
-        missing, cells = list(listed), len(listed) * len(conditions)
-        if folder is not None:
-            place = Path(folder)
-            missing = [name for name, made_by in listed.items() if network_files.lacks(place, name, made_by)]
-            hashes = {name: _recorded_hash(place, name) for name in listed}
-            is_there = lambda name, id_, place=place, hashes=hashes: state(place, name, id_, hashes[name], extra)[0]
-            cells = sum(not is_there(name, condition) for name in listed for condition in conditions)
+    for task in (*missing.parents, *missing.rest):
+        names = planning.names_of(study, task)
+        count = sum(name in missing.networks for name in names)
         model, train = planning.model_and_schedule(study, task)
-        of_epochs = planning.epochs_of(study, task) if missing else 0
-        amounts = len(missing), of_epochs, cells, of_epochs * training.passes_of(train.regime)
+        of_epochs = planning.epochs_of(study, task) if count else 0
+        amounts = count, of_epochs, sum(cells_of[name] for name in names), of_epochs * training.passes_of(train.regime)
         # Smaller ones are taken for the study's own, as every one that is timed is compiled.
         model = model if capacity.size(model) > capacity.size(study.model) else study.model
         work[model] = work.get(model, np.zeros(4)) + amounts
@@ -94,14 +90,6 @@ def estimate(study: Study, folder: str | Path | None = None) -> Estimate:
             disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
         disk += len(study.conditions) * _shown(study, dataset) if cells else 0
     return Estimate(int(networks), epochs, int(cells), minutes, round(disk))
-
-
-def _recorded_hash(folder: Path, name: str) -> str | None:
-    """The hash in a network's record; None without one that can be read: its cells may stay, as it is made alike."""
-    try:
-        return results.load_object(results.network_file(folder, name, "json")).get("hash")
-    except (FileNotFoundError, results.Damaged):
-        return None
 
 
 def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from rosalind import conditions, data, imported, measures, measuring, results
 from rosalind.analysis import zoo
 from rosalind.conditions import Network
-from rosalind.config import CLEAN, Condition, Data, Study, several, unknown
+from rosalind.config import CLEAN, Condition, Data, Study, several, unknown, without_arrays
 from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
@@ -144,7 +144,7 @@ def add_network(
         except Exception as error:
             if len(networks) == 1 or isinstance(error, results.Mismatch) or units.ends_all(error):
                 raise
-            failures[one.name] = error
+            failures[one.name] = without_arrays(error)
     digests = cells.hashes(folder, [one.name for one in ready])
     with Progress("measuring", len(ready) * len(planned), unit="cells") as progress:
         for id_, condition in planned.items():

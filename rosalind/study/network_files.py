@@ -28,7 +28,7 @@ LATER = ("depth", "variables", "variables_hash")
 
 def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     """True where a network is finished; what is damaged is moved aside. Mismatch for one that was made differently."""
-    lacking = lacks(folder, name, made_by)
+    _, lacking = look(folder, name, made_by)
     if lacking is None:
         return True
     path, error = lacking
@@ -41,8 +41,14 @@ def is_stored(folder: Path, name: str, made_by: dict[str, Any]) -> bool:
     return False
 
 
-def lacks(folder: Path, name: str, made_by: dict[str, Any]) -> tuple[Path, Exception] | None:
-    """The file that is missing or damaged of a network, with the reason; None of a finished one. Nothing is written.
+def look(
+    folder: Path, name: str, made_by: dict[str, Any]
+) -> tuple[str | None, tuple[Path, results.Damaged | FileNotFoundError] | None]:
+    """The hash in a network's record and what it lacks, each of its files read once; nothing is written.
+
+    Returns:
+        None without a record that can be read: its cells may stay, as it is made alike. Then the file that is missing
+        or damaged, with the reason; None of a finished network.
 
     Raises:
         results.Mismatch: a network of this name that was made differently.
@@ -51,13 +57,14 @@ def lacks(folder: Path, name: str, made_by: dict[str, Any]) -> tuple[Path, Excep
     try:
         info = results.load_object(path)
     except (FileNotFoundError, results.Damaged) as error:
-        return path, error
+        return None, (path, error)
+    digest = info.get("hash")
     check_made_by(folder, name, info, made_by)
     try:
-        check_hash(arrays_path, results.load_arrays(arrays_path), info.get("hash"))
+        check_hash(arrays_path, results.load_arrays(arrays_path), digest)
     except (FileNotFoundError, results.Damaged) as error:
-        return arrays_path, error
-    return None
+        return digest, (arrays_path, error)
+    return digest, None
 
 
 def check_made_by(folder: Path, name: str, info: Mapping[str, Any], made_by: dict[str, Any]) -> None:

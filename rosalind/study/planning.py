@@ -187,6 +187,11 @@ def sparsities_of(task: Task) -> list[float] | list[None]:
     return [None] if task.method is None else sorted(task.method.sparsities)
 
 
+def names_of(study: Study, task: Task) -> list[str]:
+    """The names of a task's networks, by rising sparsity."""
+    return [name_of(study, task, sparsity) for sparsity in sparsities_of(task)]
+
+
 def expected(study: Study, dataset: data.Dataset, task: Task) -> dict[str, dict[str, Any]]:
     """The networks of a task by name, and what makes each."""
     return {name_of(study, task, s): made_by(study, dataset, task, s) for s in sparsities_of(task)}

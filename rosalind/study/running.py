@@ -20,7 +20,6 @@ from rosalind.results import Results
 from rosalind.study import (
     cells,
     checking,
-    continuing,
     controls,
     decks,
     declaring,
@@ -28,12 +27,15 @@ from rosalind.study import (
     maps,
     network_files,
     planning,
+    plans,
     pool,
     reporting,
     seeds,
     units,
 )
 from rosalind.study.comparing import compare
+from rosalind.study.estimate import Estimate, of_missing
+from rosalind.study.missing import Missing, look
 from rosalind.study.planning import DRAW_SEED, Task
 from rosalind.study.reporting import Report
 from rosalind.study.units import Incomplete, Unit
@@ -44,9 +46,10 @@ def run(
     folder: str | Path,
     *,
     executor: Executor | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     vmap_seeds: bool | None = None,
     report: Report | None = None,
+    announce: Callable[[Estimate], object] | None = None,
 ) -> Results:
     """Carry a study out in a folder, doing only what is missing.
 
@@ -57,14 +60,16 @@ def run(
             the `spawn` context; `distributed.Client(...).get_executor()` on a cluster with a shared folder. Its workers
             keep compilations as this process does, see `use_compilation_cache`.
         jobs: number of processes on this machine, in place of an executor; for large networks 1 is faster, after
-            `cores.as_devices`. A script that asks for more than one must be importable: `if __name__ == "__main__":`
-            before the call.
+            `cores.as_devices`; None for `default_jobs`. A script that asks for more than one must be importable:
+            `if __name__ == "__main__":` before the call.
         vmap_seeds: trainings that the seeds of a method have in common as one program under `vmap`: True always, False
             never; None where that is measured to be faster, and on a CPU never. The arrays are those of one after the
             other up to rounding.
         report: called in this process with every row as it is there: `{"network", "time", "epoch", "loss", ...}` of an
             epoch (on an executor when its task is done), at the end `{"network", "condition", "accuracy", ...}` of
             every row of `summary.csv`. An error that it raises ends the run, which can be run again.
+        announce: called once, before any work, with what the folder lacks, as `study.estimate` gives it: the folder is
+            looked at once for both.
 
     TensorBoard, for example, and Weights & Biases:
 
@@ -97,56 +102,63 @@ def run(
         Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
             the comparison is of those.
 
-    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`.
+    Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`;
+    one whose code under some name is not that of another, at work or done, is refused.
     """
-    pool.check_jobs(jobs, executor)
-    dataset = checking.check(study, folder)
+    if jobs is not None:
+        pool.check_jobs(jobs, executor)
+    results.check_makeable(folder)
+    missing = look(study, checking.check(study), Path(folder))
+    if announce is not None:
+        announce(of_missing(missing))
+    results.check_writable(folder)
+    for part in missing.written:
+        results.check_makeable(Path(folder) / part)
+    if jobs is None:
+        jobs = 1 if executor else pool.default_jobs(study)
     try:
-        with pool.processes(jobs) as own_executor:
-            return _carry_out(study, dataset, Path(folder), executor or own_executor, report, vmap_seeds)
+        with plans.declared(missing, Path(folder)), pool.processes(jobs) as own_executor:
+            return _carry_out(study, missing, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
 
 def _carry_out(
-    study: Study,
-    dataset: data.Dataset,
+    given: Study,
+    missing: Missing,
     folder: Path,
     executor: Executor | None,
     report: Report | None,
     vmap_seeds: bool | None,
 ) -> Results:
-    """A checked study; see `run`."""
+    """A study as it was given, and what is missing of it; see `run`."""
     results.remove_abandoned(folder)
-    pruned = any(sparsity for method in controls.of_dense(study) for sparsity in method.sparsities)
-    narrow = "dense_narrow" in study.controls and pruned
-    study = planning.completed(study, dataset)
+    study, dataset = missing.study, missing.dataset
+    pruned = any(sparsity for method in controls.of_dense(given) for sparsity in method.sparsities)
+    narrow = "dense_narrow" in given.controls and pruned
     if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
-    study, sentences = continuing.continued(study, folder)
-    for line in [*checking.left_whole(study), *sentences]:
+    for line in [*checking.left_whole(study), *missing.sentences]:
         print(line, file=sys.stderr)
-    study = dataclasses.replace(study, measures=declaring.all_measures(folder, study.measures))
-    parents, rest = planning.tasks(study)
 
     def is_finished(task: Task) -> bool:
-        # A list: all networks are looked at, so that a mismatch of any is found before work begins.
+        # Now what is damaged is moved aside. A list: a mismatch of any is found before work begins.
         expected = planning.expected(study, dataset, task)
-        return all([network_files.is_stored(folder, *network) for network in expected.items()])
+        return all([network_files.is_stored(folder, *n) for n in expected.items() if missing.is_open_network(n[0])])
 
-    todo = [[task for task in tasks if not is_finished(task)] for tasks in (parents, rest)]
+    todo = [[task for task in tasks if not is_finished(task)] for tasks in (missing.parents, missing.rest)]
     conditions = declare(study, dataset, folder)
 
     log = reporting.LogRows(folder, "[!.]*.jsonl" if executor else f"{socket.gethostname()}-{os.getpid()}.jsonl")
     forward = None if report is None else lambda: reporting.forward(report, log.new())
     failures = _train(study, folder, todo, executor, forward, vmap_seeds)
-    names = tuple(n for task in [*parents, *rest] for n in planning.expected(study, dataset, task))
+    names = tuple(name for task in (*missing.parents, *missing.rest) for name in planning.names_of(study, task))
     names = tuple(name for name in names if results.network_file(folder, name, "json").exists())
     for name in names:
         network_files.name_damaged_records(folder, name)
-    failures |= _measure(study, dataset, folder, conditions, names, executor)
+    failures |= _measure(missing, folder, conditions, names, executor)
     failures |= dict(decks.of_study(study, folder))
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     if study.diagnostics:
@@ -168,20 +180,21 @@ def _carry_out(
 
 
 def _measure(
-    study: Study,
-    dataset: data.Dataset,
-    folder: Path,
-    conditions: Sequence[Planned],
-    names: tuple[str, ...],
-    executor: Executor | None,
+    missing: Missing, folder: Path, conditions: Sequence[Planned], names: tuple[str, ...], executor: Executor | None
 ) -> dict[str, Exception]:
     """Measure the networks under every condition that lacks cells or thumbnails; errors by name."""
-    digests, extra = cells.hashes(folder, names), measures.of_study(study.measures)
+    study, extra = missing.study, measures.of_study(missing.study.measures)
+    digests, remade = cells.hashes(folder, names), {name for name in names if missing.is_open_network(name)}
+
+    def is_measured(id_: str) -> bool:
+        # A list: all cells are looked at, so that what is damaged is moved aside now.
+        looked_at = [name for name in names if name in remade or missing.is_open_cell(name, id_)]
+        return all([cells.is_measured(folder, name, id_, digests[name], extra) for name in looked_at])
+
     work = [
         Unit(planned.condition.id, len(names), (study, folder, planned, names))
         for planned in _by_turns(conditions)
-        if cells.lacks_thumbnails(study, dataset, folder, planned)
-        or not all([cells.is_measured(folder, n, planned.condition.id, digests[n], extra) for n in names])
+        if cells.lacks_thumbnails(study, missing.dataset, folder, planned) or not is_measured(planned.condition.id)
     ]
     if not work:
         return {}

@@ -7,14 +7,13 @@ import itertools
 import pickle
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
-from rosalind.config import called, note_place, with_place
+from rosalind.config import called, note_place, with_place, without_arrays
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.study import compilation_cache
@@ -136,9 +135,7 @@ def each(
         except Exception as error:
             if ends_all(error):
                 raise
-            # Without the arrays that its frames hold.
-            traceback.clear_frames(error.__traceback__)
-            failures[unit.name] = error
+            failures[unit.name] = without_arrays(error)
             print(f"{unit.name} failed, the rest goes on: {with_place(error)}", file=sys.stderr)
         unfinished.remove(unit.name)
         if left := unit.amount - (progress.done - before):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.analysis.claims.types import Claim, Effect, Evidence
-from rosalind.config import called, in_one_line
+from rosalind.config import called, in_one_line, with_place
 from rosalind.results import Results
 
 
@@ -16,8 +16,8 @@ def measured(
     claims: Mapping[str, tuple[Claim, Mapping[str, Any]]],
     own: Collection[str],
     advance: Callable[[float, str], object] | None = None,
-) -> tuple[dict[str, Evidence], dict[str, Exception]]:
-    """Evidence of every claim, and the errors of those that failed, by name.
+) -> tuple[dict[str, Evidence], dict[str, str]]:
+    """Evidence of every claim, and the errors of those that failed, by name and in words.
 
     Evidence of one that failed has no effect and lacks a working `measure`, so that its verdict is `cannot tell`.
 
@@ -34,7 +34,8 @@ def measured(
         except Exception as error:
             if name not in own:
                 raise
-            errors[name] = error
+            # In words: an error itself keeps the arrays of all frames on its way, as long as the verdict is kept.
+            errors[name] = with_place(error)
             # Without the place: what is stored may be read by others.
             reason = in_one_line(error).removesuffix(".")
             evidence[name] = Evidence({}, lacking=(f"Its `measure` failed: {reason}.",))

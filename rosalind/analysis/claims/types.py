@@ -134,7 +134,7 @@ class Verdict:
         detectable: The smallest mean that so many replicates would show four times in five; NaN with one.
         needed: Replicates to show a mean of `least` four times in five; 0 where that is not known.
         advice: What it would take to tell, or what to read with the verdict.
-        error: What the claim's `measure` raised; None where it did not.
+        error: The error of the claim's `measure` in one line, with the line that raised it; None where it raised none.
     """
 
     name: str
@@ -152,4 +152,4 @@ class Verdict:
     controls: Mapping[str, Control]
     lacking: tuple[str, ...]
     notes: tuple[str, ...]
-    error: Exception | None = None
+    error: str | None = None

@@ -13,7 +13,7 @@ from rosalind.analysis.explanation.pairs import name_of, pairs_of
 from rosalind.analysis.explanation.record import PARTS, Explanation
 from rosalind.analysis.robustness import main_mean
 from rosalind.analysis.robustness.groups import counted
-from rosalind.results import Damaged, Results, load_arrays, load_object
+from rosalind.results import Damaged, Results, load_arrays, load_object, shown
 from rosalind.results.schema import check_arrays, check_keys
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -72,11 +72,11 @@ def all_stored(results: Results) -> list[Stored]:
 
 
 def _stored(results: Results, path: Path) -> Stored:
-    sides, again = ("", ""), f"rosalind explain {shlex.quote(str(results.folder))}"
+    sides, again = ("", ""), f"rosalind explain {shlex.quote(shown(results.folder))}"
     try:
         stored = _load(path)
         sides = stored["a"], stored["b"]
-        again = shlex.join(["rosalind", "explain", str(results.folder), *sides])
+        again = shlex.join(["rosalind", "explain", shown(results.folder), *sides])
         if changed := _changed(results, stored):
             return Stored(path.stem, sides, None, f"Stale: {changed}. Make it anew with `{again}`.")
         return Stored(path.stem, sides, _explanation(results, path, stored))

@@ -251,7 +251,7 @@ def read(results: Results) -> list[dict[str, Any]]:
         return []
     stamp.check_derived(results.folder, file)
     try:
-        with path.open(newline="") as opened:
+        with path.open(newline="", encoding="utf-8") as opened:
             lines = list(csv.DictReader(opened))
         # A gap is NaN, of a number.
         parsed = lambda kind, cell: kind(cell or "nan") if kind is float else kind(cell)

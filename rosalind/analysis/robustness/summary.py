@@ -254,7 +254,7 @@ def read_summary(path: Path, columns: Sequence[str] = NUMBERS) -> dict[tuple[str
     """
     try:
         check_derived(path.parent, path.name)
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             table = csv.reader(file)
             header, expected = next(table, []), {*NUMBERS} - {*ADDED}
             # Every version had these; a table without them is damaged, not old.

@@ -221,7 +221,7 @@ def load(folder: str | Path) -> Zoo:
     if about.get("version") != VERSION:
         raise Damaged(f"{folder} has version {about.get('version')}, this rosalind reads {VERSION}.")
     try:
-        with (folder / "networks.csv").open(newline="") as file:
+        with (folder / "networks.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         texts = ("name", "family", "label", "method", "model", "hash")
         networks = {

@@ -12,7 +12,7 @@ from rosalind.analysis import claims
 from rosalind.analysis.robustness import held_out
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
-from rosalind.results import Damaged, Results, load
+from rosalind.results import Damaged, Results, load, shown
 from rosalind.viewer.state import LAYOUTS
 from rosalind.viewer.views.draw import caption, paragraphs, remedy, stacked
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -89,7 +89,7 @@ class Claims:
                 f"{refuted} {'does' if refuted == 1 else 'do'} not hold, and {undecided} cannot be decided."
             )
         else:
-            lines = (f"rosalind claims {folder}" for folder in self.store.folders)
+            lines = (f"rosalind claims {shown(folder)}" for folder in self.store.folders)
             how = remedy("Judge them with", *lines)
             self.finding = f"No claim is judged on the networks and cells as they are now. {how}"
         # Tests over seeds that were written down before are not repeated on samples that someone picked.

@@ -1,0 +1,108 @@
+"""The part of a study that a folder lacks: looked at once, for the estimate of the work and for the work itself."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rosalind import data, measures, results
+from rosalind.config import Study
+from rosalind.study import cells, continuing, declaring, network_files, planning
+from rosalind.study.planning import Task
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The networks and cells that a folder lacks of a study, and the marks of files that it has.
+
+    Attributes:
+        study: Completed, as the folder continues it (`continuing.continued`), with the folder's measures.
+        folder: None, or one that is not there, lacks everything.
+        sentences: On what differs from the study as it was given.
+        parents: Tasks of dense parents, finished or not.
+        rest: Those of everything else.
+        networks: Names of the networks that are not finished.
+        cells: Pairs of a network and a condition of the study that are not measured.
+        marks: Of every file that was looked at, see `_mark`.
+    """
+
+    study: Study
+    dataset: data.Dataset
+    folder: Path | None
+    sentences: tuple[str, ...]
+    parents: tuple[Task, ...]
+    rest: tuple[Task, ...]
+    networks: frozenset[str]
+    cells: frozenset[tuple[str, str]]
+    marks: Mapping[Path, tuple[int, ...]]
+
+    @property
+    def written(self) -> list[str]:
+        """Subfolders that are written to where this is made."""
+        study, parts = self.study, ["claims", "conditions"]
+        if self.networks:
+            parts += ["networks", "training", "checkpoints", "log"]
+        if self.cells:
+            parts += ["geometry", "images", "comparison"]
+            parts += ["attribution"] * bool(study.attributions) + ["diagnostics"] * bool(study.diagnostics)
+        return parts
+
+    def is_open_network(self, name: str) -> bool:
+        """True of a network that was not finished, or whose files have changed since."""
+        return name in self.networks or any(map(self._has_changed, _network_files(self.folder, name)))
+
+    def is_open_cell(self, name: str, condition: str) -> bool:
+        """True of a cell that was not measured, or whose file has changed since."""
+        if self.folder is None or (name, condition) in self.cells:
+            return True
+        return self._has_changed(results.geometry_file(self.folder, name, condition))
+
+    def _has_changed(self, path: Path) -> bool:
+        return self.marks.get(path) != _mark(path)
+
+
+def look(study: Study, dataset: data.Dataset, folder: Path | None) -> Missing:
+    """Look at every network and cell of a checked study in a folder, each file once; nothing is written.
+
+    Raises:
+        results.Mismatch: a network of the same name that was made differently; see also `continuing.continued`.
+    """
+    study = planning.completed(study, dataset)
+    sentences: list[str] = []
+    if folder is not None:
+        study, sentences = continuing.continued(study, folder)
+        study = dataclasses.replace(study, measures=declaring.all_measures(folder, study.measures))
+    parents, rest = planning.tasks(study)
+    expected = {n: by for t in (*parents, *rest) for n, by in planning.expected(study, dataset, t).items()}
+    conditions, extra = [condition.id for condition in study.conditions], measures.of_study(study.measures)
+    networks, lacking, marks = set[str](), set[tuple[str, str]](), dict[Path, tuple[int, ...]]()
+    for name, made_by in expected.items():
+        if folder is None:
+            networks.add(name)
+            lacking.update((name, condition) for condition in conditions)
+            continue
+        # Before it is read, so that what is written meanwhile is a change.
+        marks |= {path: _mark(path) for path in _network_files(folder, name)}
+        digest, unfinished = network_files.look(folder, name, made_by)
+        if unfinished is not None:
+            networks.add(name)
+        for condition in conditions:
+            path = results.geometry_file(folder, name, condition)
+            marks[path] = _mark(path)
+            if not cells.state(folder, name, condition, digest, extra)[0]:
+                lacking.add((name, condition))
+    tasks = tuple(parents), tuple(rest)
+    return Missing(study, dataset, folder, tuple(sentences), *tasks, frozenset(networks), frozenset(lacking), marks)
+
+
+def _network_files(folder: Path | None, name: str) -> list[Path]:
+    return [] if folder is None else [results.network_file(folder, name, ending) for ending in ("json", "npz")]
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    """Numbers that differ where another file takes a file's place, or it is written into; none without a file."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        status = path.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return ()
