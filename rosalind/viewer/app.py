@@ -37,6 +37,7 @@ from rosalind.viewer.state import (
     with_scope,
     without_lost,
 )
+from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import VIEWS, Frame, View, choices
 from rosalind.viewer.views.cursor import CellCursor
 
@@ -45,9 +46,6 @@ WATCH_INTERVAL = 5000
 
 STEP_SECONDS = 0.03
 """Seconds in which views off the screen are drawn for one message; a gesture waits for the one that is being drawn."""
-
-Turn = Callable[[], contextlib.AbstractAsyncContextManager[None]]
-"""See `turns.Turns.one`."""
 
 
 class Session:
@@ -59,7 +57,7 @@ class Session:
         document: Document,
         query: Mapping[str, str],
         views: Mapping[str, type[View]] = VIEWS,
-        turn: Turn = contextlib.nullcontext,
+        turns: Turns | None = None,
         alone: str = "",
     ):
         """
@@ -68,12 +66,12 @@ class Session:
             document: an empty one.
             query: of the address, see `address.from_query`.
             views: classes by name.
-            turn: taken for every view that is made once the page is on screen.
+            turns: one is taken for every view that is made once the page is on screen; its own by default.
             alone: name of the one view that is shown, without the header; other names show them all.
         """
         bokeh_patches.share_defaults()
         self.store, self.document, self.generation = store, document, store.generation
-        self._turn = turn
+        self._turns = turns or Turns()
         self.choices = choices(store, views)
         self.state, unusable = address.from_query(store, query, self.choices)
         problems = [f"{sentence}; the default is shown." for sentence in unusable]
@@ -137,7 +135,7 @@ class Session:
             study=self.controls.study.text,
             themes=theme.page_colours(),
             keys=keyboard.KEYS,
-            patches=bokeh_patches.enabled_on_page(),
+            patches=bokeh_patches.enabled(),
         )
         document.add_periodic_callback(self.watch, WATCH_INTERVAL)
         document.on_event(DocumentReady, lambda event: self._continue())
@@ -353,16 +351,20 @@ class Session:
         is_read = session is None or session.connection_count
         try:
             if is_read and self.panels.pending:
-                async with self._turn():
-                    began = time.monotonic()
-                    self.complete(1)
-                    # Every message is a frame of the browser, 7 ms of its work with all views on one page.
-                    while self.panels.late and time.monotonic() - began < STEP_SECONDS:
-                        self.complete(1)
+                async with self._turns.one():
+                    self._complete_some()
         finally:
             self._is_scheduled = False
         if is_read and self.panels.pending:
             self._continue()
+
+    def _complete_some(self) -> None:
+        with self._turns.working:
+            began = time.monotonic()
+            self.complete(1)
+            # Every message is a frame of the browser, 7 ms of its work with all views on one page.
+            while self.panels.late and time.monotonic() - began < STEP_SECONDS:
+                self.complete(1)
 
     def _continue(self) -> None:
         if not self._is_scheduled:

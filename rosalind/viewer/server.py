@@ -63,10 +63,14 @@ class Health(RequestHandler):
 class Thumbnail(RequestHandler):
     """The picture of a sample under a condition as PNG; 404 for what is not in the study, 204 for no picture."""
 
-    def initialize(self, *, stores: Mapping[str, Store]) -> None:
-        self.stores = stores
+    def initialize(self, *, stores: Mapping[str, Store], turns: Turns) -> None:
+        self.stores, self.turns = stores, turns
 
     def get(self, name: str, condition: str, sample: str) -> None:
+        with self.turns.working:
+            self._answer(name, condition, sample)
+
+    def _answer(self, name: str, condition: str, sample: str) -> None:
         store = self.stores.get(name)
         if store is None or int(condition) >= len(store.conditions):
             raise HTTPError(404)
@@ -180,7 +184,7 @@ def make_server(
                 (
                     rf"/{access.PICTURES}/([^/]+)/(\d{{1,6}})/(\d{{1,9}})",
                     Thumbnail,
-                    {"stores": {store.name: store for store in routes.values()}},
+                    {"stores": {store.name: store for store in routes.values()}, "turns": turns},
                 ),
             ],
         )
