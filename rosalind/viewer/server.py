@@ -264,8 +264,9 @@ def shorten_refusal(record: logging.LogRecord) -> bool:
     """A log filter: one line for a message that Bokeh refuses; faults of rosalind's code keep their traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        frames = traceback.walk_tb(error.__traceback__)
-        if not any(frame.f_globals.get("__name__", "").startswith("rosalind.") for frame, _ in frames):
+        modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
+        # Every message passes through the lock of `turns`.
+        if not any(name.startswith("rosalind.") for name in modules - {Turns.__module__}):
             reason = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
             record.msg, record.args, record.exc_info = "A message from a page was refused: %s", (reason,), None
     return True
