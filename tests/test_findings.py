@@ -147,3 +147,22 @@ def test_a_page_knows_its_terms_and_which_captions_are_folded(store):
     assert variables["terms"]["local"]["angle"] == glossary.TERMS["angle"]
     assert set(variables["folded"]) == {name for name, view in VIEWS.items() if hasattr(view, "finding")}
     assert all(len(words.split()) <= 20 for words in glossary.TERMS.values())
+
+
+def test_what_is_read_at_once_has_its_unit_and_is_whole(store):
+    session = opened(store, a=A, b=B)
+    headings = " ".join(div.text for div in session.panels.headings.values())
+    assert re.search(r"\d\u00a0%", headings)
+    assert not re.search(r"\d %", headings), "a line may end between a number and its sign"
+    collapse = session.views["collapse"]
+    (angles,) = [row for row in collapse.table.text.split("<tr>") if "nearest other class mean" in row]
+    assert len(re.findall(r">[-+]?\d+\.\d°<", angles)) == 3
+    labels = session.views["global"].figures["a"].xaxis.major_label_overrides
+    assert re.fullmatch(r"angle\n[\d.]+° to\n[\d.]+°", labels[0])
+    for measure in (1, 2):
+        low, high = labels[measure].split("\n")[1:]
+        assert len(low.removesuffix(" to").partition(".")[2]) == len(high.partition(".")[2]) >= 1
+    # The frame of the curve is some 350 px high, and a dot 7 across.
+    curve = session.views["redundancy"]
+    low, high = curve.figure.y_range.start, curve.figure.y_range.end
+    assert 350 * (min(curve.steps.data["error"]) - low) / (high - low) > 4
