@@ -1,4 +1,4 @@
-"""What a reader's gestures do on a page: widgets, keys, chips, and the cursor over a figure's cells."""
+"""The actions behind a reader's gestures on a page: widgets, keys, chips, and the cursor over a figure's cells."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a page does when its study changes: new networks and conditions, slices of others, files that went bad."""
+"""A page that follows its study: new networks and conditions, slices of others, files that went bad."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Growth:
-    """What a page knows of its study's folder."""
+    """The state of a study's folder as a page has shown it."""
 
     def __init__(self, session: "Session"):
         """
