@@ -46,8 +46,11 @@ def test_pages_by_question(browser, address):
         for name in opened.tab.evaluate(FIGURES):
             assert len(np.unique(canvas(opened, name).reshape(-1, 3), axis=0)) > 3, name
         assert f"layout={layout}" in opened.address() or layout == "networks"
-    opened.press("1")
-    assert opened.tab.evaluate("document.body.dataset.layout") == "networks"
+    for key, layout in (("2", "geometry"), ("1", "networks")):
+        opened.tab.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+        opened.press(key)
+        assert opened.tab.evaluate("document.body.dataset.layout") == layout
+        assert opened.tab.evaluate("scrollY") == 0, "a page is read from its top"
     assert opened.errors() == []
     opened.tab.close()
 

@@ -72,9 +72,7 @@ def test_a_page_without_patches_shows_the_same(browser, page, small_folder):
         plain = Page(browser, f"{without}?layout=all")
         shown, links = [], []
         for opened in (page, plain):
-            assert opened.tab.evaluate("Boolean(window.bokehPatches)") == (
-                opened is page and bokeh_patches.enabled_on_page()
-            )
+            assert opened.tab.evaluate("Boolean(window.bokehPatches)") == (opened is page and bokeh_patches.enabled())
             opened.drag("local-a", 0.15, 0.2, 0.6, 0.8)
             assert "rule=" in opened.address()
             links.append(opened.address())

@@ -122,10 +122,12 @@ def test_findings_are_at_most_twenty_words_and_no_text_is_over_forty_unfolded(st
     for choices in LEVELS:
         session.change(choices=choices)
         for name, view in session.views.items() if not choices else [("similarity", session.views["similarity"])]:
-            text = session.panels.headings[name].text
+            # Some spaces of a heading are such that no line ends there.
+            spaced = lambda words: words.replace("\u00a0", " ")
+            text = spaced(session.panels.headings[name].text)
             assert f"<h2>{view.title}</h2>" in text
-            assert view.finding in text
-            assert getattr(view, "key", "") in text
+            assert spaced(view.finding) in text
+            assert spaced(getattr(view, "key", "")) in text
             if name not in MISSING:
                 assert 0 < len(plain(view.finding)) <= 20, (name, view.finding)
             unfolded = [part.text for part in view.root.references() if isinstance(part, Div) and part.visible]
@@ -147,3 +149,22 @@ def test_a_page_knows_its_terms_and_which_captions_are_folded(store):
     assert variables["terms"]["local"]["angle"] == glossary.TERMS["angle"]
     assert set(variables["folded"]) == {name for name, view in VIEWS.items() if hasattr(view, "finding")}
     assert all(len(words.split()) <= 20 for words in glossary.TERMS.values())
+
+
+def test_what_is_read_at_once_has_its_unit_and_is_whole(store):
+    session = opened(store, a=A, b=B)
+    headings = " ".join(div.text for div in session.panels.headings.values())
+    assert re.search(r"\d\u00a0%", headings)
+    assert not re.search(r"\d %", headings), "a line may end between a number and its sign"
+    collapse = session.views["collapse"]
+    (angles,) = [row for row in collapse.table.text.split("<tr>") if "nearest other class mean" in row]
+    assert len(re.findall(r">[-+]?\d+\.\d°<", angles)) == 3
+    labels = session.views["global"].figures["a"].xaxis.major_label_overrides
+    assert re.fullmatch(r"angle\n[\d.]+° to\n[\d.]+°", labels[0])
+    for measure in (1, 2):
+        low, high = labels[measure].split("\n")[1:]
+        assert len(low.removesuffix(" to").partition(".")[2]) == len(high.partition(".")[2]) >= 1
+    # The frame of the curve is some 350 px high, and a dot 7 across.
+    curve = session.views["redundancy"]
+    low, high = curve.figure.y_range.start, curve.figure.y_range.end
+    assert 350 * (min(curve.steps.data["error"]) - low) / (high - low) > 4

@@ -98,7 +98,7 @@ def test_readers_at_once_get_their_own_selections_and_leave_nothing_behind(folde
 def test_a_brush_is_one_message_with_patches_and_the_same_selection_without(folder, monkeypatch, patched):
     if not patched:
         monkeypatch.setenv(bokeh_patches.SWITCH, "off")
-    patched = bokeh_patches.enabled_on_page()
+    patched = bokeh_patches.enabled()
     boxes = load_test.drags(Store(folder), 3)
 
     async def scenario() -> load_test.Reader:

@@ -79,7 +79,7 @@ class TestSlices:
         session = opened(copied, "networks")
         session.change(rule=self.rule)
         session.widgets["slice-name"].value = "<b>three</b>"
-        session._save_slice("<b>three</b>", "<i>why</i>")
+        session.actions.save_slice("<b>three</b>", "<i>why</i>")
         assert session.widgets["slice"].value == "<b>three</b>"
         session.change(rule=())
         # What is not shown any more can be chosen again.
@@ -90,7 +90,7 @@ class TestSlices:
         assert session.controls.note.text == "&lt;i&gt;why&lt;/i&gt;"
         session.actions.remove_slice("<b>three</b>")
         assert session.widgets["slice"].options == [""]
-        session._save_slice("", "")
+        session.actions.save_slice("", "")
         assert "needs a name" in session.errors.text
 
 

@@ -1,5 +1,6 @@
 """The page that needs no server: whole, alone, and of the state that was asked for."""
 
+import contextlib
 import gc
 import re
 
@@ -92,8 +93,10 @@ def test_at_most_so_many_samples_the_selection_first(store, monkeypatch):
 
 
 def test_a_callback_that_raised_before_does_not_keep_it_from_being_written(store, monkeypatch):
-    # Bokeh's list of current documents, put back for the tests that follow.
-    monkeypatch.setattr(bokeh.io.doc, "_PATCHED_CURDOCS", [])
+    # Bokeh's list of current documents, put back for the tests that follow. That of 3.10 drops what a callback leaves.
+    keeps = isinstance(bokeh.io.doc._PATCHED_CURDOCS, list)
+    if keeps:
+        monkeypatch.setattr(bokeh.io.doc, "_PATCHED_CURDOCS", [])
 
     def fail(attribute, old, new):
         raise ArithmeticError
@@ -106,6 +109,6 @@ def test_a_callback_that_raised_before_does_not_keep_it_from_being_written(store
     slider.remove_on_change("value", fail)
     del document, slider
     gc.collect()
-    with pytest.raises(RuntimeError, match="destroyed"):
+    with pytest.raises(RuntimeError, match="destroyed") if keeps else contextlib.nullcontext():
         curdoc()
     assert "</html>" in untraced(standalone.page)(store, state.default(store))

@@ -85,7 +85,7 @@ class TestWatching:
         session.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
         folder, before = copied.results.folder, session.state
         session.watch()
-        assert session.generation == 0
+        assert session.growth.generation == 0
         info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
         arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
         cell = results.load_arrays(results.geometry_file(folder, "mlp-lth-0.9-seed0", "clean"))
@@ -96,7 +96,7 @@ class TestWatching:
             {"clean": cell},
         )
         session.watch()
-        assert session.generation == 1
+        assert session.growth.generation == 1
         assert session.state == before
         assert "newcomer" in session.widgets["b-find"].completions
         session.change(b=("newcomer", "clean"))
@@ -131,7 +131,7 @@ class TestJoined:
         words = session.views["local"].caption.text
         assert " 0 B fixes" in words
         assert " 0 B breaks" in words
-        session._save_slice("mine", "")
+        session.actions.save_slice("mine", "")
         assert "several are shown together" in session.errors.text
 
     def test_other_images_are_refused_or_left_out(self, small_folder, tmp_path):

@@ -41,6 +41,12 @@ class TestView:
         try:
             page = Tab(browser, f"{address}?layout=networks")
             cards = page.tab.evaluate(SHOWN)
+            # A verdict whose page is the one that it stands on leads to its top.
+            page.tab.evaluate("document.getElementById('claims').scrollIntoView()")
+            page.settled()
+            assert page.tab.evaluate("scrollY") > 100
+            page.push("see: Which networks?")
+            assert page.tab.evaluate("scrollY") == 0
         finally:
             ended(process)
         stored = json.loads((folder / "comparison" / "claims.json").read_text())["claims"]

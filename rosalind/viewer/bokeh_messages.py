@@ -19,24 +19,24 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
 
-from rosalind.viewer.bokeh_patches import enabled_on_page, has
+from rosalind.viewer.bokeh_patches import has
 
 STORED = 1024
 """Bytes of an array up to which compressing it by itself takes longer than it saves."""
 
 
-def batch_messages(session: ServerSession) -> None:
-    """Send all changes of one gesture to a browser as one message.
+def batch_messages(session: ServerSession) -> bool:
+    """Send all changes of one gesture to a browser as one message; False where Bokeh lacks a name that it needs.
 
     Bokeh sends a message for every change of a property, though one can hold many: 17 for a brush, 1 to 4 ms each,
     with every figure painted twice, and 53 for another condition.
     """
-    if enabled_on_page() and all(hasattr(session, name) for name in ("_send_pending_patches", "_run_in_executor")):
+    if has(session, "_pending_writes", "_send_pending_patches", "_run_in_executor"):
         _send_together(session)
-        return
+        return True
     names = ("_document_patched", "_pending_writes", "_subscribed_connections", "_current_patch_connection")
     if not has(session, *names):
-        return
+        return False
     waiting: dict[ServerConnection, list[Any]] = {}
     scheduled: list[list[Any] | None] = [None]
 
@@ -62,6 +62,7 @@ def batch_messages(session: ServerSession) -> None:
             writes.append(Deferred(send))
 
     session._document_patched = document_patched
+    return True
 
 
 def _send_together(session: ServerSession) -> None:
@@ -69,7 +70,10 @@ def _send_together(session: ServerSession) -> None:
     session_: Any = session
 
     async def send(pending: list[Any]) -> None:
-        for message, connections in await session_._run_in_executor(_joined, pending):
+        for deferred in [part for part in pending if isinstance(part, Deferred)]:
+            await deferred
+        patches = [part for part in pending if not isinstance(part, Deferred)]
+        for message, connections in await session_._run_in_executor(_joined, patches):
             for connection in connections:
                 await connection.send_message(message)
 
@@ -86,9 +90,7 @@ def _joined(pending: list[Any]) -> list[tuple[Any, tuple[Any, ...]]]:
             events.append(patch.event)
         assert protocol is not None
         with patch_curdoc(events[0].document):
-            message = protocol.create("PATCH-DOC", events)
-            message.prepare()
-        messages.append((message, connections))
+            messages.append((message_of(protocol, events), connections))
     return messages
 
 
@@ -145,7 +147,7 @@ def _gzipped(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Deferred:
-    """An awaitable whose coroutine is made when it is awaited; Bokeh drops those of a gesture that fails."""
+    """An awaitable whose coroutine is made when it is awaited; Bokeh 3.9 drops those of a gesture that fails."""
 
     make: Callable[[], Coroutine[Any, Any, None]]
 

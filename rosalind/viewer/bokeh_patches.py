@@ -27,11 +27,8 @@ from bokeh.document import Document
 from bokeh.model import Model
 from bokeh.models import CustomJS, DataTable
 
-TESTED = ("3.8.2", "3.9.2")
-"""The oldest and the newest version of Bokeh that all patches fit; 3.10 serves sessions from threads."""
-
-ON_PAGE = (TESTED[0], "3.10.2")
-"""The same of those in the browser, and of one message for all that a gesture changes."""
+TESTED = ("3.8.2", "3.10.2")
+"""The oldest and the newest version of Bokeh that the patches fit."""
 
 SWITCH = "ROSALIND_BOKEH_PATCHES"
 """The environment variable that turns the patches off."""
@@ -47,26 +44,17 @@ ModelsOfRoots = dict[str, set[Model]]
 
 
 def reason_off() -> str:
-    """The reason why some patches are not applied, a clause; empty where all are."""
+    """The reason why patches are not applied, a clause; empty where they are."""
     if os.environ.get(SWITCH, "on") == "off":
         return f"{SWITCH} is off"
-    if not _is_within(TESTED):
+    if not _numbers(TESTED[0]) <= _numbers(bokeh.__version__) <= _numbers(TESTED[1]):
         return f"Bokeh {bokeh.__version__} is outside the tested versions, {TESTED[0]} to {TESTED[1]}"
     return ""
 
 
 def enabled() -> bool:
-    """True where all patches are applied."""
+    """True where patches are applied."""
     return not reason_off()
-
-
-def enabled_on_page() -> bool:
-    """True where those in the browser are applied, and all that a gesture changes is one message."""
-    return os.environ.get(SWITCH, "on") != "off" and _is_within(ON_PAGE)
-
-
-def _is_within(versions: tuple[str, str]) -> bool:
-    return _numbers(versions[0]) <= _numbers(bokeh.__version__) <= _numbers(versions[1])
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -75,7 +63,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def has(thing: object, *names: str) -> bool:
-    """True where all patches are applied, and Bokeh has the names that one needs."""
+    """True where patches are applied, and Bokeh has the names that one needs."""
     return enabled() and all(hasattr(thing, name) for name in names)
 
 
@@ -291,6 +279,8 @@ def drop_empty_defaults(models: Iterable[Model]) -> None:
 
 def serialise_ahead(document: Document) -> None:
     """Serialise a document while the browser still parses its scripts, 0.2 s before it asks for it.
+
+    Call it with the document locked.
 
     The JSON is handed out once; a change of the document discards it.
     """

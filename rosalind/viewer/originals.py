@@ -91,23 +91,26 @@ class Originals:
     @contextlib.contextmanager
     def asked(self, query: Mapping[str, str]) -> Iterator[None]:
         """Context manager: a reader waits for the page of an address."""
-        key = self.key(query)
-        self._readers[key] += 1
+        with self.turns.working:
+            key = self.key(query)
+            self._readers[key] += 1
         try:
             yield
         finally:
-            self._readers[key] -= 1
-            if not self._readers[key]:
-                del self._readers[key]
+            with self.turns.working:
+                self._readers[key] -= 1
+                if not self._readers[key]:
+                    del self._readers[key]
 
     def begin(self, later: Later) -> None:
         """Make pages while no reader asks for anything: those of `AHEAD` now, others once they have been asked for."""
         self._later = later
-        for layout in reversed(AHEAD):
-            query = {"layout": layout}
-            self._want(query)
-            if (key := self.key(query)) is not None:
-                self._unasked.add(key)
+        with self.turns.working:
+            for layout in reversed(AHEAD):
+                query = {"layout": layout}
+                self._want(query)
+                if (key := self.key(query)) is not None:
+                    self._unasked.add(key)
 
     async def prepare(self, query: Mapping[str, str], pause: Callable[[], Awaitable[None]]) -> None:
         """Have a page made that has been asked for, so that `page` copies it for all who follow.
@@ -118,17 +121,24 @@ class Originals:
             query: of the address.
             pause: awaited between two views, for all others who are answered meanwhile.
         """
-        key = self.key(query)
-        if key is None or key in self._kept:
-            return
-        is_first = key not in self._wanted or key in self._unasked
-        self._unasked.discard(key)
-        # An original takes as long as two pages that are made anew.
-        if is_first and key not in self._begun and self._readers[key] <= 2:
-            self._want(query)
-            return
-        for _ in self._steps(key, query):
+        with self.turns.working:
+            key = self.key(query)
+            if key is None or key in self._kept:
+                return
+            is_first = key not in self._wanted or key in self._unasked
+            self._unasked.discard(key)
+            # An original takes as long as two pages that are made anew.
+            if is_first and key not in self._begun and self._readers[key] <= 2:
+                self._want(query)
+                return
+            steps = self._steps(key, query)
+        while self._is_begun(steps):
             await pause()
+
+    def _is_begun(self, steps: Iterator[None]) -> bool:
+        """Take one step; False once there is none left."""
+        with self.turns.working:
+            return next(steps, self) is None
 
     def _want(self, query: Mapping[str, str]) -> None:
         key = self.key(query)
@@ -145,16 +155,17 @@ class Originals:
         """Make one view of a page that is wanted, where it is quiet."""
         assert self._later is not None
         wait = self.turns.until_quiet()
-        if not wait:
-            # Both are empty where `prepare` has made the last page meanwhile.
-            if self._wanted and not self._begun:
-                _, query = self._wanted.popitem()
-                key = self.key(query)
-                if key is not None and key not in self._kept:
-                    self._steps(key, query)
-            for steps in list(self._begun.values())[:1]:
-                next(steps, None)
-        self._is_working = bool(self._begun or self._wanted)
+        with self.turns.working:
+            if not wait:
+                # Both are empty where `prepare` has made the last page meanwhile.
+                if self._wanted and not self._begun:
+                    _, query = self._wanted.popitem()
+                    key = self.key(query)
+                    if key is not None and key not in self._kept:
+                        self._steps(key, query)
+                for steps in list(self._begun.values())[:1]:
+                    next(steps, None)
+            self._is_working = bool(self._begun or self._wanted)
         if self._is_working:
             self._later(wait, self._work)
         else:
@@ -170,7 +181,7 @@ class Originals:
         self._kept = {other: original for other, original in self._kept.items() if other[0] == key[0]}
         original = None
         try:
-            session = Session(self.store, Document(), query, self.views, self.turns.one, alone=key[2])
+            session = Session(self.store, Document(), query, self.views, self.turns, alone=key[2])
             recorder = Recorder(session.document)
             while session.panels.pending:
                 yield
@@ -189,25 +200,28 @@ class Originals:
 
     def page(self, document: Document, query: Mapping[str, str]) -> Session:
         """Fill the document of a reader: with a copy where there is an original, else anew."""
-        key = self.key(query)
-        original = None if key is None else self._kept.get(key)
-        if key is None or original is None:
-            return Session(self.store, document, query, self.views, self.turns.one, alone=query.get("view", ""))
-        self._kept[key] = self._kept.pop(key)
-        session = original.graph.copy(document)
-        session.publish()
-        self._messages[document] = original.messages
-        return session
+        with self.turns.working:
+            key = self.key(query)
+            original = None if key is None else self._kept.get(key)
+            if key is None or original is None:
+                return Session(self.store, document, query, self.views, self.turns, alone=query.get("view", ""))
+            self._kept[key] = self._kept.pop(key)
+            session = original.graph.copy(document)
+            session.publish()
+            self._messages[document] = original.messages
+            return session
 
     def fill(self, document: Document) -> None:
-        """Fill the document of the reader of a request."""
+        """Fill the document of the reader of a request, in whatever thread, and work for it in one at a time."""
+        self.turns.take(document)
         # Without a server there is no request.
         request = getattr(document.session_context, "request", None)
         self.page(document, {} if request is None else query_of(request.arguments))
 
     def messages_of(self, document: Document) -> Messages | None:
         """The messages of a copied page; None of one that was made anew."""
-        return self._messages.get(document)
+        with self.turns.working:
+            return self._messages.get(document)
 
 
 def query_of(arguments: Mapping[str, list[bytes]]) -> dict[str, str]:

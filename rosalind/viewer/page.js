@@ -272,9 +272,14 @@
   const current = () => document.querySelectorAll("header button[data-layout]").forEach((button) =>
     button.dataset.layout === document.body.dataset.layout
       ? button.setAttribute("aria-current", "page") : button.removeAttribute("aria-current"));
-  let theme = document.body.dataset.theme;
+  let { theme, layout } = document.body.dataset;
   new MutationObserver(() => {
     current();
+    if (document.body.dataset.layout !== layout) {
+      ({ layout } = document.body.dataset);
+      // Else a page that a key or a button opens is first seen as far down as one stood on the page before.
+      scrollTo(0, 0);
+    }
     if (document.body.dataset.theme === theme) return;
     theme = document.body.dataset.theme;
     try { localStorage.setItem("rosalind-theme", theme); } catch {}

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from collections.abc import Awaitable
 from html import escape
 from typing import Any
 
@@ -40,13 +41,15 @@ class PageHandler(DocHandler):
 
     @authenticated
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        if gone := self.store.gone():
+        with self.turns.working:
+            if not (gone := self.store.gone()):
+                default(self.store)
+        if gone:
             # Without a script, so that nothing loads it again.
             self.set_status(404)
             self.set_header("Content-Type", "text/plain; charset=utf-8")
             await self.finish(gone)
             return
-        default(self.store)
         self.set_header("Content-Type", "text/html")
         resources, colours = self.application.resources(), self.get_argument("theme", "")
         self.write(
@@ -67,14 +70,16 @@ class PageHandler(DocHandler):
                 async with self.turns.one():
                     if self.has_left:
                         raise StreamClosedError
-                    await self._finish(resources)
+                    serialised = await self._finish(resources)
+                # Not within the turn, which the session may be waiting for.
+                await serialised
         except StreamClosedError:
             # A reader who leaves before the page is there is no error; Tornado logs one for an answer without an end.
             with contextlib.suppress(StreamClosedError, RuntimeError):
                 await self.finish()
 
-    async def _finish(self, resources: Resources) -> None:
-        """Send the rest of the page, which needs the session."""
+    async def _finish(self, resources: Resources) -> Awaitable[None]:
+        """Send the rest of the page, which needs the session; what is done for it meanwhile, elsewhere."""
         try:
             opening: Any = self.get_session()
             session = await opening
@@ -84,9 +89,10 @@ class PageHandler(DocHandler):
                 session.request_expiration()
                 raise StreamClosedError
             document = session.document
-            html = server_html_page_for_session(
-                session, resources, document.title, document.template, document.template_variables
-            )
+            with self.turns.working:
+                html = server_html_page_for_session(
+                    session, resources, document.title, document.template, document.template_variables
+                )
         except StreamClosedError:
             raise
         except Exception as error:
@@ -94,13 +100,18 @@ class PageHandler(DocHandler):
             reason = escape(f"{type(error).__name__}: {error}")
             await self.finish(f'<p class="failed" role="alert">The page cannot be made. {reason}</p></body></html>')
         else:
-            bokeh_messages.batch_messages(session)
             messages = self.originals.messages_of(document)
-            if messages is not None:
+            if bokeh_messages.batch_messages(session) and messages is not None:
                 page_messages.hand_out(session, messages)
             await self.finish(html)
             if messages is None:
                 await self.turns.pause()
-                bokeh_patches.serialise_ahead(document)
+                # Bokeh 3.9 runs it at the first pause, 3.10 in a thread.
+                serialised = asyncio.ensure_future(
+                    session.with_document_locked(bokeh_patches.serialise_ahead, document)
+                )
+                await self.turns.pause()
                 # After this reader has the first view; those who wait for their turn get copies.
                 await self.originals.prepare(query_of(self.request.arguments), self.turns.pause)
+                return serialised
+        return asyncio.sleep(0)

@@ -69,15 +69,22 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
     document, serialise, left = session.document, serving._handle_pull, list(messages.changes)
     is_asked = False
 
-    async def answer(request: Any, connection: Any) -> Any:
+    async def first(request: Any, connection: Any) -> bool:
         nonlocal is_asked
         if is_asked:
             left.clear()
-            return await serialise(request, connection)
+            return False
         is_asked = True
         reply = _with_content(pull_doc_reply, pull_doc_reply.create_header(request.header["msgid"]), messages.document)
         reply.add_buffers(*messages.buffers)
-        return reply
+        await connection._socket.send_message(reply)
+        return True
+
+    async def answer(request: Any, connection: Any) -> Any:
+        # With the document locked, so that nothing of a change, which Bokeh 3.10 makes in a thread, comes in between.
+        if await session.with_document_locked(first, request, connection) is False:
+            return await serialise(request, connection)
+        return None
 
     async def send(contents: Sequence[str]) -> None:
         for content in contents:

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 
@@ -21,7 +22,9 @@ LOG = logging.getLogger(__name__)
 def heading(view: View | type[View]) -> str:
     """The title of a view, in bold its finding, and the key to its colours and marks, as HTML."""
     parts = [(name, getattr(view, name, "")) for name in ("finding", "key")]
-    return f"<h2>{escape(view.title)}</h2>" + "".join(f'<p class="{name}">{text}</p>' for name, text in parts if text)
+    text = "".join(f'<p class="{name}">{text}</p>' for name, text in parts if text)
+    # A number and its sign stay on one line.
+    return f"<h2>{escape(view.title)}</h2>" + re.sub(r"(?<=\d) (?=%)", "\u00a0", text)
 
 
 class Panels:

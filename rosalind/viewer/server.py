@@ -63,10 +63,14 @@ class Health(RequestHandler):
 class Thumbnail(RequestHandler):
     """The picture of a sample under a condition as PNG; 404 for what is not in the study, 204 for no picture."""
 
-    def initialize(self, *, stores: Mapping[str, Store]) -> None:
-        self.stores = stores
+    def initialize(self, *, stores: Mapping[str, Store], turns: Turns) -> None:
+        self.stores, self.turns = stores, turns
 
     def get(self, name: str, condition: str, sample: str) -> None:
+        with self.turns.working:
+            self._answer(name, condition, sample)
+
+    def _answer(self, name: str, condition: str, sample: str) -> None:
         store = self.stores.get(name)
         if store is None or int(condition) >= len(store.conditions):
             raise HTTPError(404)
@@ -180,7 +184,7 @@ def make_server(
                 (
                     rf"/{access.PICTURES}/([^/]+)/(\d{{1,6}})/(\d{{1,9}})",
                     Thumbnail,
-                    {"stores": {store.name: store for store in routes.values()}},
+                    {"stores": {store.name: store for store in routes.values()}, "turns": turns},
                 ),
             ],
         )
@@ -260,8 +264,9 @@ def shorten_refusal(record: logging.LogRecord) -> bool:
     """A log filter: one line for a message that Bokeh refuses; faults of rosalind's code keep their traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        frames = traceback.walk_tb(error.__traceback__)
-        if not any(frame.f_globals.get("__name__", "").startswith("rosalind.") for frame, _ in frames):
+        modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
+        # Every message passes through the lock of `turns`.
+        if not any(name.startswith("rosalind.") for name in modules - {Turns.__module__}):
             reason = f"{type(error).__name__}: {error}"[:200].replace("\n", " ")
             record.msg, record.args, record.exc_info = "A message from a page was refused: %s", (reason,), None
     return True

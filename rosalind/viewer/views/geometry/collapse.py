@@ -75,9 +75,9 @@ def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
     )
     lines = ["<td></td>" + "".join(cell(name, "th") for name in columns)]
     for k, (key, measure) in enumerate(collapse.MEASURES.items()):
-        form = ".1f" if key == "closest_angle" else ".3f"
+        form, unit = (".1f", "°") if key == "closest_angle" else (".3f", "")
         texts = [
-            format(column[k], f"+z{form}" if name in signed else form) if np.isfinite(column[k]) else "–"
+            format(column[k], f"+z{form}" if name in signed else form) + unit if np.isfinite(column[k]) else "–"
             for name, column in columns.items()
         ]
         note = NOTES[key].format(corner=corner)

@@ -19,7 +19,7 @@ from rosalind.viewer.views.geometry.pinned_spread import PinnedSpread
 PARTS = ("x", "y", "margin")
 """The measures of both axes as histograms, and the margin as cumulative curves."""
 
-KEY = "A solid, B dashed; dotted: medians; thin: selected samples; grey: the null."
+KEY = "A solid, B dashed; dotted: medians; thin: selected, scaled up; grey: null."
 PANELLED = 10
 """Largest number of classes with a panel each; more have a row each."""
 

@@ -72,6 +72,17 @@ def columns(frame: Frame, cell: Cell, axes: list[Axis]) -> list[np.ndarray]:
     return measured + (list(frame.store.class_angles(cell, classes)[1].T) if classes else [])
 
 
+def ends(low: float, high: float) -> tuple[str, str]:
+    """Both ends of an axis, with the decimals that tell about a hundredth of the way between them.
+
+    >>> ends(0.805, 1.8), ends(56.94, 88.4), ends(-0.2, 0.6), ends(0.0, 2.4e-06)
+    (('0.81', '1.80'), ('56.9', '88.4'), ('-0.20', '0.60'), ('0', '2.4e-06'))
+    """
+    decimals = 2 - int(np.floor(np.log10(high - low) + 0.31)) if high > low else 2
+    form = f".{decimals}f" if 0 <= decimals <= 3 else ".3g"
+    return format(low, form), format(high, form)
+
+
 def limits_of(frame: Frame, axes: list[Axis]) -> list[tuple[float, float]]:
     """The ends of every axis, shared by A, B and all pins, over all samples; class directions share one scale."""
     classes = tuple(axis.number for axis in axes if axis.number is not None)
@@ -286,7 +297,9 @@ class ParallelCoordinates:
         """Below a measure its ends; class directions share the scale on the right."""
         axis, (low, high) = self.axes[place], self.limits[place]
         if axis.measure:
-            return f"{axis.name}\n{low:.3g} to\n{high:.3g}"
+            first, last = ends(low, high)
+            unit = "°" if self.frame.store.measures[axis.measure].unit == "degrees" else ""
+            return f"{axis.name}\n{first}{unit} to\n{last}{unit}"
         return "class\n" + draw.plain(draw.cut(axis.name, 60 // len(self.axes) + 4))
 
     def _lines(self, frame: Frame) -> int:

@@ -5,8 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from bokeh.events import ButtonClick
 from bokeh.layouts import column, row
-from bokeh.models import Button, Div
+from bokeh.models import Button, CustomJS, Div
 
 from rosalind.analysis import claims
 from rosalind.analysis.robustness import held_out
@@ -104,5 +105,8 @@ class Claims:
         """A verdict beside the button that opens its page."""
         button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=220, name=f"claims-{verdict['name']}")
         button.on_click(lambda page=verdict["page"]: self.change(layout=page))
+        # Its own page begins above.
+        code = "if (document.body.dataset.layout === page) scrollTo(0, 0)"
+        button.js_on_event(ButtonClick, CustomJS(args={"page": verdict["page"]}, code=code))
         text = Div(text=card(verdict), sizing_mode="stretch_width")
         return row(text, button, sizing_mode="stretch_width")

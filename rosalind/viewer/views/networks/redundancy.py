@@ -171,7 +171,7 @@ class Redundancy:
             height=420,
             styles=_at_least(WIDE),
             x_range=Range1d(),
-            y_range=Range1d(start=0),
+            y_range=Range1d(),
             x_axis_label="benchmarks chosen, named below",
             y_axis_label="error on held-out families, points",
         )
@@ -257,7 +257,9 @@ class Redundancy:
         self.figure.x_range.update(start=0.5, end=len(sizes) + 0.5)
         # The line of clean accuracy runs below the legend.
         tallest = np.nanmax([1.08 * high.max(), 1.08 * error.max(), 1.45 * curve.clean])
-        self.figure.y_range.end = max(float(tallest), 0.1)
+        top = max(float(tallest), 0.1)
+        # All benchmarks leave no error, and that dot is as whole as the others.
+        self.figure.y_range.update(start=-0.02 * top, end=top)
         self.figure.xaxis.ticker.ticks = sizes.tolist()
         # Under the axis whole names would leave the figure no height.
         items = "".join(

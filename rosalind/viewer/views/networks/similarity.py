@@ -309,7 +309,7 @@ class Similarity:
             except Exception as error:
                 reading.set_exception(error)
 
-        # The server updates views one after the other: no other reader comes between the look and this.
+        # One thread at a time updates views (`Turns.working`): no other reader comes between the look and this.
         self.store.shared[key] = about, reading
         threading.Thread(target=read, daemon=True).start()
         return reading
