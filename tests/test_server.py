@@ -166,6 +166,23 @@ def test_what_is_no_port_is_refused(small_folder, port):
         viewer.make_server(small_folder, port=port)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"host": "no such host"}, "host must be an address or a name of this machine, .*, got 'no such host'"),
+        # Of the block for documentation (RFC 5737), which no machine has.
+        ({"host": "192.0.2.1"}, "host must be an address or a name of this machine, .*, got '192.0.2.1'"),
+        ({"proxies": ("lab.example", "a b")}, "proxies must be names of hosts .* got 'a b'"),
+        ({"proxies": ("https://lab.example",)}, "got 'https://lab.example'"),
+        ({"proxies": ("lab.example:80",)}, "got 'lab.example:80'"),
+        ({"proxies": ("",)}, "got ''"),
+    ],
+)
+def test_what_is_no_host_is_refused(small_folder, changes, message):
+    with pytest.raises(ValueError, match=message):
+        viewer.make_server(small_folder, **changes)
+
+
 def test_of_several_none_takes_a_path_of_the_servers_own(small_folder, tmp_path):
     shutil.copytree(small_folder, tmp_path / "ws")
     with pytest.raises(ValueError, match="named ws"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ from rosalind.viewer.turns import Turns
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+
 ALL_INTERFACES = ("0.0.0.0", "::")
 """Addresses that stand for all of a machine's."""
 
@@ -31,6 +34,34 @@ def allowed_names(listening: str) -> tuple[str, ...]:
     if listening in ALL_INTERFACES:
         return (*LOOPBACK, machine)
     return (*LOOPBACK, machine, listening.lower())
+
+
+def check_own(host: str) -> None:
+    """Raise ValueError for what is no address of this machine, nor a name of one."""
+    reason: Exception | None = None
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+            try:
+                # By itself, as Tornado leaves the socket of an address that it cannot have open.
+                with contextlib.closing(socket.socket(family, kind, protocol)) as tried:
+                    tried.bind(address)
+                return
+            except OSError as error:  # such as the IPv6 address of `localhost` on a machine without
+                reason = error
+    except (OSError, UnicodeError) as error:
+        reason = error
+    raise ValueError(
+        f"host must be an address or a name of this machine, such as 0.0.0.0 for all of them, got {host!r}: {reason}."
+    )
+
+
+def check_names(proxies: Sequence[str]) -> None:
+    """Raise ValueError for what is no name of a host, such as an address with a scheme, a port or a path."""
+    for name in proxies:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(
+                f"proxies must be names of hosts such as lab.example.org, without scheme, port or path, got {name!r}."
+            )
 
 
 def is_allowed_host(listening: str, host: str, proxies: Sequence[str] = ()) -> bool:

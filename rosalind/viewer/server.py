@@ -133,9 +133,9 @@ def make_server(
 
     Raises:
         FileNotFoundError: a folder without a study.
-        ValueError: no folder, a port that is none, a study without a measured cell, two folders of one name, several
-            of which one is named as a path of the server's own, a prefix that is no path, or a view that cannot be
-            used.
+        ValueError: no folder, a port that is none, a host that is not this machine's, a study without a measured cell,
+            two folders of one name, several of which one is named as a path of the server's own, a prefix that is no
+            path, a proxy that is no name of a host, or a view that cannot be used.
         OSError: the port is taken.
     """
     paths = [folders] if isinstance(folders, str | Path) else list(folders)
@@ -145,6 +145,7 @@ def make_server(
         raise ValueError(f"port must be 0 to 65535, where 0 takes a free one, got {port!r}.")
     if prefix and not PREFIX.fullmatch(prefix):
         raise ValueError(f"prefix must be a path such as /rosalind, without a slash at its end, got {prefix!r}.")
+    host_check.check_names(proxies)
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
@@ -158,6 +159,7 @@ def make_server(
     table = with_outside(views)
     turns = Turns()
     originals = {path: Originals(store, table, turns) for path, store in routes.items()}
+    host_check.check_own(host)
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
