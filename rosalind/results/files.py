@@ -118,10 +118,10 @@ def check_file(path: Path) -> None:
 
 
 def shown(path: str | Path) -> str:
-    """A path as text that can be written anywhere: bytes of a name that are no UTF-8 are replaced.
+    r"""A path as text that can be written anywhere: bytes of a name that are no UTF-8 are replaced.
 
-    >>> shown("st\udcfcdy"), shown(Path("studies/m\u00fche"))
-    ('st\ufffddy', 'studies/m\u00fche')
+    >>> shown("st\udcfcdy") == "st\ufffddy", shown(Path("studies/m\u00fche")) == "studies/m\u00fche"
+    (True, True)
     """
     return os.fsencode(path).decode("utf-8", "replace")
 
