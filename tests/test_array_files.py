@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import pickle
+import subprocess
 import sys
 import zipfile
 
@@ -200,6 +201,13 @@ def test_a_file_takes_the_place_of_no_folder_and_no_pipe(tmp_path):
             results.save_json(tmp_path / name, 1, replace=True)
     assert (tmp_path / "pipe").is_fifo()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_does_not_take_the_place_of_the_output_of_a_command(tmp_path):
+    script = "from pathlib import Path; from rosalind import results; results.check_file(Path('/dev/stdout'))"
+    with open(tmp_path / "out", "w") as out:
+        done = subprocess.run([sys.executable, "-c", script], stdout=out, stderr=subprocess.PIPE, text=True)
+    assert "PermissionError: cannot write /dev/stdout" in done.stderr
 
 
 def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch, capsys):

@@ -170,6 +170,43 @@ class TestLeases:
             assert results.leased(tmp_path, "un") == ["unit"]
         assert not list((tmp_path / "claims").iterdir())
 
+    def test_those_of_a_host_that_is_gone_are_waited_for_once(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(leases, "WATCH", 0.5)
+        (tmp_path / "claims").mkdir()
+        units = [f"unit{number}" for number in range(20)]
+        for unit in units:
+            (tmp_path / "claims" / unit).write_text("0123abcd-1")
+            os.utime(tmp_path / "claims" / unit, (0, 0))
+        began = time.monotonic()
+        for unit in units[:10]:
+            with results.lease(tmp_path, unit) as is_ours:
+                assert is_ours
+        assert results.leased(tmp_path, "unit") == []
+        # One after the other they would take 10 s.
+        assert 0.5 < time.monotonic() - began < 5
+        # One that has been renewed since is looked at anew.
+        (tmp_path / "claims" / "unit19").write_text("0123abcd-1")
+        os.utime(tmp_path / "claims" / "unit19", (1, 1))
+        began = time.monotonic()
+        with results.lease(tmp_path, "unit19") as is_ours:
+            assert is_ours
+        assert time.monotonic() - began > 0.5
+
+    def test_one_that_another_takes_while_it_is_looked_at_is_left_to_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(leases, "WATCH", 10)
+        path = tmp_path / "claims" / "unit"
+        path.parent.mkdir()
+        path.write_text("0123abcd-1")
+        os.utime(path, (0, 0))
+
+        def looked_at(_):
+            # Between the steps of the other, who has deleted it and not yet made its own.
+            path.unlink()
+
+        monkeypatch.setattr(time, "sleep", looked_at)
+        with results.lease(tmp_path, "unit") as is_ours:
+            assert not is_ours
+
     def test_one_that_was_lost_is_not_renewed_for_another(self, tmp_path, monkeypatch):
         monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
         path = tmp_path / "claims" / "unit"

@@ -215,6 +215,20 @@ def test_only_a_server_that_is_told_so_works_ahead(small_folder, monkeypatch):
     asyncio.run(starts())
 
 
+def test_callbacks_of_a_document_are_added_by_place_or_by_name_and_removed():
+    working, document = turns.Turns(), Document()
+    working.take(document)
+    called = []
+    document.add_next_tick_callback(callback=lambda: called.append("next"))
+    document.add_timeout_callback(lambda: called.append("late"), timeout_milliseconds=1)
+    polled = document.add_periodic_callback(lambda: called.append("often"), period_milliseconds=1)
+    assert len(document.session_callbacks) == 3
+    document.remove_periodic_callback(polled)
+    for callback in document.session_callbacks:
+        callback.callback()
+    assert sorted(called) == ["late", "next"]
+
+
 READERS, ROUNDS = 6, 4
 
 

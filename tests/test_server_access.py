@@ -116,6 +116,14 @@ def test_names_of_a_server(listening, allowed):
     assert host_check.is_allowed_host(listening, f"{socket.gethostname()}:1") == (listening not in host_check.LOOPBACK)
 
 
+@pytest.mark.parametrize("name", ["lab", "Lab.example", "192.0.2.7", "2001:db8::7"])
+def test_a_proxy_is_named_or_has_an_address_of_either_kind(name):
+    host_check.check_names((name,))
+    header = f"[{name}]:1" if ":" in name else f"{name}:1"
+    assert host_check.is_allowed_host("127.0.0.1", header, (name.lower(),))
+    assert not host_check.is_allowed_host("127.0.0.1", header)
+
+
 def test_pages_ask_for_the_token_and_sockets_for_a_page(drawn):
     token, ticket = "t" * 32, "k" * 32
 

@@ -112,8 +112,11 @@ def save_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def check_file(path: Path) -> None:
-    """Raise PermissionError where a file cannot take a name: a folder, or a device, whose place it would take."""
-    if path.exists() and not path.is_file():
+    """Raise PermissionError where a file cannot take a name: a folder, or a device, whose place it would take.
+
+    Where the output of a command goes to a file, `/dev/stdout` leads to it, and is a link that would be replaced.
+    """
+    if path.exists() and (not path.is_file() or path.absolute().parent == Path("/dev")):
         raise PermissionError(f"cannot write {path}: it is no file. Choose another name.")
 
 

@@ -22,6 +22,9 @@ STALE = 120.0
 WATCH = 2 * HEARTBEAT
 """Seconds that such a lease is looked at before it is taken: where a clock was set, its holder renews it by then."""
 
+_WATCHED: dict[Path, tuple[float, float]] = {}
+"""The times of leases that have been looked at, and since when each has had its own (`time.monotonic`)."""
+
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
 
@@ -116,16 +119,35 @@ def _is_held(path: Path, now: float) -> bool:
 
 
 def _is_renewed(path: Path, renewed: float) -> bool:
-    """True where a lease gets another time while it is looked at: its holder lives, and a clock was set."""
-    end = time.monotonic() + WATCH
+    """True where a lease gets another time while it is looked at, or goes: its holder lives, or another has taken it.
+
+    All leases beside it are looked at meanwhile, so that a process waits once for those of a hundred that are gone.
+    """
+    for beside in path.parent.glob("*"):
+        with contextlib.suppress(OSError):
+            _note(beside, beside.stat().st_mtime)
+    end = _note(path, renewed) + WATCH
     try:
-        while path.stat().st_mtime == renewed:
+        while _time_of(path) == renewed:
             if time.monotonic() > end:
                 return False
-            time.sleep(min(WATCH, 1) / 10)
+            time.sleep(WATCH / 60)
     except FileNotFoundError:
-        return False
+        pass
     return True
+
+
+def _time_of(path: Path) -> float:
+    """The time of a file that is opened for it: of one that is not NFS may say for a minute what it was; nfs(5)."""
+    with path.open("rb") as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def _note(path: Path, renewed: float) -> float:
+    """Since when a lease has been seen with the time that it has now."""
+    if path not in _WATCHED or _WATCHED[path][0] != renewed:
+        _WATCHED[path] = renewed, time.monotonic()
+    return _WATCHED[path][1]
 
 
 def _renew(path: Path, done: threading.Event) -> None:
@@ -140,7 +162,8 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
     """Context manager: True where this process has the unit for itself, False where another live one has it.
 
     The lease is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
-    whose process has ended (on this machine) or has given no sign of life for two minutes (on another) is taken over.
+    whose process has ended (on this machine) or has given no sign of life for two minutes (on another), nor in half a
+    minute that it is looked at, is taken over.
     Two processes may do so at the same moment and both do the work: files appear whole and are equal, so that
     nothing but time is lost.
 

@@ -34,7 +34,13 @@ def declared(missing: Missing, folder: Path) -> Iterator[None]:
         # One after the other, so that of two that begin together the second sees the first.
         with _alone(folder):
             for other in _others(folder):
-                _check(folder, other, plan)
+                try:
+                    _check(folder, other, plan)
+                except results.Mismatch as error:
+                    # Of files that are not there yet, which nobody can delete.
+                    raise results.Mismatch(
+                        f"{error} Another process is making it now: choose another name or folder, or wait for it."
+                    ) from None
             results.save_json(path, plan)
             stack.callback(path.unlink, missing_ok=True)
             stack.enter_context(results.lease(folder, f"run.{id_}"))

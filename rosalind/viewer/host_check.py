@@ -56,9 +56,9 @@ def check_own(host: str) -> None:
 
 
 def check_names(proxies: Sequence[str]) -> None:
-    """Raise ValueError for what is no name of a host, such as an address with a scheme, a port or a path."""
+    """Raise ValueError for what is no name or address of a host, such as one with a scheme, a port or a path."""
     for name in proxies:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not (_NAME.fullmatch(name) or _is_numeric(name)):
             raise ValueError(
                 f"proxies must be names of hosts such as lab.example.org, without scheme, port or path, got {name!r}."
             )

@@ -88,7 +88,8 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
 
     async def send(contents: Sequence[str]) -> None:
         for content in contents:
-            for connection in session._subscribed_connections:
+            # A copy, as a reader may leave while another is sent to.
+            for connection in tuple(session._subscribed_connections):
                 message = _with_content(patch_doc, {**patch_doc.create_header(), "num_buffers": 0}, content)
                 await connection._socket.send_message(message)
 

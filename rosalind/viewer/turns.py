@@ -76,4 +76,4 @@ class Turns:
         return hold
 
     def _of_callback(self, add: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda callback, *args: add(self._holding(callback), *args)
+        return lambda callback, *args, **named: add(self._holding(callback), *args, **named)
