@@ -189,6 +189,6 @@ def test_code_under_a_name_is_that_of_the_first_while_it_is_at_work(places, monk
         with contextlib.ExitStack() as stack:
             for name in at_work:
                 stack.enter_context(plans.declared(missing(name), folder))
-            with pytest.raises(results.Mismatch, match="made differently.*Another process"):
+            with pytest.raises(results.Mismatch, match=r"made differently.*Another process"):
                 stack.enter_context(plans.declared(missing(later), folder))
     assert list((folder / "claims").iterdir()) == []
