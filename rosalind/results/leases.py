@@ -22,9 +22,6 @@ STALE = 120.0
 WATCH = 2 * HEARTBEAT
 """Seconds that such a lease is looked at before it is taken: where a clock was set, its holder renews it by then."""
 
-_WATCHED: dict[Path, tuple[float, float]] = {}
-"""The times of leases that have been looked at, and since when each has had its own (`time.monotonic`)."""
-
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
 
@@ -115,39 +112,39 @@ def _is_held(path: Path, now: float) -> bool:
     if named and named["host"] == host() and not _is_running(int(named["pid"])):
         return False
     # A time that is to come is of a clock that was set back: a holder that has gone would keep it until then.
-    return abs(now - renewed) < STALE or _is_renewed(path, renewed)
+    return abs(now - renewed) < STALE or _is_renewed(path, now)
 
 
-def _is_renewed(path: Path, renewed: float) -> bool:
+def _is_renewed(path: Path, now: float) -> bool:
     """True where a lease gets another time while it is looked at, or goes: its holder lives, or another has taken it.
 
-    All leases beside it are looked at meanwhile, so that a process waits once for those of a hundred that are gone.
+    Those beside it that are as old are looked at too, and deleted where nothing happens to them, so that a process
+    waits once for the hundred leases of a host that is gone.
     """
-    for beside in path.parent.glob("*"):
-        with contextlib.suppress(OSError):
-            _note(beside, beside.stat().st_mtime)
-    end = _note(path, renewed) + WATCH
+    times = {one: _time_of(one) for one in (path, *path.parent.iterdir())}
+    old = [one for one, renewed in times.items() if renewed is not None and abs(now - renewed) >= STALE]
+    end = time.monotonic() + WATCH
+    while time.monotonic() < end:
+        if _time_of(path) != times[path]:
+            return True
+        time.sleep(WATCH / 60)
+    for one in old:
+        if one != path and _time_of(one) == times[one]:
+            one.unlink(missing_ok=True)
+    return _time_of(path) != times[path]
+
+
+def _time_of(path: Path) -> float | None:
+    """When a lease was renewed; None of what is no lease, or has gone.
+
+    The file is opened for it: of one that is not, NFS may say for a minute what its time was (nfs(5)).
+    """
     try:
-        while _time_of(path) == renewed:
-            if time.monotonic() > end:
-                return False
-            time.sleep(WATCH / 60)
-    except FileNotFoundError:
-        pass
-    return True
-
-
-def _time_of(path: Path) -> float:
-    """The time of a file that is opened for it: of one that is not NFS may say for a minute what it was; nfs(5)."""
-    with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_mtime
-
-
-def _note(path: Path, renewed: float) -> float:
-    """Since when a lease has been seen with the time that it has now."""
-    if path not in _WATCHED or _WATCHED[path][0] != renewed:
-        _WATCHED[path] = renewed, time.monotonic()
-    return _WATCHED[path][1]
+        with path.open("rb") as file:
+            is_lease = _OWNER.fullmatch(file.read(64).decode("ascii", "replace"))
+            return os.fstat(file.fileno()).st_mtime if is_lease else None
+    except OSError:
+        return None
 
 
 def _renew(path: Path, done: threading.Event) -> None:
@@ -163,9 +160,8 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
 
     The lease is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
     whose process has ended (on this machine) or has given no sign of life for two minutes (on another), nor in half a
-    minute that it is looked at, is taken over.
-    Two processes may do so at the same moment and both do the work: files appear whole and are equal, so that
-    nothing but time is lost.
+    minute that it is looked at, is taken over. Two processes may do so at the same moment and both do the work: files
+    appear whole and are equal, so that nothing but time is lost.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
