@@ -99,14 +99,18 @@ def test_imports_point_downwards():
     assert not offenders
 
 
-def test_docstrings_begin_with_the_thing_or_the_verb():
+def test_docstrings_begin_with_the_thing_or_the_verb_and_can_be_encoded():
     clauses = re.compile(r"(What|How|Whether|Where|Which|That|Those|These)\b")
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    # Python 3.13 compiles no docstring with half of a surrogate pair.
+    is_encoded = lambda text: text.encode(errors="ignore").decode() == text
     offenders = [
-        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]!a}"
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, documented) and (text := ast.get_docstring(node)) and clauses.match(text)
+        if isinstance(node, documented)
+        and (text := ast.get_docstring(node))
+        and (clauses.match(text) or not is_encoded(text))
     ]
     assert not offenders
 

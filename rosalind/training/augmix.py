@@ -67,9 +67,9 @@ def equalised(image: ArrayLike) -> Array:
     """float32[h, w, c] in [0, 1]: every channel's grey levels spread so that their histogram is as flat as can be.
 
     Level v goes to (n(v) - n(lowest)) / (n - n(lowest)) with n(v) the number of pixels up to v, of n; a channel of one
-    level stays. PIL, which the authors use, counts the pixels below v over n - n(highest), so that on a background of
-    half the image all other levels go above one half; it divides whole numbers, and so leaves images of fewer than 256
-    pixels as they are.
+    level stays. PIL, which the authors use, counts the pixels below v over those below the highest level, so that on a
+    background of half the image all other levels go above one half; it divides whole numbers, and so leaves images of
+    fewer than 256 pixels as they are.
     """
 
     def one(channel: Array) -> Array:
