@@ -176,9 +176,11 @@ def test_what_is_no_port_is_refused(small_folder, port):
         ({"proxies": ("https://lab.example",)}, "got 'https://lab.example'"),
         ({"proxies": ("lab.example:80",)}, "got 'lab.example:80'"),
         ({"proxies": ("",)}, "got ''"),
+        ({"proxies": "lab"}, "proxies must be several, .*; got 'lab'"),
+        ({"views": "mine:VIEW"}, "views must be several, .*; got 'mine:VIEW'"),
     ],
 )
-def test_what_is_no_host_is_refused(small_folder, changes, message):
+def test_what_is_no_host_or_one_thing_for_several_is_refused(small_folder, changes, message):
     with pytest.raises(ValueError, match=message):
         viewer.make_server(small_folder, **changes)
 

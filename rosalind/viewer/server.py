@@ -31,6 +31,7 @@ from tornado.web import HTTPError, RedirectHandler, RequestHandler
 
 from rosalind.analysis import contact_sheet
 from rosalind.analysis.store import Store
+from rosalind.config import several
 from rosalind.results import Damaged
 from rosalind.viewer import access, bokeh_patches, host_check
 from rosalind.viewer.originals import Originals
@@ -145,7 +146,10 @@ def make_server(
         raise ValueError(f"port must be 0 to 65535, where 0 takes a free one, got {port!r}.")
     if prefix and not PREFIX.fullmatch(prefix):
         raise ValueError(f"prefix must be a path such as /rosalind, without a slash at its end, got {prefix!r}.")
+    proxies = several("proxies", proxies, '["lab.example.org"]')
+    views = several("views", views, '["mine:VIEW"]')
     host_check.check_names(proxies)
+    host_check.check_own(host)
     stores = [Store(path) for path in paths]
     for store in stores:
         default(store)
@@ -159,7 +163,6 @@ def make_server(
     table = with_outside(views)
     turns = Turns()
     originals = {path: Originals(store, table, turns) for path, store in routes.items()}
-    host_check.check_own(host)
     sockets, _ = bind_sockets(host, port)
     try:
         tornado = BokehTornado(
