@@ -39,27 +39,28 @@ def has_shapes(annotation) -> bool:
     return shaped or isinstance(annotation, str) or any(map(has_shapes, parts))
 
 
-def annotations(decorated) -> list:
-    """Those of a function, or of the fields of a dataclass."""
-    if inspect.isclass(decorated):
-        return [field.type for field in getattr(decorated, "__dataclass_fields__", {}).values()]
-    return [*decorated.__annotations__.values()]
+def is_shaped(decorated) -> bool:
+    """True of a function, or a dataclass, of which some annotation has shapes."""
+    fields = getattr(decorated, "__dataclass_fields__", {}).values()
+    annotations = [field.type for field in fields] if inspect.isclass(decorated) else decorated.__annotations__.values()
+    return any(map(has_shapes, annotations))
 
 
-def checked(*, typechecker):
+def checked(function):
+    """A function whose arguments are checked, if some have shapes: others it may refuse in words of its own."""
+    return with_types(function) if is_shaped(function) else function
+
+
+def jaxtyped_if_shaped(*, typechecker):
     """The decorator that the hook sets: it leaves alone what has no arrays of a shape, or is made anew at every call.
 
     Most functions have none, and binding their arguments at every call was six tenths of the lines of Python that the
     tests of claims ran. A function within another would be compiled twice at every call (0.5 ms).
     """
     with_shapes = jaxtyped(typechecker=typechecker)
-
-    def decorate(decorated):
-        inner = "<locals>" in decorated.__qualname__
-        return decorated if inner or not any(map(has_shapes, annotations(decorated))) else with_shapes(decorated)
-
-    return decorate
+    is_inner = lambda decorated: "<locals>" in decorated.__qualname__
+    return lambda decorated: decorated if is_inner(decorated) or not is_shaped(decorated) else with_shapes(decorated)
 
 
-jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, checked
-jaxtyping.install_import_hook(MODULES, "checked_signatures.with_types")
+jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, jaxtyped_if_shaped
+jaxtyping.install_import_hook(MODULES, "checked_signatures.checked")
