@@ -293,9 +293,9 @@ def test_an_error_in_a_file_that_is_gone_with_its_folder_has_no_place(tmp_path, 
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    gone.rmdir()
     with pytest.raises(ZeroDivisionError) as raised:
         exec(compile("def wrong(): 1 / 0\nwrong()", "own.py", "exec"), {})
+    gone.rmdir()
     raised.value.__traceback__ = raised.value.__traceback__.tb_next
     assert config.raised_at(raised.value) == ""
 
