@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import inspect
 import os
 import shutil
 import sys
@@ -73,8 +74,6 @@ def libraries_are_not_traced():
     """Coverage is of rosalind alone, but a tracer is called for every line of Python: half of the time of a page."""
     if sys.gettrace() is None:
         return
-    import inspect
-
     import bokeh.model
     import bokeh.plotting
     import jaxtyping

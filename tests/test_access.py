@@ -49,29 +49,29 @@ class TestCursor:
 class TestSession:
     def test_a_cell_is_read_out_and_chosen_by_keys(self, store):
         session = opened(store, "networks")
-        session.press("cell:evaluation:ArrowRight")
-        session.press("cell:evaluation:ArrowDown")
+        session.actions.press("cell:evaluation:ArrowRight")
+        session.actions.press("cell:evaluation:ArrowDown")
         group, condition = store.groups[1], store.columns[0]
         assert group.name in session.controls.live.text
         assert condition in session.controls.live.text
-        session.press("cell:evaluation:Enter")
+        session.actions.press("cell:evaluation:Enter")
         assert session.state.b[0] in group.networks
-        session.press("cell:evaluation:Enter:shift")
+        session.actions.press("cell:evaluation:Enter:shift")
         assert session.state.a == session.state.b
-        session.press("cell:similarity-matrix:ArrowRight")
-        session.press("cell:similarity-matrix:ArrowRight")
-        session.press("cell:similarity-matrix:Enter")
+        session.actions.press("cell:similarity-matrix:ArrowRight")
+        session.actions.press("cell:similarity-matrix:ArrowRight")
+        session.actions.press("cell:similarity-matrix:Enter")
         assert store.sides.group(session.state.a[0]) != store.sides.group(session.state.b[0])
         # What is not there is not walked.
-        session.press("cell:nothing:Enter")
-        session.press("cell:evaluation:Nonsense")
+        session.actions.press("cell:nothing:Enter")
+        session.actions.press("cell:evaluation:Nonsense")
 
     def test_tiles_of_the_sheet_too(self, store):
         session = opened(store, "samples")
         sheet: Any = session.views["samples"]
-        session.press("cell:samples:ArrowRight")
-        session.press("cell:samples:ArrowRight")
-        session.press("cell:samples:Enter")
+        session.actions.press("cell:samples:ArrowRight")
+        session.actions.press("cell:samples:ArrowRight")
+        session.actions.press("cell:samples:Enter")
         assert session.state.primary == store.ids[sheet.listed[1]]
         assert f"sample {session.state.primary}" in session.controls.live.text
 
@@ -80,33 +80,33 @@ class TestSession:
         first = addresses.to_query(session.state)
         session.change(theme="dark")
         second = addresses.to_query(session.state)
-        session.press(f"go:{first}")
+        session.actions.press(f"go:{first}")
         assert session.state.theme == "light"
         assert session.history.future
-        session.press(f"go:{second}")
+        session.actions.press(f"go:{second}")
         assert session.state.theme == "dark"
         assert not session.history.future
         # Further back than one step, and what was never there.
-        session.press("go:theme=light&layout=samples")
+        session.actions.press("go:theme=light&layout=samples")
         assert session.state.layout == "samples"
         assert len(session.history.past) == 2
-        session.press("go:b=nothing%2Fclean&rule=%5B%7B")
-        session.press("past:{")
+        session.actions.press("go:b=nothing%2Fclean&rule=%5B%7B")
+        session.actions.press("past:{")
 
     def test_what_could_be_undone_before_a_reload_still_can(self, store):
         session = opened(store, "networks")
         # A page from before an update sends no redo.
-        session.press(f"past:{json.dumps(['theme=dark', 'layout=samples'])}")
+        session.actions.press(f"past:{json.dumps(['theme=dark', 'layout=samples'])}")
         assert session.widgets["undo"].disabled
-        session.press(f"past:{json.dumps([['theme=dark', 'layout=samples'], ['null=1']])}")
+        session.actions.press(f"past:{json.dumps([['theme=dark', 'layout=samples'], ['null=1']])}")
         assert not session.widgets["undo"].disabled
         assert not session.widgets["redo"].disabled
-        session.press("redo")
+        session.actions.press("redo")
         assert session.state.null
         for _ in range(2):
-            session.press("undo")
+            session.actions.press("undo")
         assert session.state.layout == "samples"
-        session.press("undo")
+        session.actions.press("undo")
         assert session.state.theme == "dark"
 
 

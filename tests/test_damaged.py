@@ -222,7 +222,7 @@ class TestWhileOpen:
         for part in ("json", "npz"):
             (folder / "networks" / f"{gone}.{part}").unlink()
         shutil.rmtree(folder / "geometry" / gone)
-        session.watch()
+        session.growth.watch()
         assert "Nothing is selected any more" in session.errors.text
         assert session.state.rule == ()
         assert session.views.keys() == set(SHOWN["geometry"])
@@ -246,7 +246,7 @@ class TestWhileOpen:
         for path in [path for kind in away.iterdir() for path in kind.iterdir()]:
             path.rename(folder / path.parent.name / path.name)
         for session in (first, chosen):
-            session.watch()
+            session.growth.watch()
         fresh = opened(folder).state
         assert (first.state.a, first.state.b) == (fresh.a, fresh.b)
         assert fresh.a != fresh.b != only
@@ -263,12 +263,12 @@ class TestWhileOpen:
         # In place, so that no folder changes.
         with open(cell, "r+b") as file:
             file.write(whole)
-        session.watch()
+        session.growth.watch()
         assert np.isfinite(session.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
         assert info.stem not in session.store.networks
         with open(info, "r+") as file:
             file.write(table)
-        session.watch()
+        session.growth.watch()
         assert info.stem in session.store.networks
         assert not session.store.problems
 
@@ -277,27 +277,27 @@ class TestWhileOpen:
         whole = (folder / "samples.npz").read_bytes()
         (folder / "samples.npz").write_bytes(whole[:100])
         (folder / "study.json").touch()
-        session.watch()
+        session.growth.watch()
         assert "samples.npz is truncated" in session.errors.text
         described(folder / "study.json", schema=99)
-        session.watch()
+        session.growth.watch()
         assert "has schema 99" in session.errors.text
         session.change(x="margin")
         assert not session.errors.visible
-        session.watch()
+        session.growth.watch()
         assert not session.errors.visible
 
     def test_a_folder_that_is_gone_is_one_sentence_and_comes_back(self, folder):
         session, elsewhere = opened(folder), folder.with_name("elsewhere")
         folder.rename(elsewhere)
-        session.watch()
+        session.growth.watch()
         assert f"{folder} is gone" in session.errors.text
         # Whatever a reader does, the page stays and says why not.
         for key in ("e", "cell:evaluation:Enter", "go:b=mlp-lth-0.9-seed1%2Fcontrast-5", "."):
-            session.press(key)
+            session.actions.press(key)
         assert session.errors.visible
         elsewhere.rename(folder)
-        session.watch()
+        session.growth.watch()
         assert not session.store.gone()
 
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
@@ -305,7 +305,7 @@ class TestWhileOpen:
         for made, ids in ((ours, [1]), (theirs, [2, 3])):
             made.change(rule=selection.check_rule(made.store, [{"op": "replace", "ids": ids}]))
         ours.actions.save_slice("mine", "first")
-        theirs.watch()
+        theirs.growth.watch()
         assert "mine" in theirs.widgets["slice"].options
         theirs.actions.save_slice("mine", "second")
         assert "there is a slice &#x27;mine&#x27; already" in theirs.errors.text
@@ -352,9 +352,9 @@ class TestRulesSayWhatTheyMean:
         sheet = session.views["samples"]
         listed = session.store.ids[sheet.listed].tolist()
         for _ in range(40):
-            session.press("ArrowRight")
-            session.press("s")
-            session.press("s")
+            session.actions.press("ArrowRight")
+            session.actions.press("s")
+            session.actions.press("s")
         (step,) = session.state.rule
         assert len(step.ids) == len(set(step.ids)) == 40
         assert set(step.ids) <= set(listed)
@@ -366,10 +366,10 @@ class TestRulesSayWhatTheyMean:
         session = opened(folder, b="mlp-biprop-0.5-seed0/clean")
         following = session.store.conditions[1]
         results.geometry_file(folder, B[0], following).unlink()
-        session.watch()
-        session.press("]")
+        session.growth.watch()
+        session.actions.press("]")
         assert session.state.b == (B[0], session.store.conditions[2])
-        session.press("[")
+        session.actions.press("[")
         assert session.state.b == B
 
 

@@ -242,12 +242,12 @@ class TestChips:
         ends = box[0][0]["box"]
         assert f"angle {ends[0]:+.3g}..{ends[1]:+.3g} and norm" in text
         assert "on B-A" in text
-        session.press("drop:class")
+        session.actions.press("drop:class")
         assert session.state.true_class is None
-        session.press("drop:0")
+        session.actions.press("drop:0")
         assert [selection.to_json(step) for step in session.state.rule] == [{"op": "replace", "true": 3}]
-        session.press("drop:7")
-        session.press("drop:-1")
+        session.actions.press("drop:7")
+        session.actions.press("drop:-1")
         assert len(session.state.rule) == 1
         session.actions.undo()
         assert len(session.state.rule) == 2

@@ -27,7 +27,7 @@ def session(store):
 
 class TestState:
     def test_pins_are_added_shown_dropped_undone_and_limited(self, session):
-        session.press("p")
+        session.actions.press("p")
         session.actions.pin("a")
         assert session.state.pins == (B, A)
         assert session.widgets["pin-b"].label == "unpin B"
@@ -35,10 +35,10 @@ class TestState:
         text = session.controls.pins.text
         assert text.count("data-pin=") == text.count("data-drop=") == PINS
         assert GROUP[0] in text
-        session.press("show:0")
+        session.actions.press("show:0")
         assert session.state.b == GROUP
-        session.press("show:6")
-        session.press("drop:pin2")
+        session.actions.press("show:6")
+        session.actions.press("drop:pin2")
         assert session.state.pins == (*SIX[:2], *SIX[3:])
         session.actions.undo()
         assert session.state.pins == SIX

@@ -37,7 +37,7 @@ def test_without_a_word_of_the_browser_all_views_are_drawn_at_once(session):
 
 def test_what_is_on_the_screen_is_redrawn_first(session, store):
     first, second, *_, last = session.panels.shown[PAGE]
-    session.press(f"seen:{first} no-such-view")
+    session.actions.press(f"seen:{first} no-such-view")
     before = words(session)
     session.change(rule=box(session, 0.1, 0.4))
     assert session.panels.late == [name for name in session.panels.shown[PAGE] if name != first]
@@ -46,7 +46,7 @@ def test_what_is_on_the_screen_is_redrawn_first(session, store):
     assert now.pop(first) != before.pop(first)
     assert now == before
     # A reader who scrolls does not wait for what is passed.
-    session.press(f"seen:{last}")
+    session.actions.press(f"seen:{last}")
     assert session.panels.late[:2] == [last, second]
     session.complete(1)
     assert session.panels.late[0] == second
@@ -60,7 +60,7 @@ def test_what_is_on_the_screen_is_redrawn_first(session, store):
 
 
 def test_what_is_off_the_screen_follows_without_a_word_of_the_browser(session):
-    session.press(f"seen:{session.panels.shown[PAGE][0]}")
+    session.actions.press(f"seen:{session.panels.shown[PAGE][0]}")
 
     async def ticks() -> None:
         while later := [tick for tick in session.document.session_callbacks if isinstance(tick, NextTickCallback)]:
@@ -76,13 +76,13 @@ def test_what_is_off_the_screen_follows_without_a_word_of_the_browser(session):
 
 
 def test_another_page_is_drawn_at_once(session, store):
-    session.press(f"seen:{session.panels.shown[PAGE][0]}")
+    session.actions.press(f"seen:{session.panels.shown[PAGE][0]}")
     session.change(rule=box(session, 0.1, 0.4))
     session.change(layout="networks")
     assert not session.panels.late
     assert set(session.panels.shown["networks"]) <= set(session.views)
     # What was late when its page was left is drawn when one comes back, as the browser's word is of the other page.
-    session.press(f"seen:{session.panels.shown['networks'][0]}")
+    session.actions.press(f"seen:{session.panels.shown['networks'][0]}")
     session.change(layout=PAGE)
     drawn, fresh = words(session), words(opened(store, PAGE, rule=session.state.rule))
     assert {name: drawn[name] for name in fresh} == fresh

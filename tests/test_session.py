@@ -150,39 +150,39 @@ class TestKeys:
     def test_each_does_what_the_page_says(self, copied):
         session = opened(copied, "samples")
         start = session.state
-        session.press("x")
+        session.actions.press("x")
         assert (session.state.a, session.state.b) == (start.b, start.a)
-        session.press("undo")
+        session.actions.press("undo")
         assert session.state == start
-        session.press("redo")
-        session.press("undo")
-        session.press("]")
+        session.actions.press("redo")
+        session.actions.press("undo")
+        session.actions.press("]")
         names = copied.conditions
         assert session.state.b[1] == names[names.index(start.b[1]) + 1]
-        session.press("[")
-        session.press(".")
+        session.actions.press("[")
+        session.actions.press(".")
         assert session.state.b[0] == copied.networks[copied.networks.index(start.b[0]) + 1]
-        session.press(",")
+        session.actions.press(",")
         assert session.state.b == start.b
         session.change(primary=None)
-        session.press("ArrowRight")
+        session.actions.press("ArrowRight")
         first = session.state.primary
         assert first == copied.ids[session.views["samples"].listed[0]]
-        session.press("ArrowRight")
+        session.actions.press("ArrowRight")
         assert session.state.primary == copied.ids[session.views["samples"].listed[1]]
-        session.press("ArrowLeft")
+        session.actions.press("ArrowLeft")
         assert session.state.primary == first
-        session.press("s")
+        session.actions.press("s")
         assert session.state.rule == (selection_steps.Ids("add", (first,)),)
-        session.press("Escape")
+        session.actions.press("Escape")
         assert session.state.rule == ()
-        session.press("s")
+        session.actions.press("s")
         assert "no sample is shown large" in session.errors.text
 
     def test_an_unknown_key_does_nothing(self, copied):
         session = opened(copied, "networks")
         start = session.state
-        session.press("q")
+        session.actions.press("q")
         assert session.state == start
 
 
@@ -193,11 +193,11 @@ class TestTheme:
         session = opened(store)
         document = session.document
         before = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
-        session.press("d")
+        session.actions.press("d")
         panel = theme.COLOURS["dark"]["panel"]
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {panel}
         assert "theme=dark" in session.controls.address.text
-        session.press("d")
+        session.actions.press("d")
         assert {plot.background_fill_color for plot in document.select({"type": Plot})} == {"#ffffff"}
         after = {id(m): list(m.palette) for m in document.select({"type": LinearColorMapper})}
         assert after == before
@@ -247,7 +247,7 @@ class TestLayouts:
     def test_views_are_made_when_they_are_first_shown(self, store):
         session = opened(store, layout="networks")
         assert set(session.views) == set(SHOWN["networks"])
-        session.press("2")
+        session.actions.press("2")
         assert session.state.layout == "geometry"
         assert set(session.views) == {*SHOWN["networks"], *SHOWN["geometry"]}
 
@@ -281,7 +281,7 @@ class TestLayouts:
         session.change(choices={"local-contours": "classes"})
         assert "local-contours=classes" in session.controls.address.text
         assert len(session.views["local"].contours["a"].data["xs"]) == 10
-        session.press("undo")
+        session.actions.press("undo")
         assert session.panels.choosers("local") == {
             "local-contours": "off",
             "local-shift": "x axis",
@@ -311,7 +311,7 @@ class TestSides:
         assert session.state.a == ("magnitude 0.9 over seeds", "gaussian_noise-5")
         w["a-method"].value = "biprop"
         assert session.state.a == ("biprop 0.5 over seeds", "gaussian_noise-5")
-        session.press("undo")
+        session.actions.press("undo")
         assert w["a-method"].value == "magnitude"
         assert session.controls.cell("a") == session.state.a
 

@@ -84,7 +84,7 @@ class TestWatching:
         session = opened(copied, "geometry")
         session.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
         folder, before = copied.results.folder, session.state
-        session.watch()
+        session.growth.watch()
         assert session.growth.generation == 0
         info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
         arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
@@ -95,7 +95,7 @@ class TestWatching:
             arrays,
             {"clean": cell},
         )
-        session.watch()
+        session.growth.watch()
         assert session.growth.generation == 1
         assert session.state == before
         assert "newcomer" in session.widgets["b-find"].completions
@@ -107,7 +107,7 @@ class TestWatching:
         session = opened(copied, "networks")
         before = session.state
         shutil.rmtree(copied.results.folder)
-        session.watch()
+        session.growth.watch()
         assert session.state == before
         assert any("is gone" in problem for problem in copied.problems)
 

@@ -250,7 +250,7 @@ class TestScope:
         again, problems = address.from_query(store, query, session.choices)
         assert not problems
         assert again == session.state
-        session.press("drop:networks")
+        session.actions.press("drop:networks")
         assert session.state.networks == ()
         session.actions.clear()
         assert session.state.conditions == ()

@@ -298,7 +298,7 @@ def test_what_is_made_meanwhile_is_shown(copied):
     session = opened(store, "inside", a=(DENSE[0], "clean"), b=(PRUNED[1], "clean"))
     assert not session.views["path"].figure.visible
     write_path(copied, DENSE[0], PRUNED[1], ERRORS)
-    session.watch()
+    session.growth.watch()
     session.complete()
     assert session.views["path"].figure.visible
 
@@ -346,9 +346,9 @@ def test_studies_that_are_joined_keep_theirs(copied, folder):
 
 def test_keys_turn_to_the_page_and_links_keep_its_choices(store):
     session = opened(store, "networks")
-    session.press("4")
+    session.actions.press("4")
     assert session.state.layout == "inside"
     session.views["layers"].change(choices={"layers-as": CHANGE})
     assert "layers-as=change+to+parent" in session.controls.address.text
-    session.press("5")
+    session.actions.press("5")
     assert session.state.layout == "all"

@@ -61,12 +61,12 @@ def note_place(error: BaseException) -> None:
 
 def without_arrays(error: Exception) -> Exception:
     """An error, and what it came from, whose frames have let go of what they held; their lines can still be shown."""
-    seen: list[BaseException | None] = [None]
+    seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
-        if (current := waiting.pop()) not in seen:
+        current = waiting.pop()
+        if current is not None and current not in seen:
             seen.append(current)
-            assert current is not None
             traceback.clear_frames(current.__traceback__)
             waiting += [current.__cause__, current.__context__]
     return error

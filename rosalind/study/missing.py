@@ -40,12 +40,15 @@ class Missing:
     @property
     def written(self) -> list[str]:
         """Subfolders that are written to where this is made."""
-        study, parts = self.study, ["claims", "conditions"]
+        parts = ["claims", "conditions"]
         if self.networks:
             parts += ["networks", "training", "checkpoints", "log"]
         if self.cells:
             parts += ["geometry", "images", "comparison"]
-            parts += ["attribution"] * bool(study.attributions) + ["diagnostics"] * bool(study.diagnostics)
+            if self.study.attributions:
+                parts.append("attribution")
+            if self.study.diagnostics:
+                parts.append("diagnostics")
         return parts
 
     def is_open_network(self, name: str) -> bool:

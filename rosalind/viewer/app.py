@@ -76,7 +76,7 @@ class Session:
         self.held_operation = ""
         """The operation of the keys that are held; empty for the reader's setting."""
         self._last_frame: Frame | None = None
-        self.slices = PageSlices(store)
+        self.slices = PageSlices(self)
         problems += self.slices.problems
         try:
             frame = self.frame()
@@ -130,14 +130,6 @@ class Session:
         document.add_periodic_callback(self.growth.watch, WATCH_INTERVAL)
         document.on_event(DocumentReady, lambda event: self._continue())
         document.js_on_event(DocumentReady, CustomJS(code="window.rosalindOpened?.()"))
-
-    def press(self, key: str) -> None:
-        """Do what a key does, see `gestures.press`."""
-        gestures.press(self, key)
-
-    def watch(self) -> None:
-        """Follow the study's folder, see `growth`."""
-        self.growth.watch()
 
     def change(
         self,

@@ -35,7 +35,7 @@ class Growth:
                 problems += self._refill()
             except (ValueError, OSError) as error:
                 problems.append(str(error))
-        session.slices.follow(session)
+        session.slices.follow()
         if problems:
             session.show_errors(*problems)
 
