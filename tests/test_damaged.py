@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from rosalind.analysis.store import Store
 from rosalind.figures import attribution_figure
 from rosalind.viewer import exports, slices, state
 from rosalind.viewer.app import Session
-from rosalind.viewer.state import selected
 from rosalind.viewer.views import SHOWN, VIEWS
 
 B = ("mlp-biprop-0.5-seed0", "clean")
@@ -310,78 +308,3 @@ class TestWhileOpen:
         theirs.actions.save_slice("mine", "second")
         assert "there is a slice &#x27;mine&#x27; already" in theirs.errors.text
         assert slices.load(ours.store)[0]["mine"].note == "first"
-
-
-class TestRulesSayWhatTheyMean:
-    def test_a_box_of_raw_norms_stays_one_in_units(self, folder):
-        session = opened(folder)
-        session.change(raw=True)
-        norm = session.store.values(session.state.a, "norm", True)
-        low, high = np.quantile(norm, [0.25, 0.75])
-        session.change(
-            step={
-                "box": [0, 180, low, high],
-                "x": "angle",
-                "y": "norm",
-                "cell": list(session.state.a),
-                "raw": True,
-            }
-        )
-        chosen = selected(session.store, session.state)
-        assert 0.4 < chosen.mean() < 0.6
-        session.change(raw=False)
-        np.testing.assert_array_equal(selected(session.store, session.state), chosen)
-        assert ", raw (" in selection.describe_rule(session.store, session.state.rule)
-
-    def test_a_slice_keeps_the_true_class_that_was_shown(self, folder):
-        session = opened(folder)
-        session.change(true_class=3)
-        session.change(step={"flip": "both right", "cell": list(session.state.a), "other": list(session.state.b)})
-        chosen = selected(session.store, session.state)
-        session.actions.save_slice("threes", "")
-        session.change(true_class=None, rule=())
-        session.actions.show_slice("threes")
-        np.testing.assert_array_equal(selected(session.store, session.state), chosen)
-        session.change(true_class=5, rule=())
-        session.actions.save_slice("fives", "")
-        session.actions.show_slice("fives")
-        np.testing.assert_array_equal(selected(session.store, session.state), session.store.labels == 5)
-
-    def test_stars_are_one_step_and_the_sheet_goes_on(self, folder):
-        session = opened(folder, "samples")
-        sheet = session.views["samples"]
-        listed = session.store.ids[sheet.listed].tolist()
-        for _ in range(40):
-            session.actions.press("ArrowRight")
-            session.actions.press("s")
-            session.actions.press("s")
-        (step,) = session.state.rule
-        assert len(step.ids) == len(set(step.ids)) == 40
-        assert set(step.ids) <= set(listed)
-        session.actions.save_slice("stars", "")
-        session.actions.show_slice("stars")
-        assert sorted(session.store.ids[sheet.listed]) == sorted(step.ids)
-
-    def test_keys_step_over_what_is_not_measured(self, folder):
-        session = opened(folder, b="mlp-biprop-0.5-seed0/clean")
-        following = session.store.conditions[1]
-        results.geometry_file(folder, B[0], following).unlink()
-        session.growth.watch()
-        session.actions.press("]")
-        assert session.state.b == (B[0], session.store.conditions[2])
-        session.actions.press("[")
-        assert session.state.b == B
-
-
-@pytest.mark.parametrize("op", selection.OPERATIONS)
-def test_a_saved_rule_selects_what_it_selected(folder, op):
-    store = Store(folder)
-    shown = state.default(store)
-    for wanted in (None, 3):
-        rule = selection.check_rule(store, [{"op": op, "flip": "both right", "cell": list(B), "other": list(B)}])
-        asked = replace(shown, rule=rule, true_class=wanted)
-        alone = replace(shown, rule=selection.saved(asked.rule, asked.true_class))
-        np.testing.assert_array_equal(
-            selected(store, alone),
-            selected(store, asked),
-        )

@@ -11,6 +11,7 @@ import pytest
 from bokeh.document import Document
 from pages import opened
 
+from rosalind import results
 from rosalind.analysis import selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, keyboard, state, theme
@@ -184,6 +185,17 @@ class TestKeys:
         start = session.state
         session.actions.press("q")
         assert session.state == start
+
+    def test_they_step_over_what_is_not_measured(self, folder):
+        session = opened(Store(folder), "geometry")
+        b = session.state.b
+        following = session.store.conditions[1]
+        results.geometry_file(folder, b[0], following).unlink()
+        session.growth.watch()
+        session.actions.press("]")
+        assert session.state.b == (b[0], session.store.conditions[2])
+        session.actions.press("[")
+        assert session.state.b == b
 
 
 class TestTheme:

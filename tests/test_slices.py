@@ -1,19 +1,14 @@
 """Named slices: saved as rules, read again, removed, and never lost."""
 
-import functools
 import json
 import shutil
 from typing import ClassVar
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pages import opened
 
-from rosalind.analysis import selection, selection_steps
+from rosalind.analysis import selection_steps
 from rosalind.analysis.store import Store
-from rosalind.measures import MEASURES
 from rosalind.viewer import slices
 
 
@@ -92,44 +87,3 @@ class TestSlices:
         assert session.widgets["slice"].options == [""]
         session.actions.save_slice("", "")
         assert "needs a name" in session.errors.text
-
-
-def steps(cells):
-    """JSON of any step of the ten-class study with these cells."""
-    number, label = st.floats(-1e6, 1e6), st.integers(0, 9)
-    cell, measure = st.sampled_from([list(cell) for cell in cells]), st.sampled_from(list(MEASURES))
-    plane = {"cell": cell, "x": measure, "y": measure}
-    optional = {"other": cell, "raw": st.just(True)}
-    corners = st.integers(3, selection_steps.CORNERS).flatmap(
-        lambda k: st.lists(number, min_size=2 * k, max_size=2 * k)
-    )
-    op = {"op": st.sampled_from(selection.OPERATIONS)}
-    ends = st.lists(number, min_size=2, max_size=2)
-    return st.one_of(
-        st.fixed_dictionaries({**op, "box": st.lists(number, min_size=4, max_size=4), **plane}, optional=optional),
-        st.fixed_dictionaries({**op, "lasso": corners, **plane}, optional=optional),
-        st.fixed_dictionaries({**op, "band": ends, "cell": cell, "class": label}),
-        st.fixed_dictionaries({**op, "band": ends, "cell": cell, "x": measure}, optional={"raw": st.just(True)}),
-        st.fixed_dictionaries({**op, "pair": st.lists(label, min_size=2, max_size=2), "cell": cell}),
-        st.fixed_dictionaries({**op, "true": label}),
-        st.fixed_dictionaries({**op, "flip": st.sampled_from(selection_steps.FLIPS), "cell": cell, "other": cell}),
-        st.fixed_dictionaries({**op, "ids": st.lists(st.integers(0, 2000), max_size=40)}),
-    )
-
-
-_store = functools.cache(Store)
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_a_rule_is_the_same_after_a_round_trip_through_json(small_folder, data):
-    store = _store(small_folder)
-    cells = sorted(store.cells)[:3] + [(name, "clean") for name in store.sides.groups_by_id]
-    given_rule = data.draw(st.lists(steps(cells), max_size=4))
-    rule = selection.check_rule(store, json.loads(json.dumps(given_rule)))
-    written = json.dumps([selection.to_json(step) for step in rule])
-    assert json.loads(written) == given_rule
-    again = selection.check_rule(store, json.loads(written))
-    assert again == rule == selection.check_rule(store, rule)
-    np.testing.assert_array_equal(selection.select(store, rule), selection.select(store, again))
-    assert selection.describe_rule(store, rule).count("; ") == max(len(rule) - 1, 0)
