@@ -25,7 +25,7 @@ resnet20's; kept (`memory.keep_freed`, here as in `rosalind run`), a resnet20 ta
 three shifts by three (1.2 to 1.7 times), patches (1.4 to 4).
 
 Of the cnn's step on one core, 3.3 ms of processor time (least of 20 rounds, a busy machine), three convolutions with
-their gradients take 1.9: 133 million operations, 70 a nanosecond, so little is left there. Its strides of 2 as one
+their gradients take 1.9: 131 million operations, 70 a nanosecond, so little is left there. Its strides of 2 as one
 product of patches take 0.93 to 1.06 times as long, of patches from the four phases of the map 0.87 to 1.08, as a 2 x 2
 kernel on blocks of 2 x 2 as channels 1.8 to 2. Norms and ReLUs take 0.33 (0.26 with fixed statistics), AdamW 0.2, and
 0.3 is what a step costs around its program, 0.06 of it the batch.
