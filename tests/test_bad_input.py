@@ -44,6 +44,7 @@ class Case:
 ALONE = {
     "similarity": "takes two methods",
     "pareto": "no weights of its networks",
+    "potential": "no network is pruned",
     "explained": "choose another B",
     "path": "one network",
 }

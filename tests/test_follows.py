@@ -76,6 +76,7 @@ SAYS: dict[str, Callable[[Slice], tuple[float, ...]] | str] = {
     "breakdown": lambda s: (s.count,),
     "lineage": lambda s: (s.count,),
     "pareto": lambda s: (s.count,),
+    "potential": lambda s: (s.count,),
     "redundancy": lambda s: (s.count,),
     "claims": "of all samples, whatever is selected",
     "local": lambda s: (s.count, s.median(A, "angle")),

@@ -125,6 +125,13 @@ class TestPotential:
         # .01 and .21 lost: .5 + .01 / .2 * .4.
         np.testing.assert_allclose(of["mean-common15"].values, [0.52, 0.9])
         assert (of["clean"].mean, of["clean"].beyond) == (pytest.approx(0.8), 1)
+        # Under one condition of two that are equal as under their mean.
+        assert list(of)[-2:] == ["fog-1", "snow-1"]
+        np.testing.assert_allclose(of["fog-1"].values, [0.52, 0.9])
+        asked = [p for p in potential.potentials(study_results, 0.02, ["snow-1", "clean", "rain-1"]) if p.method == "x"]
+        assert [p.condition for p in asked] == ["snow-1", "clean"]
+        np.testing.assert_allclose([p.mean for p in asked], [0.71, 0.8])
+        assert {row["condition"] for row in potential.rows(study_results)} >= {"clean", "mean-common15", "fog-1"}
         header, lines, _ = potential.table(study_results, 0.02)
         assert header == ["method", "seeds", "clean", "corrupted"]
         assert lines[0][:2] == ["x", "2"]

@@ -177,7 +177,7 @@ def potential_figure(results: Results) -> Figure | None:
     """
     main = robustness.main_mean(results)
     kinds = {"clean": "0.2", main.name if main else "": QUIET}
-    measured = [p for p in robustness.potential.potentials(results) if p.condition in kinds]
+    measured = robustness.potential.potentials(results, conditions=list(kinds))
     if not measured:
         return None
     methods = list(dict.fromkeys(p.method for p in measured))

@@ -10,6 +10,7 @@ TERMS = {
     "effective robustness": "Accuracy above that of dense networks with the same clean accuracy, under the condition.",
     "power": "The smallest difference that so many samples or seeds show in 4 of 5 cases, at level 5 %.",
     "Pareto front": "Networks than which no other is nowhere worse in accuracies and bytes, and somewhere better.",
+    "prune potential": "The largest sparsity that costs no more than so much accuracy against the dense parent.",
     "exemplar": "A sample that most networks of a group predict otherwise than most of their dense parents.",
     "forgotten": "Right at a step and wrong at the next, as severity or sparsity grows.",
 }
@@ -21,6 +22,7 @@ OF = {
     "breakdown": ("null", "power"),
     "lineage": (),
     "pareto": ("Pareto front", "null"),
+    "potential": ("prune potential",),
     "similarity": ("angle", "norm", "margin", "null"),
     "redundancy": (),
     "claims": ("null", "power"),

@@ -1,6 +1,6 @@
 """Prune potential: how far a method may prune before it costs accuracy (arXiv 2103.03014)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,21 +68,37 @@ def largest_sparsity(
     return float(low + max(delta - before, 0) / (after - before) * (high - low)), False
 
 
-def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
-    """Prune potentials of a study's methods on clean images and under its means, methods in their order.
+def potentials(
+    results: Results,
+    delta: float = DELTA,
+    conditions: Sequence[str] | None = None,
+    *,
+    summary: Mapping[tuple[str, str], Mapping[str, float]] | None = None,
+    images: int | None = None,
+) -> list[Potential]:
+    """Prune potentials of a study's methods, in their order, under conditions and means of conditions.
 
     A seed counts where its dense parent is measured; a method of one sparsity has only what that shows.
+
+    Args:
+        results: a study.
+        delta: accuracy that may be lost, in (0, 1).
+        conditions: ids of conditions and names of means; None for clean images, the means, and then every condition.
+        summary: `accuracy` by network and condition or mean, such as a slice's; None for that of all images.
+        images: labelled images behind an accuracy of the summary.
 
     Raises:
         ValueError: a delta that is not in (0, 1).
     """
     if not 0 < delta < 1:
         raise ValueError(f"delta must be in (0, 1), of accuracy in [0, 1], got {delta}; 0.01 is one point.")
-    accuracies = accuracy(results)
-    column, index = ({name: k for k, name in enumerate(ids)} for ids in (results.conditions, results.networks))
-    clean = clean_of(results, "train")
-    over = {clean: [column[clean]]} if clean else {}
-    over |= {m.name: [column[name] for name in m.conditions] for m in means(results) if m.bn == "train"}
+    over = _columns(results)
+    if summary is None:
+        accuracies, index = accuracy(results), {name: k for k, name in enumerate(results.networks)}
+        of = lambda name, condition: float(accuracies[index[name], over[condition]].mean())
+    else:
+        of = lambda name, condition: summary.get((name, condition), {}).get("accuracy", float("nan"))
+    one = 1 / images if images else step_of(results)
     chains: dict[str, dict[int | None, list[tuple[str, str]]]] = {}
     for name, info in results.networks.items():
         parent = None if info.is_dense else dense_root(results, name)
@@ -90,21 +106,30 @@ def potentials(results: Results, delta: float = DELTA) -> list[Potential]:
             chains.setdefault(info.label, {}).setdefault(info.seed, []).append((name, parent))
     measured = []
     for method, seeds in chains.items():
-        for condition, columns in over.items():
-            of = lambda name, columns=columns: float(accuracies[index[name], columns].mean())
-            sparsities = [[results.networks[name].sparsity for name, _ in chain] for chain in seeds.values()]
-            lost = [np.array([of(parent) - of(name) for name, parent in chain]) for chain in seeds.values()]
+        sparsities = [[results.networks[name].sparsity for name, _ in chain] for chain in seeds.values()]
+        for condition in over if conditions is None else [c for c in conditions if c in over]:
+            lost = [
+                np.array([of(parent, condition) - of(name, condition) for name, parent in c]) for c in seeds.values()
+            ]
             ends = [largest_sparsity(*measured_of, delta) for measured_of in zip(sparsities, lost, strict=True)]
             values = np.array([value for value, _ in ends])
             if np.isfinite(values).any():
                 # What one image more that every pruned network of a seed has wrong takes off.
-                one = step_of(results)
                 less = [largest_sparsity(s, d + one, delta)[0] for s, d in zip(sparsities, lost, strict=True)]
                 mean, half, _ = seed_interval(values, step=float(np.nanmean(values - less)))
                 beyond = sum(is_end for _, is_end in ends)
                 half = float("nan") if beyond else float(half)
                 measured.append(Potential(method, condition, values, float(mean), half, beyond))
     return measured
+
+
+def _columns(results: Results) -> dict[str, list[int]]:
+    """Positions of conditions by what accuracies are of: clean images, means of one BatchNorm mode, every condition."""
+    column = {name: k for k, name in enumerate(results.conditions)}
+    clean = clean_of(results, "train")
+    over = {clean: [column[clean]]} if clean else {}
+    over |= {m.name: [column[name] for name in m.conditions] for m in means(results) if m.bn == "train"}
+    return over | {name: [k] for name, k in column.items() if name not in over}
 
 
 COLUMNS = ("method", "condition", "seeds", "potential", "low", "high", "beyond")
@@ -132,7 +157,7 @@ def table(results: Results, delta: float = DELTA) -> tuple[list[str], list[list[
     main = main_mean(results)
     shown = {"clean": clean_of(results, "train"), "corrupted": main.name if main else None}
     by_method: dict[str, dict[str, Potential]] = {}
-    for potential in potentials(results, delta):
+    for potential in potentials(results, delta, [condition for condition in shown.values() if condition]):
         by_method.setdefault(potential.method, {})[potential.condition] = potential
     header = ["method", "seeds", *(name for name, condition in shown.items() if condition)]
     lines, points = [], f"{100 * delta:g} point{'' if 100 * delta == 1 else 's'}"

@@ -27,6 +27,7 @@ from rosalind.viewer.views.networks.claims import Claims
 from rosalind.viewer.views.networks.evaluation import Evaluation
 from rosalind.viewer.views.networks.lineage import Lineage
 from rosalind.viewer.views.networks.pareto import Pareto
+from rosalind.viewer.views.networks.prune_potential import PrunePotential
 from rosalind.viewer.views.networks.redundancy import Redundancy
 from rosalind.viewer.views.networks.severities import Severities
 from rosalind.viewer.views.networks.similarity import Similarity
@@ -77,6 +78,7 @@ VIEWS: dict[str, type[View]] = {
     "breakdown": Breakdown,
     "lineage": Lineage,
     "pareto": Pareto,
+    "potential": PrunePotential,
     "redundancy": Redundancy,
     "claims": Claims,
     "local": SampleDensity,
