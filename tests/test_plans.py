@@ -41,6 +41,22 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(small_folder, tmp_pat
     assert (more.networks, more.cells) == (0, 2 * planned["networks"])
 
 
+def test_a_dry_run_counts_files_of_diagnostics(folder, tmp_path):
+    under = "clean", "contrast-5"
+    names = config.Diagnosis("dead_units", under=under), config.Diagnosis("storage"), config.Diagnosis("linear_path")
+    plan = small_study(diagnostics=names)
+    # Of 12 networks; 8 have a dense parent, and there is a way between the two dense ones too, once they are there.
+    assert study.estimate(plan, tmp_path / "absent").diagnostics == 12 * 2 + 12 + 8
+    there = study.estimate(plan, folder)
+    assert (there.networks, there.cells, there.diagnostics) == (0, 0, 12 * 2 + 12 + 9)
+    assert str(there) == "45 files of diagnostics"
+    study.diagnose(folder, ["storage"], ["mlp-dense-seed0"])
+    assert study.estimate(plan, folder).diagnostics == 44
+    # What is of a network that is made anew is made anew, here its bytes.
+    (folder / "networks" / "mlp-dense-seed0.npz").unlink()
+    assert study.estimate(plan, folder).diagnostics == 45
+
+
 def test_a_dry_run_counts_what_is_damaged_as_the_run_does(folder, monkeypatch):
     names = (
         "mlp-dense-seed1",

@@ -99,8 +99,9 @@ def of_study(
     measured = [name for name in names if name in study_results.networks]
     work = []
     for diagnosis in diagnoses:
-        pairs = _pairs(study_results, measured) if diagnostics.plan(diagnosis)[0].of == "pair" else measured
-        work += _planned(study_results, diagnosis, pairs) if pairs else []
+        of_pairs = diagnostics.plan(diagnosis)[0].of == "pair"
+        asked = pairs(study_results, measured) if of_pairs else measured
+        work += _planned(study_results, diagnosis, asked) if asked else []
     return _carry_out(study_results, work, executor)
 
 
@@ -155,7 +156,7 @@ def _planned(
         stored = [name for name, info in infos.items() if not info.is_imported]
         if left := [name for name in infos if name not in stored]:
             print(f"{diagnosis.id} leaves out {', '.join(left)}: their weights are not stored.", file=sys.stderr)
-        networks = _pairs(study_results, stored) if diagnostic.of == "pair" else stored
+        networks = pairs(study_results, stored) if diagnostic.of == "pair" else stored
         if not networks:
             kind = "two networks of one shape" if diagnostic.of == "pair" else "a network"
             raise ValueError(f"{study_results.folder} has not {kind} whose weights are stored.")
@@ -269,13 +270,13 @@ def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis
     return first
 
 
-def _pairs(study_results: Results, names: Sequence[str]) -> list[str]:
+def pairs(study_results: Results, names: Sequence[str]) -> list[str]:
     """`A:B` of every network with its parent, and of dense networks of one label and two seeds."""
     infos = study_results.networks
-    pairs = [(name, info.parent) for name in names if (info := infos[name]).parent in names]
+    ends = [(name, info.parent) for name in names if (info := infos[name]).parent in names]
     dense = [name for name in names if infos[name].is_dense]
-    pairs += [(a, b) for a, b in itertools.pairwise(dense) if infos[a].label == infos[b].label]
-    return [f"{a}:{b}" for a, b in pairs if b is not None and infos[a].architecture == infos[b].architecture]
+    ends += [(a, b) for a, b in itertools.pairwise(dense) if infos[a].label == infos[b].label]
+    return [f"{a}:{b}" for a, b in ends if b is not None and infos[a].architecture == infos[b].architecture]
 
 
 def _provenance(task: DiagnosticTask, digests: Mapping[str, str]) -> dict[str, Any]:

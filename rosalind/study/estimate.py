@@ -9,9 +9,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rosalind import data, measuring, models, pruning, results, training
+from rosalind import data, diagnostics, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, checking, planning
+from rosalind.study import capacity, checking, diagnosing, planning
 from rosalind.study.missing import Missing, look
 
 BACKWARD = 3
@@ -25,9 +25,11 @@ class Estimate:
     Attributes:
         epochs: Of training, in passes over the training split.
         cells: Networks under conditions to measure.
-        minutes: From a timed forward pass of the dense network; what is compiled comes on top. NaN where nothing is
-            missing.
+        minutes: From a timed forward pass of the dense network; what is compiled and diagnostics come on top. NaN where
+            no network or cell is missing.
         bytes: Of disk, to a tenth: arrays of networks, cells and thumbnails.
+        diagnostics: Files of diagnostics that are not there, or are of networks that are not; of such networks those
+            with a parent are the pairs, dense ones of two seeds come on top.
     """
 
     networks: int
@@ -35,15 +37,17 @@ class Estimate:
     cells: int
     minutes: float
     bytes: int
+    diagnostics: int = 0
 
     def __str__(self) -> str:
+        files = f"{self.diagnostics:,} file{'s' * (self.diagnostics != 1)} of diagnostics"
         if not (self.networks or self.cells):
-            return "nothing is missing"
+            return files if self.diagnostics else "nothing is missing"
         size = f"{self.bytes / 1e9:.1f} GB" if self.bytes >= 1e9 else f"{math.ceil(self.bytes / 1e6)} MB"
         minutes = f"{self.minutes:.0f} minutes" if self.minutes >= 1.5 else "a minute"
         return (
             f"{self.networks} networks in {self.epochs:,.0f} epochs, {self.cells:,} cells, {size} on disk; "
-            f"about {minutes}, and compiling"
+            f"about {minutes}, and compiling{f'; {files}' if self.diagnostics else ''}"
         )
 
 
@@ -89,7 +93,32 @@ def of_missing(missing: Missing) -> Estimate:
                 minutes += seconds / 60 * (BACKWARD * passes * len(dataset.train) + of_cells * len(dataset.test))
             disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
         disk += len(study.conditions) * _shown(study, dataset) if cells else 0
-    return Estimate(int(networks), epochs, int(cells), minutes, round(disk))
+    return Estimate(int(networks), epochs, int(cells), minutes, round(disk), _diagnostic_files(missing))
+
+
+def _diagnostic_files(missing: Missing) -> int:
+    """Files of the study's diagnostics that are not there, or are of networks that are not."""
+    folder, tasks = missing.folder, (*missing.parents, *missing.rest)
+    task_of = {name: task for task in tasks for name in planning.names_of(missing.study, task)}
+    stored = None if folder is None or missing.networks == task_of.keys() else results.load(folder)
+    known = [name for name in task_of if stored and name in stored.networks]
+    # Of networks without a record what they are made from is known of the method.
+    methods = [task.method for name, task in task_of.items() if name not in known]
+    children = sum(m is not None and pruning.recipe_of(m.name).ranked == "trained" for m in methods)
+    count = 0
+    for diagnosis in missing.study.diagnostics:
+        diagnostic, _ = diagnostics.plan(diagnosis)
+        conditions: tuple[str | None, ...] = diagnosis.under if diagnostic.under else (None,)
+        subjects = list(task_of)
+        if diagnostic.of == "pair":
+            count += children * len(conditions)
+            subjects = diagnosing.pairs(stored, known) if stored else []
+        for first, _, other in (ends.partition(":") for ends in subjects):
+            count += len(conditions)
+            if folder is not None and not missing.networks & {first, other}:
+                files = [results.diagnostic_file(folder, diagnosis.id, first, other or None, id_) for id_ in conditions]
+                count -= sum(file.with_suffix(".json").exists() for file in files)
+    return count
 
 
 def _forward_seconds(model: Model, dataset: data.Dataset, size: int) -> float:

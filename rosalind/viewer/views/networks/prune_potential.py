@@ -1,4 +1,4 @@
-"""How far each method may prune before it loses accuracy to the dense parent, clean and under corruption."""
+"""Prune potential: the sparsity up to which a method keeps its dense parent's accuracy, clean and under corruption."""
 
 from html import escape
 from typing import Any
@@ -17,7 +17,7 @@ from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 UNDER = {"mean": "mean over corruptions", "b": "condition of B"}
-"""What is drawn beside clean images."""
+"""Labels of the mean or condition beside clean images."""
 
 LOSSES = ("1", "0.5", "2", "5")
 """Points of accuracy that may be lost; the first is that of tables, `potential.DELTA`."""
@@ -53,7 +53,7 @@ class PrunePotential:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """What is drawn beside clean images, and the accuracy that may be lost, in points."""
+        """The mean or condition beside clean images, and the accuracy that may be lost, in points."""
         mean = main_mean(store.results)
         # Means come at the end of a run.
         is_there = mean is not None and any(condition == mean.name for _, condition in store.summary)
