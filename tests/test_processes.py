@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import select
 import sys
 import time
 import uuid
@@ -14,7 +15,7 @@ from conftest import small_study
 from folders import contents, same
 
 from rosalind import config, results, study
-from rosalind.study import plans
+from rosalind.study import plans, pool
 from rosalind.study.missing import look
 
 # Processes that have imported everything, forked before jax has a backend: each begins in milliseconds.
@@ -107,6 +108,25 @@ class TestProcesses:
         epochs = [row for row in rows if "epoch" in row]
         assert sorted(epochs, key=by_time) == sorted(map(json.loads, lines), key=by_time)
         assert len(rows) - len(epochs) == (folder / "summary.csv").read_text().count("\n") - 1
+
+
+def in_a_pool(connection):
+    with pool.processes(2) as executor:
+        connection.send(executor.submit(os.getpid).result())
+        time.sleep(600)
+
+
+def test_workers_end_with_the_process_that_began_them():
+    ours, theirs = FORKS.Pipe()
+    process = FORKS.Process(target=in_a_pool, args=(theirs,))
+    process.start()
+    worker = os.pidfd_open(ours.recv())
+    process.kill()
+    process.join()
+    # Readable when it has ended, also where nobody has asked for its code.
+    ended_workers, _, _ = select.select([worker], [], [], 60)
+    os.close(worker)
+    assert ended_workers
 
 
 OWN = """
