@@ -45,10 +45,13 @@ class Missing:
             parts += ["networks", "training", "checkpoints", "log"]
         if self.cells:
             parts += ["geometry", "images", "comparison"]
-            if self.study.attributions:
+            # Where no cell is missing, what these lack is not known yet, and each is looked at before its own work.
+            if self.study.attributions or self.study.attribution_pairs:
                 parts.append("attribution")
             if self.study.diagnostics:
                 parts.append("diagnostics")
+            if self.study.decks:
+                parts.append("predictions")
         return parts
 
     def is_open_network(self, name: str) -> bool:

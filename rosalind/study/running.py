@@ -159,7 +159,7 @@ def _carry_out(
     for name in names:
         network_files.name_damaged_records(folder, name)
     failures |= _measure(missing, folder, conditions, names, executor)
-    failures |= dict(decks.of_study(study, folder))
+    failures |= decks.of_study(study, folder)
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     if study.diagnostics:
         failures |= diagnosing.of_study(folder, study.diagnostics, names, executor)
