@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from own_study import MINE
@@ -69,12 +70,14 @@ def test_mistakes_are_one_line(tmp_path, words, message, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("where", ["in the command", "where Python drops errors"])
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_interrupts_are_one_line(name, code):
+def test_interrupts_are_one_line(name, code, where):
     script = (
         # Jobs in the background of a shell are begun with SIGINT ignored.
         "import os, signal, time\nfrom rosalind import cli\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"def fourier():\n    os.kill(os.getpid(), signal.{name})\n    time.sleep(60)\n"
+        f"class Last:\n    def __del__(self):\n        os.kill(os.getpid(), signal.{name})\n        time.sleep(0)\n"
+        f"def fourier():\n    {'Last()' if 'drops' in where else 'Last.__del__(None)'}\n    time.sleep(60)\n"
         "cli.fourier = fourier\ncli.main()"
     )
     done = subprocess.run([sys.executable, "-c", script, "fourier"], capture_output=True, text=True)
@@ -83,13 +86,40 @@ def test_interrupts_are_one_line(name, code):
     assert "run it again to go on" in done.stderr
 
 
-def test_a_reader_of_a_pipe_may_leave():
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rosalind.cli", "list", "methods"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+@pytest.fixture(params=["list methods", "--version", "--help"])
+def words(request, monkeypatch):
+    """Words of a command that prints more than a buffer holds, or less, which is written at the end."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    return [sys.executable, "-m", "rosalind.cli", *request.param.split()]
+
+
+def test_a_reader_of_a_pipe_may_leave(words):
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     assert (process.wait(), process.stderr.read()) == (141, b"")
     process.stderr.close()
+
+
+def test_what_cannot_be_written_is_said_once(words):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    line, hint = done.stderr.strip().splitlines()
+    assert line.endswith("No space left on device")
+    assert hint.startswith("(set ROSALIND_TRACEBACK=1")
+
+
+def test_a_user_without_a_home_has_a_viewer(monkeypatch, capsys):
+    def unknown(_):
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(sys, "argv", ["rosalind", "--version"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    cli.main()
+    # Asked for by Bokeh when it is imported.
+    assert Path.home() == Path("/nonexistent")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

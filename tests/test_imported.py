@@ -3,15 +3,17 @@
 import csv
 import dataclasses
 import shutil
+import threading
 
 import numpy as np
 import pytest
 from linear_classifiers import CONDITIONS, DATA, linear
 
-from rosalind import config, data, figures, results, study
+from rosalind import config, data, figures, imported, results, study
 from rosalind.analysis import lineage, robustness
 from rosalind.analysis.robustness.methods import left_of
 from rosalind.config import Condition
+from rosalind.study import plans
 
 
 def test_sparsity_is_given_counted_or_not_known(linear_study):
@@ -195,3 +197,23 @@ def test_unknown_sparsities_are_one_group_and_no_pair(linear_study, tmp_path):
     assert group.name == "random"
     assert len(group.networks) == 2
     assert np.isnan([row["clean_over_random"] for row in robustness.methods.rows(changed)]).all()
+
+
+@pytest.mark.parametrize("given", ["features", "predictions"])
+def test_a_name_is_taken_by_one_process_at_a_time(tmp_path, monkeypatch, given):
+    created = study.create(DATA, (Condition(),), tmp_path / "study", features=20, thumbnails=0)
+    network = linear("mine")
+    if given == "predictions":
+        network = imported.Imported(
+            "mine", predictions={"clean": {"id": created.samples["id"], "logits": np.eye(597, 10)}}
+        )
+    waits = threading.Event()
+    monkeypatch.setattr(plans.time, "sleep", lambda seconds: waits.set())
+    adding = threading.Thread(target=study.add_network, args=(created.folder, network))
+    with plans.alone(created.folder):
+        adding.start()
+        while adding.is_alive() and not waits.is_set():
+            adding.join(0.01)
+        assert list((created.folder / "networks").glob("*")) == []
+    adding.join()
+    assert list(results.load(created.folder).networks) == ["mine"]

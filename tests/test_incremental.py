@@ -153,9 +153,15 @@ def test_a_change_between_the_estimate_and_the_work_is_seen(folder):
         assert results.hash_arrays(load_arrays(path)) == results.hash_arrays(arrays)
 
 
-@pytest.mark.parametrize("part", ["claims", "geometry", "images", "comparison"])
+@pytest.mark.parametrize("part", ["claims", "geometry", "images", "comparison", "attribution", "predictions"])
 def test_a_subfolder_that_cannot_be_written_is_named_before_work(folder, monkeypatch, part):
-    more = small_study(conditions=config.conditions(("gaussian_noise", "contrast"), (1, 3, 5)))
+    more = small_study(
+        conditions=config.conditions(("gaussian_noise", "contrast"), (1, 3, 5)),
+        attributions=0,
+        attribution_pairs=(("mlp-dense-seed0", "mlp-lth-0.5-seed0"),),
+        decks=(config.Deck("both", ("dense", "lth-0.5")),),
+    )
+    (folder / part).mkdir(exist_ok=True)
     monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != folder / part)
     with pytest.raises(PermissionError, match=f"cannot write in .*{part}"):
         study.run(more, folder)

@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import random
+import select
+import shutil
 import sys
 import time
 import uuid
@@ -14,7 +16,7 @@ from conftest import small_study
 from folders import contents, same
 
 from rosalind import config, results, study
-from rosalind.study import plans
+from rosalind.study import plans, pool
 from rosalind.study.missing import look
 
 # Processes that have imported everything, forked before jax has a backend: each begins in milliseconds.
@@ -109,11 +111,31 @@ class TestProcesses:
         assert len(rows) - len(epochs) == (folder / "summary.csv").read_text().count("\n") - 1
 
 
+def in_a_pool(connection):
+    with pool.processes(2) as executor:
+        connection.send(executor.submit(os.getpid).result())
+        time.sleep(600)
+
+
+def test_workers_end_with_the_process_that_began_them():
+    ours, theirs = FORKS.Pipe()
+    process = FORKS.Process(target=in_a_pool, args=(theirs,))
+    process.start()
+    worker = os.pidfd_open(ours.recv())
+    process.kill()
+    process.join()
+    # Readable when it has ended, also where nobody has asked for its code.
+    ended_workers, _, _ = select.select([worker], [], [], 60)
+    os.close(worker)
+    assert ended_workers
+
+
 OWN = """
 import time
 from pathlib import Path
 from rosalind import pruning
 from rosalind.conditions import Kind
+from rosalind.diagnostics import Diagnostic, Given
 from rosalind.measures import Measure
 from rosalind.pruning import scores
 
@@ -125,11 +147,13 @@ def score(job):
 METHOD = pruning.one_shot(score)
 CONDITION = Kind(lambda batch: batch.images, "shape")
 MEASURE = Measure("mine", "", False, lambda features, *rest: features[:, 0])
+DIAGNOSTIC = Diagnostic("none", lambda subject: {{"x": 1.0}}, {{"x": Given("x")}}, needs="weights")
 """
 PARTS = {
     "method": {"methods": (config.Method("own:METHOD", (0.5,), {"epochs": 0}),)},
     "condition": {"conditions": (config.Condition(), config.Condition("own:CONDITION"))},
     "measure": {"measures": ("own:MEASURE",)},
+    "diagnostic": {"diagnostics": (config.Diagnosis("own:DIAGNOSTIC"),)},
 }
 
 
@@ -180,15 +204,28 @@ def test_of_two_processes_with_other_code_under_a_name_the_second_is_refused(pla
 def test_code_under_a_name_is_that_of_the_first_while_it_is_at_work(places, monkeypatch, part):
     folder = places / "study"
 
-    def missing(name):
+    def plan(name):
         take(monkeypatch, places / name)
-        return look(own_study(part), study.check(own_study(part)), folder)
+        return plans.of_missing(look(own_study(part), study.check(own_study(part)), folder))
 
     # Of equal code two go on; and where nothing was made it may be mended.
     for at_work, later in ((["first", "first"], "second"), (["second"], "first")):
         with contextlib.ExitStack() as stack:
             for name in at_work:
-                stack.enter_context(plans.declared(missing(name), folder))
+                stack.enter_context(plans.declared(plan(name), folder))
             with pytest.raises(results.Mismatch, match=r"made differently.*Another process"):
-                stack.enter_context(plans.declared(missing(later), folder))
+                stack.enter_context(plans.declared(plan(later), folder))
+    assert list((folder / "claims").iterdir()) == []
+
+
+def test_diagnostics_of_a_name_are_those_of_the_first_while_it_is_at_work(places, monkeypatch, one_seed):
+    folder, diagnosis = shutil.copytree(one_seed, places / "study"), config.Diagnosis("own:DIAGNOSTIC")
+    take(monkeypatch, places / "first")
+    with plans.declared(plans.of_diagnoses([diagnosis]), folder):
+        (path,) = study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"])
+        path.unlink()
+        take(monkeypatch, places / "second")
+        with pytest.raises(results.Mismatch, match=r"diagnostics made differently: DIAGNOSTIC\.definition.*Another"):
+            study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"])
+    assert study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"]) == [path]
     assert list((folder / "claims").iterdir()) == []

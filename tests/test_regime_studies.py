@@ -1,5 +1,6 @@
 """Training regimes as an axis of a study, and decks of its networks."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from rosalind import config, figures, results, study, training
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Data, Deck, Method, Model, Regime, Study, Train
 from rosalind.results import logits
-from rosalind.study import ensembles, planning
+from rosalind.study import decks, ensembles, planning, units
 
 DECKS = (
     Deck("mean", ("dense", "dense-noise")),
@@ -186,6 +187,18 @@ class TestDecks:
             study.add_deck(made.folder, Deck("mean", ("dense", "magnitude-0.5")))
         with pytest.raises(results.Mismatch, match="no deck"):
             study.add_deck(made.folder, Deck("dense", ("snip-0.5", "magnitude-0.5")))
+
+    def test_one_that_another_process_has_is_waited_for(self, made, monkeypatch):
+        asked, lease = [], results.lease
+
+        def taken_at_first(folder, unit):
+            asked.append(unit)
+            return lease(folder, unit) if asked.count(unit) > 1 else contextlib.nullcontext(False)
+
+        monkeypatch.setattr(results, "lease", taken_at_first)
+        monkeypatch.setattr(units, "PAUSE", 0)
+        assert decks.of_study(STUDY, made.folder) == {}
+        assert asked == 2 * ["deck.mean", "deck.gated", "deck.picked"]
 
     def test_equal_members_are_their_member(self):
         table = np.log(np.random.default_rng(0).dirichlet(np.ones(5), 20))

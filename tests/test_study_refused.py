@@ -1,6 +1,7 @@
 """Studies that are refused before any work."""
 
 import os
+import shutil
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
@@ -200,6 +201,24 @@ def test_what_cannot_be_written_is_said_before_work(folder, monkeypatch, place, 
         monkeypatch.setattr(study.units if work == "each" else results, work, None)
     with pytest.raises(PermissionError, match=f"cannot write in .*{place}"):
         asked(folder)
+
+
+def test_an_explanation_that_cannot_be_written_is_refused_before_anything_is_said(folder, monkeypatch, capsys):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(PermissionError, match=r"cannot write in .*explain"):
+        study.explain(folder, "mlp-dense-seed0", "mlp-magnitude-0.5-seed0")
+    assert capsys.readouterr().err == ""
+
+
+def test_maps_that_cannot_be_written_are_refused_once(folder, monkeypatch):
+    shutil.rmtree(folder / "attribution")
+    make_read_only(folder / "attribution", monkeypatch)
+    (folder / "attribution").mkdir()
+    with pytest.raises(PermissionError, match=r"cannot write in .*attribution"):
+        study.run(small_study(), folder)
 
 
 def test_a_study_that_cannot_be_written_is_reported_elsewhere(folder, tmp_path, monkeypatch):

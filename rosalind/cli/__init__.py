@@ -38,12 +38,15 @@ def main() -> None:
     # Modules of one's own lie in the current folder; a console script has only its own on the path.
     with contextlib.suppress(FileNotFoundError):  # it may be gone
         sys.path.append(os.getcwd())
+    if os.path.expanduser("~") == "~":
+        # A user that the system does not know, without HOME. Bokeh cannot be imported by one without a home.
+        os.environ["HOME"] = "/nonexistent"
     functions = (demo, run, view, report, compare, claims, explain, place, export)
     functions += (corrupt, attribute, diagnose, fourier)
     commands: dict[str, Callable[..., None]] = {function.__name__: function for function in functions}
     commands["list"] = list_names
     if sys.argv[1:] == ["--version"]:
-        ending.run(lambda: print(f"rosalind {rosalind.__version__}", flush=True))
+        ending.run(lambda: print(f"rosalind {rosalind.__version__}"))
         return
     if any(command.__name__ in sys.argv[1:2] for command in COMPUTING):
         memory.keep_freed()

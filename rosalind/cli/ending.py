@@ -1,13 +1,15 @@
 """The end of a command: one line that a user can act on, and the code that shells expect."""
 
+import functools
 import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rosalind.config import raised_at, with_place
 
@@ -25,14 +27,15 @@ def run(command: Callable[[], object]) -> None:
         SystemExit: 1 after such an error, 130 after Ctrl-C, 143 after SIGTERM, 141 where the reader of a pipe has gone.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    before = sys.unraisablehook
+    sys.unraisablehook = functools.partial(_interrupt_again, before)
     _make_streams_whole()
     try:
-        command()
+        _written(command)
     except KeyboardInterrupt as interrupt:
         _interrupted(interrupt)
     except BrokenPipeError:
-        # The reader of a pipe, such as `head`, has what it wanted; Python would fail again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe, such as `head`, has what it wanted.
         sys.exit(128 + signal.SIGPIPE)
     except MemoryError as error:
         fail(error, "out of memory: take smaller images, fewer of them or fewer --jobs", _TRACEBACK)
@@ -47,6 +50,28 @@ def run(command: Callable[[], object]) -> None:
         if not raised_at(error):
             raise
         fail(error, _TRACEBACK, text=with_place(error))
+    finally:
+        sys.unraisablehook = before
+        _drop_unwritten()
+
+
+def _written(command: Callable[[], object]) -> None:
+    """Run a command, and write what it has printed."""
+    try:
+        command()
+    except SystemExit as end:  # of --help, where nothing has failed
+        if end.code:
+            raise
+    sys.stdout.flush()
+
+
+def _drop_unwritten() -> None:
+    """Give what a stream cannot write a place to go: Python would fail again when it ends, with lines and a code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def fail(error: BaseException, *hints: str, text: str = "") -> NoReturn:
@@ -79,6 +104,23 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 class _Terminated(KeyboardInterrupt):
     """SIGTERM."""
+
+
+AGAIN = 0.05
+"""Seconds after which an interrupt that was lost is sent again."""
+
+
+def _interrupt_again(otherwise: Callable[[Any], object], unraisable: Any) -> None:
+    """Send an interrupt again that came where Python drops errors: in a destructor, or in jax's part of a collection.
+
+    It would be lost, and the command go on. Other errors are those of the hook that was there before.
+    """
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        number = signal.SIGTERM if isinstance(unraisable.exc_value, _Terminated) else signal.SIGINT
+        # Later, as it would be dropped here too.
+        threading.Timer(AGAIN, os.kill, (os.getpid(), number)).start()
+    else:
+        otherwise(unraisable)
 
 
 def _interrupted(interrupt: KeyboardInterrupt) -> NoReturn:

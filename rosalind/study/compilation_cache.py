@@ -48,7 +48,7 @@ def use_compilation_cache(folder: str | None = None) -> None:
     Of any length: a study has few long ones and hundreds of 15 ms, one per operation and shape outside of a step.
     Processes on one machine that need a program at the same time compile it once, see `in_turn`.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = folder or os.environ.get("JAX_COMPILATION_CACHE_DIR", str(base / "rosalind" / "jax"))
     for name, value in zip(SETTINGS, (folder, 0, -1), strict=True):
         jax.config.update(name, value)

@@ -6,7 +6,7 @@ another classifier. A gated deck answers with one member, whose feature space is
 accuracy, flips, calibration and effective robustness, and no view of angle, norm or margin.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import numpy as np
 
 from rosalind import conditions, data, models, results, training
 from rosalind.config import Deck, Regime, Study, fingerprint
+from rosalind.progress import Advance, Progress
 from rosalind.results import NetworkInfo, Results, logits
 from rosalind.study import cells, ensembles, network_files, planning, units
+from rosalind.study.units import Unit
 
 TEMPLATE_IMAGES = 512
 """Training images of which a member's spectral template is made."""
@@ -169,20 +171,21 @@ def _template(study_results: Results, dataset: data.Dataset, member: str) -> np.
     return ensembles.spectra(images).mean(0)
 
 
-def of_study(study: Study, folder: Path) -> Iterator[tuple[str, Exception]]:
-    """Make the decks of a study; names and errors of those that could not be."""
-    for deck in study.decks:
-        try:
-            with results.lease(folder, f"deck.{deck.label}") as is_ours:
-                if not is_ours:
-                    continue
-                study_results = results.load(folder)
-                complete, lacking = _by_seed(study_results, deck)
-                for seed, members in complete.items():
-                    _add(study_results, deck, seed, members)
+def of_study(study: Study, folder: Path) -> dict[str, Exception]:
+    """Make the decks of a study; errors by name of those that could not be."""
+    work = [Unit(deck.label, 1, (folder, deck)) for deck in study.decks]
+    with Progress("decks", len(work), unit="decks", parts=units.amounts(work)) as progress:
+        return units.each(None, _make, work, progress)
+
+
+def _make(folder: Path, deck: Deck, advance: Advance | None = None) -> bool:
+    """Make a deck of every seed that has all members; False where another process is at it."""
+    with results.lease(folder, f"deck.{deck.label}") as is_ours:
+        if is_ours:
+            study_results = results.load(folder)
+            complete, lacking = _by_seed(study_results, deck)
+            for seed, members in complete.items():
+                _add(study_results, deck, seed, members)
             if lacking:
                 raise RuntimeError(" ".join(lacking))
-        except Exception as error:
-            if units.ends_all(error):
-                raise
-            yield deck.label, error
+    return is_ours

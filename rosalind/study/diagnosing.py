@@ -19,7 +19,7 @@ from rosalind.diagnostics import Diagnostic
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
 from rosalind.results import Results
-from rosalind.study import cells, network_files, pool, units
+from rosalind.study import cells, network_files, plans, pool, units
 from rosalind.study.subjects import DiagnosticTask, computed, name_of
 from rosalind.study.units import Unit
 
@@ -52,7 +52,8 @@ def diagnose(
     Raises:
         ValueError: an unknown diagnostic, option, network or condition; a network that lacks what a diagnostic needs,
             or two of different shapes; images that are gone and that one of them needs; before any work.
-        results.Mismatch: other data than the study's, or a callable that is not the stored network.
+        results.Mismatch: other data than the study's, a callable that is not the stored network, or a diagnostic that
+            another process is making by other code under this name.
         PermissionError: some are missing and the folder cannot be written; before any work.
         Incomplete: some could not be computed; all others were.
     """
@@ -114,7 +115,8 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
         for part in ("diagnostics", "claims"):
             results.check_makeable(folder / part)
     _warn_of_training(study_results, todo)
-    with Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending)) as progress:
+    steps = Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending))
+    with plans.declared(plans.of_diagnoses(task.diagnosis for task in todo), folder), steps as progress:
         # Callables cannot be sent to a process.
         is_callable = lambda task: isinstance(task.network, Imported) or isinstance(task.dense, Imported)
         local = [unit for unit, task in zip(pending, todo, strict=True) if is_callable(task)]

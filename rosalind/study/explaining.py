@@ -48,8 +48,6 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     pairs = explanation.pairs_of(study_results, a, b)
     mean = _mean(study_results)
     _check_cells(study_results, [name for pair in pairs for name in pair], mean)
-    if len(pairs) == 1:
-        print("A and B have one pair of a seed: no interval can be told; it takes two seeds or more.", file=sys.stderr)
     dataset = cells.dataset_of(study_results)
     plan = swaps.plan(study_results, pairs)
     _check_cells(study_results, [name for pair in pairs for name in plan.others(pair)], mean)
@@ -57,9 +55,13 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     made_of = [VERSION, a, b, pairs, hashes, plan.parts, plan.exists.tolist(), mean.conditions, dataset.hash]
     digest = fingerprint(made_of)
     stored = _stored(study_results, a, b)
-    if stored is not None and stored.fingerprint == digest:
+    if stored is None or stored.fingerprint != digest:
+        stored = None
+        results.check_writable(explanation.file_of(folder, a, b).parent)
+    if len(pairs) == 1:
+        print("A and B have one pair of a seed: no interval can be told; it takes two seeds or more.", file=sys.stderr)
+    if stored is not None:
         return stored
-    results.check_writable(explanation.file_of(folder, a, b).parent)
     known = _known(study_results, plan, mean, hashes)
     steps = len(mean.conditions) * (2 * len(pairs) - len(known))
     with Progress("explaining", steps, unit="conditions") as progress:

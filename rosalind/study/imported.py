@@ -17,7 +17,7 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, checking, comparing, declaring, network_files, planning, running, units
+from rosalind.study import cells, checking, comparing, declaring, network_files, planning, plans, running, units
 
 
 def create(
@@ -118,6 +118,7 @@ def add_network(
             neither features and head nor predictions, shapes that do not fit, NaN, features and head that do not give
             `logits`. All but NaN before any work.
         results.Mismatch: a network of that name with another fingerprint.
+        PermissionError: a part of the folder cannot be written; before any work.
         Incomplete: a callable failed under a condition, or one of several networks altogether; the rest is measured.
     """
     folder = Path(folder)
@@ -130,6 +131,8 @@ def add_network(
     study_results = results.load(folder)
     dataset, names = cells.dataset_of(study_results), declaring.all_measures(folder)
     networks = _checked(study_results, networks, dataset)
+    for part in ("claims", "networks", "geometry", "predictions", "comparison"):
+        results.check_makeable(folder / part)
     declaring.declare_measures(names, folder)
     extra = measures.of_study(names)
     declared = {**study_results.conditions, **study_results.shifts}
@@ -250,7 +253,8 @@ def _store_predictions(folder: Path, network: Imported, known: Collection[str]) 
     info = {**imported.provenance(network), "unmeasured": dict.fromkeys(missing, "has no predictions")}
     if network.fingerprint is not None:
         info["fingerprint"] = network.fingerprint
-    results.add_predictions(folder, info, network.predictions, imported.masks_of(network))
+    with plans.alone(folder):
+        results.add_predictions(folder, info, network.predictions, imported.masks_of(network))
 
 
 def _stored(folder: Path, network: Imported, dataset: data.Dataset, planned: Sequence[conditions.Planned]) -> Network:
@@ -268,15 +272,14 @@ def _stored(folder: Path, network: Imported, dataset: data.Dataset, planned: Seq
     for reason in dict.fromkeys(unmeasured.values()):
         ids = ", ".join(id_ for id_, why in unmeasured.items() if why == reason)
         print(f"{network.name} is not measured under {ids}: it {reason}.", file=sys.stderr)
-    results.add_network(
-        folder,
-        {
-            **imported.provenance(network),
-            "unit": reference.feature_scale,
-            "fingerprint": network.fingerprint or results.hash_arrays(arrays),
-            "versions": network_files.versions(),
-            "unmeasured": unmeasured,
-        },
-        arrays,
-    )
+    info = {
+        **imported.provenance(network),
+        "unit": reference.feature_scale,
+        "fingerprint": network.fingerprint or results.hash_arrays(arrays),
+        "versions": network_files.versions(),
+        "unmeasured": unmeasured,
+    }
+    # The name is another's, or this one's, before anything is measured.
+    with plans.alone(folder):
+        results.add_network(folder, info, arrays)
     return dataclasses.replace(ready, reference=reference)

@@ -181,5 +181,7 @@ def attributions(
         # Files that are there are only looked at, which is no work for other processes.
         stored = {cell for cell in work if results.attribution_file(folder, *cell).exists()}
         old, new = ([work[cell] for cell in work if (cell in stored) == is_old] for is_old in (True, False))
+        if new:
+            results.check_makeable(folder / "attribution")
         failures = units.each(None, _attribute_unit, old, progress)
         return failures | units.each(executor, _attribute_unit, new, progress)

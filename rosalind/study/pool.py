@@ -4,8 +4,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
 
 import jax
 
@@ -44,8 +46,16 @@ def check_jobs(jobs: object, executor: Executor | None = None) -> None:
         raise ValueError(f"jobs must be 1 beside an executor, got {jobs!r}.")
 
 
+def _end_with(first: BaseProcess) -> None:
+    """End this process when the first one does: it would wait for work for ever, with 0.6 GB and its leases."""
+    first.join()
+    os._exit(1)
+
+
 def _begin(cache: str | None, devices: int) -> None:
     """Make a process ready: memory, devices, the cache of compilations, and interrupts left to the first process."""
+    if (first := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(first,), daemon=True).start()
     memory.keep_freed()
     cores.as_devices(devices)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

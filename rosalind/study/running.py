@@ -117,7 +117,7 @@ def run(
     if jobs is None:
         jobs = 1 if executor else pool.default_jobs(study)
     try:
-        with plans.declared(missing, Path(folder)), pool.processes(jobs) as own_executor:
+        with plans.declared(plans.of_missing(missing), Path(folder)), pool.processes(jobs) as own_executor:
             return _carry_out(study, missing, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
@@ -159,7 +159,7 @@ def _carry_out(
     for name in names:
         network_files.name_damaged_records(folder, name)
     failures |= _measure(missing, folder, conditions, names, executor)
-    failures |= dict(decks.of_study(study, folder))
+    failures |= decks.of_study(study, folder)
     failures |= maps.attributions(study, dataset, folder, conditions, names, executor)
     if study.diagnostics:
         failures |= diagnosing.of_study(folder, study.diagnostics, names, executor)
