@@ -86,6 +86,10 @@ class TestFigures:
         # 1 / (n a (1 - a)) is (2 + 2 cosh x) / n, and x has the variance 10 / 4.
         assert fit.reliability == pytest.approx(1 - (2 + 2 * np.cosh(x)).mean() / 10_000 / 2.5)
         np.testing.assert_allclose((fit.low, fit.high), accuracy(np.array([-2, 2])))
+        # It reaches to both ends of the baselines, of which one without a value is none.
+        assert {fit.gap(fit.low), fit.gap(fit.high)} == {""}
+        pair = np.append(accuracy(x), 0.99), np.append(accuracy(1 + x + residuals), np.nan)
+        assert robustness.effective_fit(*pair, 10_000) == pytest.approx(fit)
         nothing = robustness.effective_fit([], [], 100)
         assert nothing.baselines == 0
         assert np.isnan([nothing.low, nothing.high, nothing.r2]).all()
@@ -123,6 +127,14 @@ class TestFigures:
         # Six equal ones across the cut of ten into five and five are in the bin of their middle.
         across = robustness.adaptive_calibration_error(np.repeat([0.1, 0.9], [4, 6]), np.arange(10) % 2 == 0, bins=2)
         assert across == pytest.approx(np.sqrt((1.6**2 / 4 + 2.4**2 / 6) / 10))
+        # All are wrong, so that gaps are sums of confidences: three equal ones around the cut, the middle one before it
+        # and behind it; and of five samples the first bin has three.
+        wrong = lambda counts: robustness.adaptive_calibration_error(
+            np.repeat([0.2, 0.5, 0.8], counts), np.zeros(sum(counts), bool), bins=2
+        )
+        assert wrong([3, 3, 4]) == pytest.approx(np.sqrt(((0.6 + 1.5) ** 2 / 6 + 3.2**2 / 4) / 10))
+        assert wrong([4, 3, 3]) == pytest.approx(np.sqrt((0.8**2 / 4 + (1.5 + 2.4) ** 2 / 6) / 10))
+        assert wrong([2, 1, 2]) == pytest.approx(np.sqrt(((0.4 + 0.5) ** 2 / 3 + 1.6**2 / 2) / 5))
         # A sample in a bin by itself.
         alone = robustness.adaptive_calibration_error(np.array([0.6, 0.9]), np.array([True, True]), bins=2)
         assert alone == pytest.approx(np.sqrt((0.4**2 + 0.1**2) / 2))
