@@ -1,6 +1,7 @@
 """Claims: exact tests and their corrections, evidence against closed forms, planted truth, what a study lacks."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -61,6 +62,37 @@ class TestJudging:
         verdict = judged(strong, weak)
         assert (verdict.verdict, verdict.part.name) == ("cannot tell", "part 1")
         assert verdict.p == verdict.part.p > 0.05
+
+    def test_of_parts_of_one_p_the_least_in_units_of_what_would_matter_decides(self):
+        signs = np.array([1, 1, 1, 1, -1, 1, -1, 1.0])
+        effects = {"twice": Effect(8 * signs, 2.0), "thrice": Effect(3 * signs, 0.5)}
+        verdict = claims.judge({"it": PLAIN}, {"it": Evidence({"": effects})})[0]
+        assert (verdict.part.name, verdict.part.value / verdict.part.least) == ("twice", 2)
+        # Of alternatives the one that says most; a part without a value says nothing, whatever the others are.
+        alternatives = {name: {name: effect} for name, effect in effects.items()}
+        assert claims.judge({"it": PLAIN}, {"it": Evidence(alternatives)})[0].part.name == "thrice"
+        assert judged(-signs, np.full(8, np.nan)).part.n == 0
+
+    def test_of_many_replicates_signs_are_drawn_that_begin_with_what_is_there(self):
+        # 16 replicates have all 2^16 changes of signs, 17 as many draws of twice as many.
+        for count in (16, 17):
+            assert judged(-np.arange(1.0, count + 1)).p_absent == 2 / 2**16
+
+    def test_advice_counts_what_the_level_left_by_other_claims_takes(self):
+        mixed = 2 + np.array([5, -5, 4, -4, 3, -3.0])
+        alone = judged(mixed)
+        assert "cannot show" not in alone.advice
+        assert f"{alone.needed} seeds (" in alone.advice
+        assert alone.needed == claims.replicates_needed(alone.part.deviation, LEAST) > 6
+        samples_of = dataclasses.replace(PLAIN, unit="samples")
+        evidence = Evidence({"": {"": Effect(mixed, LEAST)}})
+        assert f"{alone.needed} samples to" in claims.judge({"it": samples_of}, {"it": evidence})[0].advice
+        # One wrong sign of eight that is the smallest: p = 4 / 2^8, below 5 % alone and above it times 4.
+        near = Evidence({"": {"": Effect(np.array([-1, *range(2, 9)], float), LEAST)}})
+        (first, *_), (only,) = (claims.judge(dict.fromkeys(n, PLAIN), dict.fromkeys(n, near)) for n in ("abcd", "a"))
+        assert (first.verdict, first.p, first.p_holm, only.verdict) == ("cannot tell", 4 / 2**8, 16 / 2**8, "holds")
+        assert first.advice.startswith("Tested alone it would hold")
+        assert not alone.advice.startswith("Tested alone")
 
     def test_a_part_below_what_would_matter_refutes(self):
         nothing = 0.1 * np.array([1, -1, 2, -2, 1, -1, 0, 0.0])
@@ -146,6 +178,9 @@ class TestJudging:
     def test_the_number_needed_is_the_first_that_the_power_formula_grants(self):
         needed = claims.replicates_needed(2.0, 1.0)
         assert detectable_with_pairs(needed, 2.0) <= 1 < detectable_with_pairs(needed - 1, 2.0)
+        of_six = claims.replicates_needed(2.0, 1.0, 3, 2)
+        shown = lambda count: detectable_with_pairs(count, 2.0, level=0.05 / 6)
+        assert shown(of_six) <= 1 < shown(of_six - 1)
         assert claims.replicates_needed(0.0, 1.0) == claims.fewest() == 6
         assert claims.replicates_needed(1e9, 1.0) == 1000
         assert claims.replicates_needed(float("nan"), 1.0) == 0

@@ -129,6 +129,38 @@ def test_survival_is_of_samples_that_both_seeds_have_right(networks, cells):
     assert effect.values[SEED] == pytest.approx(np.mean(gaps), abs=1e-6)
 
 
+def left(without):
+    """The planted study where plain dense networks of some seeds have predictions alone, or are not there."""
+    others = planted.Planted(0, True)
+    for name, info in [*others.networks.items()]:
+        change = without(info.seed) if info.is_parent else None
+        if change == "gone":
+            del others.networks[name]
+        elif change == "predicted":
+            others.networks[name] = dataclasses.replace(info, only_predictions=True)
+    return others
+
+
+def test_a_network_of_predictions_alone_is_a_gap(networks):
+    others = left(lambda seed: "predicted" if seed == SEED else None)
+    # A margin is also missing to the seed before it, whose other seed it is.
+    for name, gaps in (("large_angles", {SEED}), ("margins_survive", {SEED - 1, SEED})):
+        for part, effect in measured(others, name).effects[""].items():
+            assert {*np.flatnonzero(np.isnan(effect.values))} == gaps
+            whole = measured(networks, name).effects[""][part].values
+            kept = np.isfinite(effect.values)
+            np.testing.assert_array_equal(effect.values[kept], whole[kept])
+
+
+def test_two_seeds_are_each_beside_the_other(networks):
+    others = left(lambda seed: None if seed in (SEED, SEED + 1) else "gone")
+    name = "above another seed's margin"
+    of_two, of_all = (measured(of, "margins_survive").effects[""][name].values for of in (others, networks))
+    assert np.isfinite(of_two).all()
+    assert len(of_two) == 2
+    assert of_two[0] == of_all[SEED]
+
+
 def test_methods_are_beside_every_dense_control_of_their_seed(networks, cells):
     evidence = measured(networks, "pruned_beats_dense")
     assert "lth 0.8" in evidence.effects

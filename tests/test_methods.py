@@ -172,7 +172,7 @@ def test_it_is_printed_and_reported(controlled, capsys):
     assert "## Methods" in markdown.markdown(results.load(controlled.folder))
 
 
-def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
+def test_a_study_without_budgets_has_dashes_and_says_what_it_did_not_count(small_folder, tmp_path):
     import shutil
 
     shutil.copytree(small_folder, tmp_path / "study")
@@ -180,9 +180,13 @@ def test_a_study_without_budgets_has_dashes(small_folder, tmp_path):
         info = results.load_json(path)
         for key in ("budget", "validation", "storage", "sparsity_effective", "multiply_adds"):
             info.pop(key, None)
+        info["options"] |= {"distil": 0.5} if info["sparsity_requested"] == 0.9 else {}
         results.save_json(path, info, replace=True)
     old = results.load(tmp_path / "study")
-    assert "nan" not in robustness.methods.text(old)
+    printed = robustness.methods.text(old)
+    assert "nan" not in printed
+    assert "passes of lth 0.9" in printed
+    assert "not yet counted" not in robustness.methods.text(results.load(small_folder))
 
 
 def test_methods_are_tested_over_seeds_against_dense_and_random(small_folder):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rosalind import config, figures, results, study, training
+from rosalind import config, figures, pruning, results, study, training
 from rosalind.analysis import robustness
 from rosalind.config import Baseline, Condition, Data, Deck, Method, Model, Regime, Study, Train
 from rosalind.results import logits
@@ -21,7 +21,7 @@ STUDY = Study(
     data=Data(size=8, train_limit=100, test_limit=80),
     model=Model("mlp", 8),
     train=Train(epochs=2, batch_size=50, learning_rate=5e-3),
-    methods=(Method("magnitude", (0.5,), {"epochs": 1}), Method("snip", (0.5,), {"epochs": 1})),
+    methods=(Method("magnitude", (0.5,), {"epochs": 1, "distil": 0.5}), Method("snip", (0.5,), {"epochs": 1})),
     conditions=(Condition(), Condition("gaussian_noise", 5), Condition("weight_noise", 0.1)),
     seeds=(0,),
     controls=("random",),
@@ -137,6 +137,45 @@ def test_costs_count_the_passes_of_the_regime():
     attacked = replace(plain, regimes=(Regime("adversarial"),))
     one, other = study.estimate(plain), study.estimate(attacked)
     assert (other.networks, other.epochs) == (2 * one.networks, 2 * one.epochs)
+
+
+ATTACKED = Regime("adversarial", {"steps": 4})
+MAPS = {"preserve": "swa", "preserve_weight": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "regime", "wanted"),
+    [
+        ({"distil": 0.0, "preserve": None, "weigh": 0.0}, ATTACKED, (0, 0)),
+        # The teacher's logits.
+        ({"distil": 0.1}, None, (1, 0)),
+        # Of copies of an image only the clean one has a teacher; four of five attacked ones are changed by its slope.
+        ({"distil": 0.1}, Regime("augmix"), (1, 0)),
+        ({"distil": 0.1}, ATTACKED, (5, 4)),
+        # The teacher's maps, and a second backward pass through the same activations.
+        (MAPS, None, (1, 1)),
+        (MAPS | {"preserve_weight": 0.0}, None, (0, 0)),
+        # The network's own clean maps are beside those that it is trained on.
+        (MAPS, Regime("gaussian"), (2, 1)),
+        # One pass of the teacher gives logits and maps, where the images are the same.
+        (MAPS | {"distil": 0.1}, None, (1, 1)),
+        (MAPS | {"distil": 0.1}, ATTACKED, (7, 5)),
+        # Clean and noisy maps.
+        ({"weigh": 0.1}, None, (2, 0)),
+        (MAPS | {"distil": 0.1, "weigh": 0.1}, ATTACKED, (9, 5)),
+    ],
+)
+def test_teachers_and_class_maps_cost_passes(options, regime, wanted):
+    assert pruning.teaching.beside(options, regime) == wanted
+
+
+def test_a_network_says_how_often_its_teacher_was_asked(made):
+    """Two batches an epoch: the parent's two epochs, one of retraining, and the teacher once a step of that one."""
+    for ending in ("", "-noise"):
+        counted = {"forward_passes": 8, "backward_passes": 6, "scoring_passes": 0, "teaching_passes": 2}
+        budget = made.networks[f"mlp-magnitude{ending}-0.5-seed0"].budget
+        assert {name: budget[name] for name in counted} == counted
+        assert made.networks[f"mlp-random{ending}-0.5-seed0"].budget["teaching_passes"] == 0
 
 
 class TestDecks:

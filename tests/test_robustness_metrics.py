@@ -77,6 +77,23 @@ class TestFigures:
         assert np.isnan(alike.slope)
         assert alike.gap(0.5) == "alike"
 
+    def test_a_line_says_how_much_it_explains_and_how_sure_its_clean_accuracies_are(self):
+        # Residuals that have no part in common with the line: their squares sum to 3.5, the line's to 10.
+        x, residuals = np.arange(-2.0, 3), np.array([1, -0.5, -1, -0.5, 1])
+        accuracy = lambda logit: 1 / (1 + np.exp(-logit))
+        fit = robustness.effective_fit(accuracy(x), accuracy(1 + x + residuals), 10_000)
+        np.testing.assert_allclose([fit.slope, fit.intercept, fit.r2], [1, 1, 1 - 3.5 / 13.5])
+        # 1 / (n a (1 - a)) is (2 + 2 cosh x) / n, and x has the variance 10 / 4.
+        assert fit.reliability == pytest.approx(1 - (2 + 2 * np.cosh(x)).mean() / 10_000 / 2.5)
+        np.testing.assert_allclose((fit.low, fit.high), accuracy(np.array([-2, 2])))
+        # It reaches to both ends of the baselines, of which one without a value is none.
+        assert {fit.gap(fit.low), fit.gap(fit.high)} == {""}
+        pair = np.append(accuracy(x), 0.99), np.append(accuracy(1 + x + residuals), np.nan)
+        assert robustness.effective_fit(*pair, 10_000) == pytest.approx(fit)
+        nothing = robustness.effective_fit([], [], 100)
+        assert nothing.baselines == 0
+        assert np.isnan([nothing.low, nothing.high, nothing.r2]).all()
+
     def test_effective_robustness_is_given_where_its_line_says_something(self):
         clean = np.array([0.5, 0.6, 0.7, 0.8, 0.9])
         rising, falling = (robustness.effective_fit(clean, shifted, 1000) for shifted in (clean - 0.3, 1 - clean))
@@ -107,6 +124,17 @@ class TestFigures:
         exact = np.sqrt((2 * (1 - 0.605) ** 2 + 2 * (0.5 - 0.905) ** 2) / 4)
         assert robustness.adaptive_calibration_error(confidence, right, bins=2) == pytest.approx(exact)
         assert np.isnan(robustness.adaptive_calibration_error(np.empty(0), np.empty(0, bool)))
+        # Six equal ones across the cut of ten into five and five are in the bin of their middle.
+        across = robustness.adaptive_calibration_error(np.repeat([0.1, 0.9], [4, 6]), np.arange(10) % 2 == 0, bins=2)
+        assert across == pytest.approx(np.sqrt((1.6**2 / 4 + 2.4**2 / 6) / 10))
+        # All are wrong, so that gaps are sums of confidences: three equal ones around the cut, the middle one before it
+        # and behind it; and of five samples the first bin has three.
+        wrong = lambda counts: robustness.adaptive_calibration_error(
+            np.repeat([0.2, 0.5, 0.8], counts), np.zeros(sum(counts), bool), bins=2
+        )
+        assert wrong([3, 3, 4]) == pytest.approx(np.sqrt(((0.6 + 1.5) ** 2 / 6 + 3.2**2 / 4) / 10))
+        assert wrong([4, 3, 3]) == pytest.approx(np.sqrt((0.8**2 / 4 + (1.5 + 2.4) ** 2 / 6) / 10))
+        assert wrong([2, 1, 2]) == pytest.approx(np.sqrt(((0.4 + 0.5) ** 2 / 3 + 1.6**2 / 2) / 5))
         # A sample in a bin by itself.
         alone = robustness.adaptive_calibration_error(np.array([0.6, 0.9]), np.array([True, True]), bins=2)
         assert alone == pytest.approx(np.sqrt((0.4**2 + 0.1**2) / 2))

@@ -2,6 +2,11 @@
 
 Those of noise on the weights are in `perturbation.py`. None of them bounds anything here: over the networks of a study
 they go with robustness, or do not (`analysis.predictors`).
+
+nitarshan/robust-generalization-measures gives the same numbers on the same network but for three things. Its margin is
+a value of the sample, without its sign, where this one is interpolated and NaN below 0. Its BatchNorm keeps its epsilon
+after folding, so that margin and path norm are those of a slightly different network (1e-5 of them a layer). And its
+noise has the deviation sigma^2 where the paper and `perturbation.py` have sigma.
 """
 
 import dataclasses

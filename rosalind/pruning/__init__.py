@@ -1,6 +1,6 @@
 """Pruning of pytrees of parameters: scores, exact masks, recipes; knows no data sets and no models."""
 
-from rosalind.pruning import diagnosis, masks, structured
+from rosalind.pruning import diagnosis, masks, structured, teaching
 from rosalind.pruning.activating import ap_step
 from rosalind.pruning.checkpoints import EARLIER, determining, recorded
 from rosalind.pruning.checks import check, check_network, counts_samples, definitions, left_whole
@@ -64,5 +64,6 @@ __all__ = [
     "recipe_of",
     "recorded",
     "structured",
+    "teaching",
     "while_training",
 ]

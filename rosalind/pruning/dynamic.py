@@ -123,7 +123,9 @@ def _exchanging(run: MethodRun, sparsity: float, growth: Growth) -> MaskSchedule
     """Every `every` steps up to the fraction `end` of the run, the share `drop` (falling to 0) is exchanged.
 
     A weight that is dropped and grown in one update keeps its value and momentum, as in the authors' code; with
-    `restart` it begins again at zero like the others that grow.
+    `restart` it begins again at zero like the others that grow. In that code (google-research/rigl) an update takes the
+    place of its batch's step, so that the gradient is that of the weights before it, and there is one at step 0; noise
+    of 1e-5 is added to the sizes; and active weights of exactly zero compete with those that are not active.
     """
     current, every = static(run, sparsity), _interval(run)
     end = run.options["end"] * run.total_steps

@@ -79,7 +79,11 @@ def of_missing(missing: Missing) -> Estimate:
         count = sum(name in missing.networks for name in names)
         model, train = planning.model_and_schedule(study, task)
         of_epochs = planning.epochs_of(study, task) if count else 0
-        amounts = count, of_epochs, sum(cells_of[name] for name in names), of_epochs * training.passes_of(train.regime)
+        passes = training.passes_of(train.regime)
+        if task.method is not None:
+            beside = pruning.teaching.beside(pruning.check(task.method), train.regime)
+            passes += (beside.forward + (BACKWARD - 1) * beside.backward) / BACKWARD
+        amounts = count, of_epochs, sum(cells_of[name] for name in names), of_epochs * passes
         # Smaller ones are taken for the study's own, as every one that is timed is compiled.
         model = model if capacity.size(model) > capacity.size(study.model) else study.model
         work[model] = work.get(model, np.zeros(4)) + amounts

@@ -88,20 +88,29 @@ def records_of(model: Model) -> Callable:
 
 
 def budget(
-    steps: int, per_epoch: int, scoring: int = 0, step_bytes: int | None = None, regime: Regime | None = None
+    steps: int,
+    per_epoch: int,
+    scoring: int = 0,
+    step_bytes: int | None = None,
+    regime: Regime | None = None,
+    beside: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
     """The cost of a network, its dense parent included where it needs one.
 
-    Epochs, passes over batches forward and backward (those for scores, `scoring_passes`, among them, and all of the
-    regime), and the peak memory of a training step in bytes as XLA plans it. Passes are of the network's own loss:
-    those of a teacher and of class maps (`distil`, `preserve`, `weigh`) are not counted, their memory is.
+    Epochs, passes over batches forward and backward, and the peak memory of a training step in bytes as XLA plans it.
+    Among the passes are those for scores (`scoring_passes`), all of the regime, and those of a teacher and of class
+    maps (`teaching_passes`, the forward ones). Networks made before these were counted lack that key.
+
+    Args:
+        beside: passes of a teacher and of class maps, forward and backward.
     """
     passes = steps * training.passes_of(regime) + scoring
     return {
         "epochs": round(steps / per_epoch, 3),
-        "forward_passes": passes,
-        "backward_passes": passes,
+        "forward_passes": passes + beside[0],
+        "backward_passes": passes + beside[1],
         "scoring_passes": scoring,
+        "teaching_passes": beside[0],
         "step_bytes": step_bytes,
     }
 
@@ -246,20 +255,30 @@ def prune(study: Study, folder: Path, task: Task, advance: Advance | None = None
     )
     accuracy = lambda weights: validation_accuracy(dataset, model, weights, recalibrated=False)["accuracy"]
     parent_accuracy = accuracy(trained)
+    options = pruning.check(task.method)
+    # No teacher is there while `bn_scale` makes the scales small.
+    untaught = round((options.get("l1_epochs") or 0) * batches.steps)
+    extra = pruning.teaching.beside(options, train.regime)
     cycles = task.baseline.cycles if task.baseline else 1
     parent_steps = cycles * round(train.epochs * batches.steps) if recipe.ranked == "trained" else 0
     for pruned in networks:
         name = planning.name_of(study, task, pruned.sparsity)
         if name not in missing:
             continue
+        taught = pruned.steps - untaught
         provenance = {
             "method": task.method.name,
-            "options": pruning.determining(pruning.check(task.method)),
+            "options": pruning.determining(options),
             "family": recipe.family,
             "parent": parent_name if recipe.ranked == "trained" else None,
             "sparsity_requested": pruned.sparsity,
             "budget": budget(
-                parent_steps + pruned.steps, batches.steps, pruned.scoring, pruned.step_bytes, train.regime
+                parent_steps + pruned.steps,
+                batches.steps,
+                pruned.scoring,
+                pruned.step_bytes,
+                train.regime,
+                (taught * extra.forward, taught * extra.backward),
             ),
             "validation": {
                 "parent": parent_accuracy,

@@ -29,6 +29,8 @@ class Objective:
         options: Every option with its default.
         ranges: Of the numeric options, as `config.Range` has them.
         passes: From all options to the forward and backward passes of one step, in those of a plain step.
+        evaluations: From all options to the times that a step evaluates the plain loss, all but the last for its slope
+            by the images; as many as `passes` where it is None. A teacher sees the labelled images as often.
         check: `(options, image_shape, corruptions)`: raises ValueError for images or names of a study's corruptions
             that the objective does not suit.
         paper: Its arXiv id.
@@ -38,6 +40,7 @@ class Objective:
     options: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Range | tuple[float, float, str]] = field(default_factory=dict)
     passes: Callable[[Mapping[str, Any]], int] = lambda options: 1
+    evaluations: Callable[[Mapping[str, Any]], int] | None = None
     check: Callable[[Mapping[str, Any], Sequence[int], Collection[str]], None] = _nothing
     paper: str = ""
 
@@ -58,8 +61,9 @@ REGIMES: dict[str, Objective] = {
             "width": Range(1, 64, "a whole number of chains, 1 to 64", whole=True),
             "alpha": Range(1e-3, 1e3, "a number in [0.001, 1000]"),
         },
-        lambda options: 3 if options["weight"] else 1,
-        augmix.check,
+        passes=lambda options: 3 if options["weight"] else 1,
+        evaluations=lambda options: 1,
+        check=augmix.check,
         paper="1912.02781",
     ),
     "adversarial": Objective(
@@ -70,7 +74,7 @@ REGIMES: dict[str, Objective] = {
             "step": Range(0, 255, "0 to 255 grey levels"),
             "steps": Range(1, 1000, "a whole number of steps, 1 to 1000", whole=True),
         },
-        lambda options: options["steps"] + 1,
+        passes=lambda options: options["steps"] + 1,
         paper="1706.06083",
     ),
     "mixup": Objective(
@@ -124,6 +128,13 @@ def check_regime(regime: Regime, image_shape: Sequence[int], corruptions: Collec
 def passes_of(regime: Regime | None) -> int:
     """Forward and backward passes of one step of a regime, in those of a plain step; 1 for None."""
     return 1 if regime is None else objective_of(regime.name).passes(regime_options(regime))
+
+
+def evaluations_of(regime: Regime | None) -> int:
+    """The times that one step of a regime evaluates the loss of its labelled images; 1 for None."""
+    if regime is None or (evaluations := objective_of(regime.name).evaluations) is None:
+        return passes_of(regime)
+    return evaluations(regime_options(regime))
 
 
 def robust_loss(regime: Regime | None, loss: Loss) -> Loss:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from rosalind import training
 from rosalind.config import Method
-from rosalind.pruning import tickets
+from rosalind.pruning import dynamic, masks, tickets
 
 _, PARAMS, _, BATCHES = toy_problem(MLP)
 LEAVES = {path: torch.tensor(np.asarray(x, np.float64)) for path, x in training.by_path(PARAMS).items()}
@@ -182,11 +183,11 @@ def cosine(rate):
     return lambda step: rate / 2 * (1 + np.cos(np.pi * step / STEPS))
 
 
-def assert_learned(pruned, wanted, first):
-    """The same masks and weights; learning has moved the masks from the first ones."""
+def assert_learned(pruned, wanted, first, chosen=None):
+    """The same masks, those of what is not 0 without any given, and weights; the masks have moved from the first."""
     moved = 0
     for path in KERNELS:
-        np.testing.assert_array_equal(pruned.masks[path], wanted[path] != 0)
+        np.testing.assert_array_equal(pruned.masks[path], (wanted if chosen is None else chosen)[path] != 0)
         found = np.asarray(training.by_path(pruned.weights.trainable)[path])
         # Largest differences seen are 5e-6 of the largest weight.
         np.testing.assert_allclose(found, wanted[path], rtol=0, atol=5e-5 * np.abs(wanted[path]).max())
@@ -288,3 +289,80 @@ def test_sr_ste_trains_the_weights_of_its_authors_rule():
     masked = lambda leaves, step: leaves | {p: Through.apply(leaves[p], two_of_four(leaves[p])) for p in KERNELS}
     first = {path: two_of_four(LEAVES[path]).numpy() != 0 for path in KERNELS}
     assert_learned(pruned, learned(trained, list(trained.values()), masked, cosine(0.1)), first)
+
+
+def test_rigl_exchanges_the_weights_of_its_authors_rule():
+    """Of the smallest active ones those of the largest gradient take the place, with values and momentum of 0."""
+    options = {"drop": 0.5, "end": 0.8, "every": 2, "epochs": EPOCHS}
+    (pruned,) = run(Method("rigl", (0.8,), options), config=replace(SGD, learning_rate=0.1))
+    of_run = run_of("rigl", PARAMS, steps=BATCHES.steps, **options)
+    first = dict(dynamic.rigl(of_run, 0.8).masks)
+    current = {path: torch.tensor(mask, dtype=torch.float64) for path, mask in first.items()}
+    trained = {path: (leaf * current.get(path, 1)).requires_grad_() for path, leaf in LEAVES.items()}
+    optimizer = torch.optim.SGD(list(trained.values()), momentum=0.9, nesterov=True)
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = cosine(0.1)(step)
+        optimizer.zero_grad()
+        functional.cross_entropy(logits_of(batch(step)[0], trained), batch(step)[1]).backward()
+        with torch.no_grad():
+            for path, mask in current.items():
+                trained[path].grad *= mask
+        optimizer.step()
+        if step == 0 or step % 2 or step >= 0.8 * STEPS:
+            continue
+        share = 0.5 / 2 * (1 + np.cos(np.pi * step / (0.8 * STEPS)))
+        slopes = gradients(trained, *batch(step))
+        with torch.no_grad():
+            for (path, mask), slope in zip(current.items(), slopes, strict=True):
+                count = int(share * mask.sum())
+                inactive = 1 - mask
+                kept = largest({path: trained[path].abs() - inactive}, {path: int(mask.sum()) - count})[path]
+                grown = largest({path: slope.abs() - kept * (1 + slope.abs().max())}, {path: count})[path]
+                stays = 1 - grown * inactive
+                current[path] = kept + grown
+                trained[path] *= current[path] * stays
+                optimizer.state[trained[path]]["momentum_buffer"] *= current[path] * stays
+    # What has grown behind a dead unit is 0.
+    chosen = {path: mask.numpy() for path, mask in current.items()}
+    assert_learned(pruned, {path: leaf.detach().numpy() for path, leaf in trained.items()}, first, chosen)
+
+
+def gates_of(log_alpha, uniform=None):
+    """The hard concrete gates of a draw, or those for testing: a logistic variable, stretched and cut."""
+    if uniform is not None:
+        log_alpha = ((uniform / (1 - uniform)).log() + log_alpha) * 1.5
+    return (1.2 * torch.sigmoid(log_alpha) - 0.1).clamp(0, 1)
+
+
+def test_l0_learns_the_gates_of_its_authors_formulas():
+    """Weights times drawn gates; the expected share of open ones is held by a multiplier and a part of the excess."""
+    size, rate, wanted = sum(LEAVES[path].numel() for path in KERNELS), 10.0, 0.3
+    options = {"epochs": EPOCHS, "gate_rate": rate, "multiplier_rate": 0.5}
+    (pruned,) = run(Method("l0", (1 - wanted,), options), config=replace(SGD, learning_rate=0.1))
+    trained = {path: leaf.clone().requires_grad_() for path, leaf in LEAVES.items()}
+    gates = {path: torch.full_like(LEAVES[path], np.log(9) / rate).requires_grad_() for path in KERNELS}
+    wanted, multiplier = round(wanted * size) / size, 0.0
+    draws, optimizer = (
+        jax.random.fold_in(KEY, 0x6C30),
+        torch.optim.SGD([*trained.values(), *gates.values()], momentum=0.9, nesterov=True),
+    )
+    # A gate is shut where its stretched variable is below 0: log u - log (1 - u) <= 2 / 3 * log (1 / 11) - log alpha.
+    is_open = lambda: sum(torch.sigmoid(rate * g + 2 / 3 * np.log(11)).sum() for g in gates.values()) / size
+    for step in range(STEPS):
+        optimizer.param_groups[0]["lr"] = cosine(0.1)(step)
+        key, leaves = jax.random.fold_in(draws, step), dict(trained)
+        for path, gate in gates.items():
+            drawn = np.asarray(masks.uniform(key, path, gate.shape, 1e-6, 1 - 1e-6), np.float64)
+            leaves[path] = trained[path] * gates_of(rate * gate, torch.tensor(drawn))
+        share = is_open()
+        excess = share.item() - wanted
+        optimizer.zero_grad()
+        x, y = batch(step)
+        (functional.cross_entropy(logits_of(x, leaves), y) + (multiplier + 20 * excess) * share).backward()
+        optimizer.step()
+        multiplier += 0.5 * excess
+    kept = largest(gates, {"all": round(wanted * size)})
+    final = {path: (trained[path] * kept[path] * gates_of(rate * gates[path])).detach().numpy() for path in KERNELS}
+    assert f"{is_open().item():.3f}" in pruned.notes[0]
+    first = largest({path: torch.ones_like(gates[path]) for path in KERNELS}, {"all": round(wanted * size)})
+    assert_learned(pruned, final, first)

@@ -12,7 +12,7 @@ from rosalind.analysis.robustness.power import holm, paired_test, seed_interval,
 from rosalind.analysis.robustness.ranking import ranked
 from rosalind.results import NetworkInfo, Results, save_csv
 
-_BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "step_bytes")
+_BUDGET = ("epochs", "forward_passes", "backward_passes", "scoring_passes", "teaching_passes", "step_bytes")
 _STAGES = {
     **{"parent": "parent", "pruned": "pruned_accuracy"},
     **{"recalibrated": "pruned_recalibrated", "retrained": "retrained"},
@@ -204,13 +204,24 @@ def _signed(values: np.ndarray) -> str:
 
 EXPLAINED = (
     "left: nonzero parameters, percent of the dense parent's. epochs and passes: with the dense parent where a "
-    "method needs one; a batch that is scored counts as a pass, SynFlow's rounds without data and those of a "
-    "teacher and of class maps do not. MB: memory of a training step. dead: percent of kept weights on no path "
+    "method needs one; a batch that is scored counts as a pass, as one through a teacher or for class maps does, "
+    "SynFlow's rounds without data do not. MB: memory of a training step. dead: percent of kept weights on no path "
     "(or only under padding). pruned, recalibrated: validation accuracy before retraining, as it is and with "
     "BatchNorm recalibrated. clean, corrupted: test accuracy, mean +- deviation over seeds; over random: in "
     "points, against random masks of the same seed and sparsity."
 )
 """Legend of the columns of `compared`."""
+
+_TAUGHT = ("distil", "preserve", "weigh")
+"""Options whose passes stored networks may lack: they were counted later."""
+
+
+def legend(results: Results) -> str:
+    """`EXPLAINED`, and of which groups the passes of teachers and class maps were not yet counted."""
+    lacking = lambda info: any(info.options.get(name) for name in _TAUGHT) and "teaching_passes" not in info.budget
+    earlier = [g.name for g in groups(results) if any(lacking(results.networks[name]) for name in g.networks)]
+    without = f" passes of {', '.join(earlier)}: without those of a teacher and of class maps, not yet counted then."
+    return EXPLAINED + without if earlier else EXPLAINED
 
 
 def over_seeds(
@@ -240,7 +251,7 @@ def over_seeds(
 def text(results: Results) -> str:
     """The tables of methods for a terminal."""
     lines = rows(results)
-    parts = [*_aligned(*compared(results, lines)), "", EXPLAINED]
+    parts = [*_aligned(*compared(results, lines)), "", legend(results)]
     others = over_seeds(results, lines), ranked(results), held_out.ranked_twice(results), potential.table(results)
     for header, cells, explained in others:
         parts += ["", *_aligned(header, cells), "", explained] if cells else []
@@ -283,7 +294,7 @@ def _aligned(header: list[str], lines: list[list[str]]) -> list[str]:
 def markdown(results: Results) -> list[str]:
     """The same as lines of Markdown."""
     lines = rows(results)
-    table_lines = ["", "## Methods", "", EXPLAINED, "", *_piped(*compared(results, lines))]
+    table_lines = ["", "## Methods", "", legend(results), "", *_piped(*compared(results, lines))]
     for header, cells, explained in (over_seeds(results, lines), ranked(results), potential.table(results)):
         table_lines += ["", explained, "", *_piped(header, cells)] if cells else []
     header, cells, explained = held_out.ranked_twice(results)
