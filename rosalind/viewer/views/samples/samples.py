@@ -329,7 +329,6 @@ class Samples:
             text += (
                 f" {int(undefined.sum()):,} have no such number and come last." if stored else f" {escape(NOT_STORED)}"
             )
-        text += f" Margins in the table are {'raw' if state.raw else 'in units'}."
         if (seeds := len(store.sides.pairs(left, state.b))) > 1:
             text += f" Means and majorities over {seeds} pairs of one seed."
         if frame.nulls:
