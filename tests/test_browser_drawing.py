@@ -273,6 +273,20 @@ def test_what_is_printed_is_as_wide_as_on_the_screen(browser, address, tmp_path)
     page.tab.close()
 
 
+def test_forced_colours_leave_what_only_a_colour_says(browser, address):
+    page = Page(browser, f"{address}?layout=geometry", forced_colors="active")
+    look = "(element) => getComputedStyle(element).backgroundColor"
+    here, other = (
+        page.tab.locator(f"header button[data-layout={name}]").evaluate(look) for name in ("geometry", "samples")
+    )
+    assert here != other, "the page that is shown"
+    assert len({badge.evaluate(look) for badge in page.tab.locator("#sides b").all()}) == 2
+    # An icon is a mask over a colour, which would be that of what lies below.
+    icon = page.tab.locator(".bk-tool-icon").first
+    assert icon.evaluate(look) != page.tab.locator("#local").evaluate(look)
+    page.tab.close()
+
+
 @SAMPLES
 def test_a_card_of_words_alone_is_not_stretched(page):
     height = "() => document.getElementById('attribution').offsetHeight"

@@ -96,6 +96,8 @@ HOVER_CARD = """
 """Of figures, and of pages for tooltips that Bokeh puts outside figures."""
 
 FIGURE = f"""
+/* Figures keep their own colours where a reader has chosen others for text; icons of tools would vanish. */
+:host {{ forced-color-adjust: none; }}
 :host(:focus-visible) {{ outline: 2px solid var(--focus); outline-offset: 1px; }}
 {HOVER_CARD}
 @media print {{ :host(.bk-Toolbar) {{ visibility: hidden; }} }}"""
@@ -157,6 +159,7 @@ p { margin: 0 0 3px; }
 .finding { margin: 0 0 5px; font: 600 15px/1.4 system-ui, sans-serif; color: var(--ink); }
 .remedy { display: block; font: 12.5px/1.5 system-ui, sans-serif; color: var(--soft); }
 .key { margin: 0 0 4px; }
+.key [style] { forced-color-adjust: none; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 /* Else a line ends after a dash, in the middle of an option or a name. */
