@@ -23,9 +23,9 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
         # The widths are shares: a title with its unit is the longest.
-        TableColumn(field=name, title=name, width=130, formatter=number)
+        TableColumn(field=name, title=name, width=160, formatter=number)
         if "margin" in name
-        else TableColumn(field=name, title=name, width=80, formatter=StringFormatter())
+        else TableColumn(field=name, title=name, width=70, formatter=StringFormatter())
         for name in COLUMNS
     ]
     size = {"height": HEIGHT, "sizing_mode": "stretch_width"}
