@@ -188,7 +188,7 @@ def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[flo
 
 
 def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
-    """The agreement of A's and B's maps beside that of different samples; empty while no sample is chosen."""
+    """The median agreement of A's and B's maps beside that of different samples; empty while no sample is chosen."""
     if agreement is None:
         return "" if frame.state.primary is None and not averaging else "No sample has maps in A and in B to compare."
     by = frame.choice("attribution-by")
@@ -196,7 +196,7 @@ def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
     medians = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
     chance = [middle(agreement.other, k) for k in range(len(MAPPED))]
     others = f" (different samples: {', '.join(map(_number, chance))})" if np.isfinite(chance).any() else ""
-    return f"{BY[by].capitalize()} of A's with B's maps: {medians}{others}."
+    return f"Median {BY[by]} of A's with B's maps: {medians}{others}."
 
 
 def _key(frame: Frame, averaging: bool) -> str:
