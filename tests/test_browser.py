@@ -51,6 +51,16 @@ def test_pages_by_question(browser, address):
         opened.press(key)
         assert opened.tab.evaluate("document.body.dataset.layout") == layout
         assert opened.tab.evaluate("scrollY") == 0, "a page is read from its top"
+    # Back leads to where one stood on the page before, Forward too.
+    opened.tab.evaluate("scrollTo(0, 400)")
+    opened.wait("scrollY === 400")
+    opened.press("3")
+    opened.tab.evaluate("scrollTo(0, 300)")
+    opened.wait("scrollY === 300")
+    for step, top in (("go_back", 400), ("go_forward", 300)):
+        getattr(opened.tab, step)()
+        opened.wait(f"scrollY === {top}")
+        opened.settled()
     assert opened.errors() == []
     opened.tab.close()
 

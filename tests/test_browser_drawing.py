@@ -242,7 +242,19 @@ def test_what_is_printed_is_as_wide_as_on_the_screen(browser, address, tmp_path)
     WIDTHS = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
       .map(({el, canvas_view}) => [el.clientWidth, canvas_view.el.clientWidth])"""
     # In a tab of its own: two tests of heights failed in the one that had been printed.
-    page = Page(browser, f"{address}?layout=networks")
+    page = Page(browser, f"{address}?layout=networks&theme=dark")
+    CORNERS = """() => [...Bokeh.index.query((view) => view.model.type === "Figure" && view.el.checkVisibility())]
+      .map(({canvas_view}) => canvas_view.primary.canvas.getContext("2d").getImageData(4, 4, 1, 1).data)
+      .map((pixel) => pixel.slice(0, 3).join(" "))"""
+    dark, paper = "27 33 44", "255 255 255"
+    assert set(page.tab.evaluate(CORNERS)) == {dark}
+    # Paper is white, also below figures that are off the screen, which are painted late.
+    page.tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert set(page.tab.evaluate(CORNERS)) == {paper}
+    page.tab.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.frame("similarity")
+    page.tab.evaluate(PAINTED)
+    assert dark in page.tab.evaluate(CORNERS)
     page.tab.pdf(path=tmp_path / "page.pdf")
     assert page.tab.evaluate("getComputedStyle(document.body).getPropertyValue('--printed')") == (
         page.tab.evaluate("`${document.getElementById('views').offsetWidth}px`")
@@ -252,9 +264,26 @@ def test_what_is_printed_is_as_wide_as_on_the_screen(browser, address, tmp_path)
     assert not page.tab.locator("header nav").is_visible()
     # Nothing can be clicked on paper.
     assert not page.tab.get_by_role("button", name="copy link").first.is_visible()
+    tools = page.tab.locator(".bk-Toolbar")
+    assert tools.count() > 0
+    assert not any(tool.is_visible() for tool in tools.all())
     widths = page.tab.evaluate(WIDTHS)
     assert len(widths) > 5
     assert all(canvas <= box for box, canvas in widths)
+    page.tab.close()
+
+
+def test_forced_colours_leave_what_only_a_colour_says(browser, address):
+    page = Page(browser, f"{address}?layout=geometry", forced_colors="active")
+    look = "(element) => getComputedStyle(element).backgroundColor"
+    here, other = (
+        page.tab.locator(f"header button[data-layout={name}]").evaluate(look) for name in ("geometry", "samples")
+    )
+    assert here != other, "the page that is shown"
+    assert len({badge.evaluate(look) for badge in page.tab.locator("#sides b").all()}) == 2
+    # An icon is a mask over a colour, which would be that of what lies below.
+    icon = page.tab.locator(".bk-tool-icon").first
+    assert icon.evaluate(look) != page.tab.locator("#local").evaluate(look)
     page.tab.close()
 
 

@@ -45,6 +45,11 @@ BOXES = """name => {
 """The boxes of all texts in a figure's frame (left, top, right, bottom, angle), and how far its ticks are apart."""
 
 
+ENDS = """() => [...Bokeh.index.query((view) => ["Select", "Button"].includes(view.model.type)
+  && view.el.checkVisibility())].map((view) => view.el.getBoundingClientRect().right)"""
+"""Where lists and buttons end on the right."""
+
+
 def overlapping(boxes: list[list], rim: float = 0.5) -> list[tuple[str, str]]:
     """Pairs of texts that cover each other; those that lean are far from all others."""
     flat = [box for box in boxes if box[5] in (0, np.pi / 2)]
@@ -72,7 +77,7 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
     process, address = started(tmp_path / "study")
     try:
         page = Page(browser, f"{address}?layout=networks", viewport={"width": 720, "height": 1000})
-        for width in (720, 1440):
+        for width in (500, 720, 1440):
             page.tab.set_viewport_size({"width": width, "height": 1000})
             numbers = len(store.groups) * (len(store.columns) if width == 1440 else 2)
             # Which numbers have room is told once the page stands.
@@ -81,6 +86,11 @@ def test_names_cover_nothing_on_a_narrow_page(browser, tmp_path):
             heat, plane, matrix = (
                 page.tab.evaluate(BOXES, name) for name in ("evaluation", "similarity", "similarity-matrix")
             )
+            # A list or button that has no room beside the others stands below them.
+            assert max(page.tab.evaluate(ENDS)) <= width
+            if width == 500:
+                assert overlapping(heat["boxes"]) == []
+                continue
             for shown in (heat, plane):
                 assert overlapping(shown["boxes"]) == [], width
                 for text, left, top, right, bottom, _ in shown["boxes"]:

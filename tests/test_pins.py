@@ -102,6 +102,14 @@ class TestMultiples:
         assert all(says(n, np.median(store.values(p, "angle")[mask])) for n, p in zip(numbers, SIX, strict=True))
         wrong = [100 * (store.values(pin, "margin")[mask] < 0).mean() for pin in SIX]
         assert all(says(n, w) for n, w in zip(rows.words["margin"].data["number"], wrong, strict=True))
+        # Numbers stand above the bars, of all and of the selection, and below the names.
+        for part, figure in rows.figures.items():
+            tops = np.array([max(ys) for ys in rows.fills[part].data["ys"]])
+            assert (rows.words[part].data["low"] >= tops - 1e-6).all(), part
+            assert np.nanmax(rows.picked[part].data["y"]) <= rows.words[part].data["low"][0] + 1e-6
+            numbers = next(r.glyph for r in figure.renderers if getattr(r.glyph, "text", None) == "number")
+            assert numbers.text_baseline == "bottom"
+            assert (rows.words[part].data["top"] - rows.words[part].data["low"])[0] * figure.height / 6 > 2 * 14
         rows.tap(5.5)
         assert page.state.b == GROUP
         page.change(pins=())

@@ -53,10 +53,16 @@ def test_it_says_what_it_is(text, store):
 
 
 def test_a_link_decides_what_is_shown(small_folder, store, tmp_path, caplog):
-    session = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin")
+    session = opened(store, layout="networks", b=("mlp-lth-0.9-seed1", "contrast-5"), x="margin", raw=True)
+    session.change(step={"true": 4})
     link = f"http://127.0.0.1:5006/study?{session.controls.address.text}"
     written = standalone.write(small_folder, tmp_path / "page.html", link).read_text()
     assert "<td>mlp-lth-0.9-seed1 / contrast-5</td>" in written
+    # On top too: a page in a file has no bar with the sides and the chips of a selection.
+    top = re.sub(r"<[^>]*>|\s+", " ", written.partition('<p id="sides">')[2].partition("</p>")[0])
+    assert "mlp-lth-0.9-seed1 · contrast-5" in top
+    assert "Selected: true class 4" in re.sub(" +", " ", top)
+    assert '"title":"margin A (raw)"' in written
     assert caplog.records == [], "Bokeh has nothing to warn of"
     with pytest.raises(ValueError, match="b was not understood"):
         standalone.write(small_folder, tmp_path / "other.html", "?b=nothing/clean")

@@ -16,6 +16,7 @@ from rosalind.viewer.views.geometry.class_panels import ClassPanels
 from rosalind.viewer.views.geometry.class_rows import ClassRows
 from rosalind.viewer.views.geometry.distributions import Distributions
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
+from rosalind.viewer.views.geometry.sample_points import FEW, LARGE
 
 
 def circle(corners: int) -> tuple[np.ndarray, np.ndarray]:
@@ -250,6 +251,17 @@ class TestDistributions:
         for x, xs, align in zip(drawn["x"], drawn["xs"], drawn["align"], strict=True):
             assert x in xs
             assert (align == "right") == (x < np.mean(xs))
+
+    def test_few_selected_samples_are_drawn_large(self, store):
+        page = Page(store, SampleDensity)
+        marker = page.view.points.sources[("a", "b", "difference")]
+        assert (marker.data["marker"] < LARGE).all()
+        for ids in (store.ids[3:5], store.ids[: FEW + 1]):
+            page.change(step={"ids": ids.tolist()})
+            large = marker.data["marker"] >= LARGE
+            np.testing.assert_array_equal(np.sort(marker.data["id"][large]), ids if len(ids) <= FEW else [])
+            listed = page.view.points.listed
+            np.testing.assert_array_equal(marker.data["marker"] % LARGE, page.frame().flips[listed])
 
     def test_samples_beyond_the_axes_are_counted(self, store):
         # By three axes, each of which leaves out 0.2 % at either end, and shows 4 % more than that.

@@ -156,11 +156,15 @@ def test_beside_clean_images_the_borders_are_flips_from_clean(store):
         assert view.tiles.data[side] == ["circle" if k else "x" for k in right]
     # The table beside is of the same two.
     np.testing.assert_array_equal(view.rows.data["margin A"], store.values((B[0], "clean"), "margin")[view.listed])
-    assert [column.title for column in view.table.columns][2:] == ["clean", "B", "margin clean", "margin B"]
+    titles = ["clean", "B", "margin clean (units)", "margin B (units)"]
+    assert [column.title for column in view.table.columns][2:] == titles
     assert view.tiles.data["colour"] == [FLIP_COLOURS[k] for k in flips]
     made, size = view.sheet.data["image"][0], store.results.images("clean")[1].shape[1]
     clean = np.maximum(contact_sheet.pictures(store, "clean", view.listed[:1])[1][0, ..., 0], 1)
     np.testing.assert_array_equal(made[:size, :size], clean)
+    view.update(shown(store, State(A, B, raw=True)))
+    assert [column.title for column in view.table.columns][4:] == ["margin A (raw)", "margin B (raw)"]
+    assert view.tiles.data["margins"][0].endswith("(raw)")
 
 
 def test_one_condition_has_one_picture_and_large_ones(store):
@@ -178,6 +182,9 @@ def test_one_condition_has_one_picture_and_large_ones(store):
         assert large.tiles_sheet.columns == columns
         # As high as its tiles, which are square.
         assert large.figure.height == -(-TILES // columns) * int(pixels)
+    # One sample leaves no empty window below it.
+    lone, _ = viewed(store, State(A, A, rule=selection.check_rule(store, [{"op": "replace", "ids": [5]}])))
+    assert lone.tiles_sheet.root.height == 80 + 10
     one.tiles_sheet.tap(1.5, 2.5)
     assert changes == [{"primary": int(store.ids[one.listed[2 * 8 + 1]])}]
     one.tiles_sheet.tap(-0.5, 2.5)

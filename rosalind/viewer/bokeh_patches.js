@@ -67,7 +67,15 @@
       if (place.late !== late) place.view.el.style.overflow = late ? "clip" : "";
       place.late = late;
     };
-    const catchUp = (place) => { if (place.late) { mark(place, false); repaint.call(place.view); } };
+    const catchUp = (place) => {
+      if (!place.late) return;
+      const { near } = place;
+      mark(place, false);
+      // On paper too, else `paint` waits once more.
+      place.near = true;
+      repaint.call(place.view);
+      place.near = near;
+    };
     const watching = new IntersectionObserver((entries) => {
       for (const {target, isIntersecting} of entries) {
         const place = places.get(target);

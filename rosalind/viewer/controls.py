@@ -167,8 +167,8 @@ class Controls:
             self._button("JSON", "export-json", lambda: actions.export("json"), **small),
             self._button("dark", "dark", actions.toggle_theme, **small),
         ]
-        wrapped: Any = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        return row(self.status, row(*buttons), name="bar", **wrapped)
+        wrap: Any = {"styles": {"flex-wrap": "wrap"}}
+        return row(self.status, row(*buttons, **wrap), name="bar", sizing_mode="stretch_width", **wrap)
 
     def _rail(self) -> Column:
         actions, w = self._actions, self.widgets

@@ -273,12 +273,32 @@
     button.dataset.layout === document.body.dataset.layout
       ? button.setAttribute("aria-current", "page") : button.removeAttribute("aria-current"));
   let { theme, layout } = document.body.dataset;
+  // Where one stood on each page, in pixels. The browser itself goes to its place before the page is the old one again.
+  const stood = {};
+  let goal = null;
+  history.scrollRestoration = "manual";
+  addEventListener("scroll", () => { if (goal === null) stood[layout] = scrollY; });
+  for (const gesture of ["wheel", "pointerdown", "keydown"]) addEventListener(gesture, () => { goal = null; }, true);
+  const stand = (top) => {
+    goal = top;
+    const until = performance.now() + 1500;
+    // Cards take their heights some frames after they come.
+    const again = () => {
+      if (goal !== top) return;
+      scrollTo(0, top);
+      if (performance.now() < until || document.body.hasAttribute("data-busy")) requestAnimationFrame(again);
+      else goal = null;
+    };
+    again();
+  };
   new MutationObserver(() => {
     current();
     if (document.body.dataset.layout !== layout) {
       ({ layout } = document.body.dataset);
       // Else a page that a key or a button opens is first seen as far down as one stood on the page before.
+      goal = null;
       scrollTo(0, 0);
+      if (travels && stood[layout]) stand(stood[layout]);
     }
     if (document.body.dataset.theme === theme) return;
     theme = document.body.dataset.theme;

@@ -108,7 +108,7 @@ def _linked(frame: Frame) -> models.UIElement:
         LINKED,
         row(*figures, sizing_mode="stretch_width"),
         row(save, count),
-        _table(source, rows),
+        _table(source, rows, store.measures["margin"].unit_shown(state.raw)),
         text,
     )
 
@@ -142,12 +142,15 @@ def _samples(frame: Frame, source: models.ColumnDataSource, side: str, title: st
     return figure
 
 
-def _table(source: models.ColumnDataSource, rows: models.CDSView) -> models.DataTable:
-    """The samples as a table, of which `rows` shows the selected ones."""
+def _table(source: models.ColumnDataSource, rows: models.CDSView, unit: str) -> models.DataTable:
+    """The samples as a table, of which `rows` shows the selected ones; the unit is that of margins."""
     number = models.NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
         *(models.TableColumn(field=name, title=name) for name in ("id", "true", "A", "B", "change")),
-        *(models.TableColumn(field=name, title=name, formatter=number) for name in ("margin A", "margin B")),
+        *(
+            models.TableColumn(field=name, title=f"{name} ({unit})", formatter=number)
+            for name in ("margin A", "margin B")
+        ),
     ]
     return models.DataTable(
         source=source,
@@ -157,6 +160,7 @@ def _table(source: models.ColumnDataSource, rows: models.CDSView) -> models.Data
         index_position=None,
         sizing_mode="stretch_width",
         reorderable=False,
+        stylesheets=[theme.right_headers(6)],
     )
 
 
@@ -264,6 +268,7 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
                 "alone": len(names) == 1,
                 "layouts": layouts,
                 "left_out": left_out,
+                "selection": facts["selection"] if state.rule else "",
                 "state": state,
                 "themes": theme.page_colours(),
                 "facts": {key: _as_text(value) for key, value in facts.items()},

@@ -20,6 +20,7 @@ from bokeh.models import (
     LinearColorMapper,
     Plot,
     Span,
+    Toolbar,
     UIElement,
     Widget,
 )
@@ -95,9 +96,11 @@ HOVER_CARD = """
 """Of figures, and of pages for tooltips that Bokeh puts outside figures."""
 
 FIGURE = f"""
+/* Figures keep their own colours where a reader has chosen others for text; icons of tools would vanish. */
+:host {{ forced-color-adjust: none; }}
 :host(:focus-visible) {{ outline: 2px solid var(--focus); outline-offset: 1px; }}
 {HOVER_CARD}
-@media print {{ .bk-Toolbar {{ visibility: hidden; }} }}"""
+@media print {{ :host(.bk-Toolbar) {{ visibility: hidden; }} }}"""
 
 # Widgets and text are in shadow roots, which inherit only the page's variables.
 WIDGETS = """
@@ -156,6 +159,7 @@ p { margin: 0 0 3px; }
 .finding { margin: 0 0 5px; font: 600 15px/1.4 system-ui, sans-serif; color: var(--ink); }
 .remedy { display: block; font: 12.5px/1.5 system-ui, sans-serif; color: var(--soft); }
 .key { margin: 0 0 4px; }
+.key [style] { forced-color-adjust: none; }
 .error { color: var(--error); }
 code { background: var(--page); padding: 1px 4px; }
 /* Else a line ends after a dash, in the middle of an option or a name. */
@@ -171,7 +175,13 @@ th { color: var(--ink); }
 def page_template(name: str) -> Template:
     """A template of a whole page, compiled once (20 ms); it needs `page_colours()` as `themes`."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    return environment.get_template(name, globals={"hover_card": Markup(HOVER_CARD)})
+    return environment.get_template(name, globals={"hover_card": Markup(HOVER_CARD), "paper": on_paper()})
+
+
+def on_paper() -> list[tuple[Any, Any]]:
+    """Pairs of what figures have in dark and what is printed for it: single colours and palettes."""
+    dark, light = ({**COLOURS[theme], **DENSITIES[theme]} for theme in ("dark", "light"))
+    return [(dark[part], light[part]) for part in dark]
 
 
 def page_colours() -> dict[str, dict[str, Any]]:
@@ -201,7 +211,7 @@ def style_sheets() -> StyleSheets:
 
 
 def attach_styles(models: Iterable[Model], sheets: StyleSheets) -> None:
-    """Attach the style sheets to all text, widgets and figures among `models`."""
+    """Attach the style sheets to all text, widgets, figures and their tools among `models`."""
     text_sheet, widget_sheet, figure_sheet = sheets
     for model in models:
         if isinstance(model, Div):
@@ -209,7 +219,7 @@ def attach_styles(models: Iterable[Model], sheets: StyleSheets) -> None:
             model.stylesheets, model.disable_math = [text_sheet], True
         elif isinstance(model, Widget):
             model.stylesheets = [*model.stylesheets, widget_sheet]
-        elif isinstance(model, Plot):
+        elif isinstance(model, Plot | Toolbar):
             model.stylesheets = [*model.stylesheets, figure_sheet]
 
 

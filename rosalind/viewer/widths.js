@@ -26,4 +26,31 @@
     document.body.style.setProperty("--printed", `${document.querySelector("main").offsetWidth}px`);
     sheet.textContent = `@page { size: ${innerWidth}px ${Math.round(innerWidth * Math.SQRT2)}px; margin: 0; }`;
   });
+
+  // Paper is white: a dark page is printed in light colours, of which the server knows nothing.
+  let dark = [];
+  addEventListener("beforeprint", () => {
+    if (document.body.dataset.theme !== "dark") return;
+    const paper = new Map(rosalindPaper.map(([shown, printed]) => [`${shown}`, printed]));
+    for (const model of Bokeh.documents[0]._all_models.values()) {
+      for (const property of model) {
+        if (!/color|palette/.test(property.attr) || property.is_unset) continue;
+        const shown = property.get_value(), printed = paper.get(`${shown?.value ?? shown}`);
+        if (printed) dark.push([model, { [property.attr]: shown }, { [property.attr]: shown.value ? { value: printed } : printed }]);
+      }
+    }
+    for (const [model, , printed] of dark) model.setv(printed, { sync: false });
+    document.body.dataset.theme = "light";
+  });
+  // The texts of axes are made in microtasks, after the listener above. Figures off the screen are painted by
+  // bokeh_patches.js, whose listener comes after these.
+  addEventListener("beforeprint", () => {
+    if (dark.length) for (const figure of Bokeh.index.query((view) => view.model.type === "Figure")) figure.repaint();
+  });
+  addEventListener("afterprint", () => {
+    if (!dark.length) return;
+    for (const [model, shown] of dark) model.setv(shown, { sync: false });
+    dark = [];
+    document.body.dataset.theme = "dark";
+  });
 })();

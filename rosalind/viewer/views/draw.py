@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import column
-from bokeh.models import ColorBar, ColumnDataSource, Div, LinearColorMapper, UIElement
+from bokeh.layouts import column, row
+from bokeh.models import ColorBar, ColumnDataSource, Div, LinearColorMapper, Row, UIElement
 from bokeh.palettes import Greys256, interp_palette
 from bokeh.plotting import figure
 
@@ -221,6 +221,11 @@ def mosaics(figure: Any, store: Store, source: ColumnDataSource, width: Any = "d
 def stacked(*parts: UIElement) -> UIElement:
     """The root of a view: its parts below each other. Its title and finding stand above, see `panels.heading`."""
     return column(*parts, sizing_mode="stretch_width")
+
+
+def wrapped(*parts: UIElement, **options: Any) -> Row:
+    """Parts beside each other, below where the window is too narrow for all; `options` are those of the row."""
+    return row(*parts, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}, **options)
 
 
 def titled(title: str, *parts: UIElement) -> UIElement:

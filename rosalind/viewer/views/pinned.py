@@ -17,7 +17,7 @@ from rosalind.viewer.views.frame import Frame
 ROOM = 0.7
 """Height of a row's picture, where a row is 1 high; the name stands above it."""
 
-LEFT = 50
+LEFT = 60
 """Pixels left of figures that stand below each other on one axis, with or without labels there."""
 
 LETTERS = 46

@@ -120,7 +120,7 @@ class ClassMatrices:
         if "global-detail" in frame.choices:
             choosers += [frame.chooser(change, "global-detail", "rows", width=130)]
         self.root = draw.stacked(
-            row(*choosers, sizing_mode="stretch_width"),
+            draw.wrapped(*choosers),
             self.trail,
             row(*self.figures.values(), sizing_mode="stretch_width"),
         )

@@ -53,7 +53,7 @@ class Distributions:
         if not few:
             choosers.append(frame.chooser(change, "distributions-measure", "rows of classes show"))
         self.row = row(*self.figures.values(), sizing_mode="stretch_width")
-        self.choosers, self.change = row(*choosers), change
+        self.choosers, self.change = draw.wrapped(*choosers), change
         self.root: Any = draw.stacked(self.choosers, self.row)
         self.pinned: PinnedSpread | None = None
         """Made when the first side is pinned."""

@@ -12,8 +12,11 @@ from rosalind.analysis.ordered import Ordered
 from rosalind.viewer.views import draw, pinned
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-ROW, AROUND = 62, 34
+ROW, AROUND = 76, 34
 """Pixels of a row, and of what stands around all."""
+
+BARS = 0.57
+"""Height of a row's histograms, where a row is 1 high; above them stand the name and, a line lower, the number."""
 
 
 class PinnedSpread:
@@ -53,7 +56,7 @@ class PinnedSpread:
         figure.segment("x", "low", "x", "high", source=self.medians[part], line_width=2, name="ink")
         if part != "margin":
             pinned.names(figure, self.words[part])
-        look = {"text_font_size": "11px", "text_align": "right", "text_baseline": "top", "name": "ink"}
+        look = {"text_font_size": "11px", "text_align": "right", "text_baseline": "bottom", "name": "ink"}
         figure.text("right", "low", "number", source=self.words[part], x_offset=-4, **look)
         return figure
 
@@ -91,7 +94,7 @@ class PinnedSpread:
         figure = self.figures[part]
         pinned.fit(figure, len(self.pins), ROW, AROUND)
         figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
-        scaled = [pin.base + pinned.ROOM * heights / peak for pin, heights in zip(self.pins, of_pins, strict=True)]
+        scaled = [pin.base + BARS * heights / peak for pin, heights in zip(self.pins, of_pins, strict=True)]
         self.fills[part].data = {
             "xs": [at.tolist() for _ in self.pins],
             "ys": [heights.tolist() for heights in scaled],
@@ -101,7 +104,7 @@ class PinnedSpread:
             self.reference[part],
             {
                 "x": pinned.broken([at] * len(self.pins)),
-                "y": pinned.broken([pin.base + pinned.ROOM * of_a / peak for pin in self.pins]),
+                "y": pinned.broken([pin.base + BARS * of_a / peak for pin in self.pins]),
             },
         )
         return peak
@@ -121,7 +124,7 @@ class PinnedSpread:
                 "left": np.full(len(bases), limits[0], np.float32),
                 "right": np.full(len(bases), limits[1], np.float32),
                 "top": bases + np.float32(1),
-                "low": bases + np.float32(pinned.ROOM),
+                "low": bases + np.float32(BARS),
                 # The condition stands over the next column: on a small screen one holds no more.
                 "name": [pin.network if part == "x" else pin.condition for pin in self.pins],
                 "number": texts,
@@ -134,11 +137,11 @@ class PinnedSpread:
             for pin, side in zip(self.pins, values, strict=True):
                 heights = self._heights(side, limits)
                 # As high as the pin's own, so that few samples are seen as well.
-                curves.append(pin.base + pinned.ROOM * heights / max(float(heights.max()), 1e-9) * self._top(part, pin))
+                curves.append(pin.base + BARS * heights / max(float(heights.max()), 1e-9) * self._top(part, pin))
         at = distributions.corners(limits, self.bins)
         draw.fill(self.picked[part], {"x": pinned.broken([at] * len(curves)), "y": pinned.broken(curves)})
 
     def _top(self, part: str, pin: pinned.Pin) -> float:
         """Height of a pin's highest bin in its row, at most 1."""
         outline = self.fills[part].data["ys"][len(self.pins) - 1 - pin.base]
-        return (max(outline) - pin.base) / pinned.ROOM
+        return (max(outline) - pin.base) / BARS

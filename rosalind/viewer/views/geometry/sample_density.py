@@ -85,9 +85,9 @@ class SampleDensity:
             self._panel(side, *(shared if side in ("a", "b") else moved))
         self.shifts = ClassShifts(frame, change)
         self.caption = draw.caption("local-caption")
-        controls = row(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
+        controls = draw.wrapped(frame.chooser(change, "local-contours", "contours"), self.shifts.chooser)
         alone = (self.figures[side] for side in SIDES[:3])
-        self.row = row(*alone, self.shifts.figure, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+        self.row = draw.wrapped(*alone, self.shifts.figure)
         self.halves = [
             row(*(self.figures[side] for side in half), sizing_mode="stretch_width", styles={"flex": HALF})
             for half in (SIDES[:2], SIDES[2:])

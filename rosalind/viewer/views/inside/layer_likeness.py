@@ -4,7 +4,6 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import row
 from bokeh.models import BasicTicker, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis import inside, layer_likeness
@@ -27,6 +26,7 @@ from rosalind.viewer.views.draw import (
     plot,
     remedy,
     stacked,
+    wrapped,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -66,7 +66,7 @@ class LayerLikeness:
         self.figure = self._figure()
         self.caption = caption("layer-likeness-caption")
         by = frame.chooser(change, "likeness-by", "likeness", BY, 210)
-        self.choosers = row(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
+        self.choosers = wrapped(by, frame.chooser(change, "likeness-show", "cells show", SHOW, 210))
         self.root = stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import AxisClick, Tap
-from bokeh.layouts import row
 from bokeh.models import (
     CustomJSHover,
     FixedTicker,
@@ -88,7 +87,7 @@ class Layers:
         self.caption = draw.caption("layers-caption")
         kinds = {kind: layer_words.plainly(kind) for kind in frame.choices["layers-show"]}
         show = frame.chooser(change, "layers-show", "cells show", kinds, width=400)
-        self.choosers = row(show, frame.chooser(change, "layers-as", "as"))
+        self.choosers = draw.wrapped(show, frame.chooser(change, "layers-as", "as"))
         self.root = draw.stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:

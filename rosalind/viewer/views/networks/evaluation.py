@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import AxisClick, SelectionGeometry, Tap
-from bokeh.layouts import row
 from bokeh.models import (
     BoxSelectTool,
     CDSView,
@@ -89,7 +88,7 @@ class Evaluation:
             frame.chooser(change, f"evaluation-{part}", title)
             for part, title in (("cells", "cells show"), ("rows", "rows by"), ("columns", "columns by"))
         ]
-        self.root = draw.stacked(row(*choosers), self.figure)
+        self.root = draw.stacked(draw.wrapped(*choosers), self.figure)
 
     def _figure(self) -> Any:
         rows, columns = len(self.groups), len(self.conditions)

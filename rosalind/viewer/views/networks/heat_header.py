@@ -13,7 +13,7 @@ from rosalind.viewer.views import draw
 TICKED = 70
 """Largest number of columns with room for a severity above each."""
 
-PIXELS = (950, 720, 500)
+PIXELS = (950, 720, 500, 240)
 """Pixels that all columns have together, of a page of common width and of narrower ones; a letter takes about six.
 
 Names are cut for each of them, and the page shows those of the widest that its frame has room for.
@@ -123,6 +123,6 @@ def _runs(places: Columns, listed: list[int], names: list[Any], y: float, size: 
         left, right = places.left[at[0]], places.left[at[-1]] + places.width[at[-1]]
         letters = int((right - left) * unit / 6)
         text = name if isinstance(name, str) else name[1]
-        if letters >= 2:
+        if letters > 2:
             texts.append(((left + right) / 2, y, draw.plain(draw.cut(text, letters)), size, 0.0, "center"))
     return texts

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from bokeh.events import Tap
-from bokeh.layouts import row
 from bokeh.models import Div, FixedTicker, HoverTool, LinearColorMapper, Range1d, Span
 
 from rosalind.analysis import redundancy
@@ -29,6 +28,7 @@ from rosalind.viewer.views.draw import (
     show_between,
     square,
     stacked,
+    wrapped,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -133,11 +133,11 @@ class Redundancy:
         self.pair, self.clean, self.chosen = (empty("x", "y") for _ in range(3))
         self.caption = caption("redundancy-caption")
         self.listed = Div(text="", name="redundancy-steps", sizing_mode="stretch_width")
-        self.choosers = row(accuracies, tolerance)
+        self.choosers = wrapped(accuracies, tolerance)
         self.root = stacked(
             self.choosers,
             # On a narrow page the curve stands below, so that cells have room for their numbers.
-            row(self._heat(), self._curve(), sizing_mode="stretch_width", styles={"flex-wrap": "wrap"}),
+            wrapped(self._heat(), self._curve()),
             self.listed,
         )
 

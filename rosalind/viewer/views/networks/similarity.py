@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import row
 from bokeh.models import Button, Row, Select
 
 from rosalind.analysis import palette, similarity
@@ -82,11 +81,10 @@ class Similarity:
         self.points_plane: PointPlane | None = None
         """Made when it is first shown: most readers never ask for two thousand points."""
         self.caption = draw.caption("similarity-caption")
-        wrap: dict[str, Any] = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        self.body: Row = row(self.groups_plane.figure, self.matrix.figure, **wrap)
+        self.body: Row = draw.wrapped(self.groups_plane.figure, self.matrix.figure)
         self.root = draw.stacked(
-            row(show, self.opened, self.mode, metric, self.layout, self.all, **wrap),
-            row(*self.toggles.groups.values(), **wrap),
+            draw.wrapped(show, self.opened, self.mode, metric, self.layout, self.all),
+            draw.wrapped(*self.toggles.groups.values()),
             self.body,
         )
 

@@ -3,14 +3,14 @@
 from html import escape
 
 import numpy as np
-from bokeh.layouts import column, row
+from bokeh.layouts import column
 
 from rosalind.analysis import method_maps, occlusion_maps
 from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Maps
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.config import with_noun
-from rosalind.viewer.views.draw import caption, commands, cut, stacked
+from rosalind.viewer.views.draw import caption, commands, cut, stacked, wrapped
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
@@ -62,12 +62,11 @@ class Attribution:
             frame.slider(change, "attribution-opacity", "opacity of maps (%)"),
         )
         # Side by side where there is room, which only the second may fill: two that stretch never come to rest.
-        wrapping = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
         stretched = {"sizing_mode": "stretch_width", "min_width": 260}
         beside = (self.agreement.figure, self.methods.agreement.figure, self.deletion.figure)
         figures = (self.tiles.figure, self.methods.tiles.figure, column(*beside, **stretched))
         rows = (choosers, (self.mapped.figure,), self.offers.widgets, figures)
-        self.root = stacked(*(row(*parts, **wrapping) for parts in rows))
+        self.root = stacked(*(wrapped(*parts) for parts in rows))
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
@@ -189,7 +188,7 @@ def _spans(frame: Frame, tables: dict[str, np.ndarray | None]) -> list[tuple[flo
 
 
 def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
-    """The agreement of A's and B's maps beside that of different samples; empty while no sample is chosen."""
+    """The median agreement of A's and B's maps beside that of different samples; empty while no sample is chosen."""
     if agreement is None:
         return "" if frame.state.primary is None and not averaging else "No sample has maps in A and in B to compare."
     by = frame.choice("attribution-by")
@@ -197,7 +196,7 @@ def _finding(frame: Frame, agreement: Agreement | None, averaging: bool) -> str:
     medians = ", ".join(f"{kind} {_number(middle(agreement.own, k))}" for k, kind in enumerate(MAPPED))
     chance = [middle(agreement.other, k) for k in range(len(MAPPED))]
     others = f" (different samples: {', '.join(map(_number, chance))})" if np.isfinite(chance).any() else ""
-    return f"{BY[by].capitalize()} of A's with B's maps: {medians}{others}."
+    return f"Median {BY[by]} of A's with B's maps: {medians}{others}."
 
 
 def _key(frame: Frame, averaging: bool) -> str:

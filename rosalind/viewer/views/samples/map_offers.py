@@ -73,7 +73,7 @@ class MapOffers:
         codes = commands(*lines)
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        text = f"{subject} can be computed here for {share}." if can_compute else f"Make them with<br>{codes}"
+        text = f"{subject} can be computed by the viewer for {share}." if can_compute else f"Make them with<br>{codes}"
         if can_compute:
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:

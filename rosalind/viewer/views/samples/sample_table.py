@@ -11,6 +11,9 @@ from rosalind.viewer.theme import right_headers
 from rosalind.viewer.views.draw import empty
 from rosalind.viewer.views.frame import Frame
 
+HEIGHT = 180
+"""Pixels of the table; of few samples it is lower."""
+
 COLUMNS = ("id", "true", "A", "B", "margin A", "margin B")
 
 
@@ -19,10 +22,13 @@ def sample_table() -> tuple[DataTable, ColumnDataSource]:
     rows = empty(*COLUMNS)
     number = NumberFormatter(format="0.00", text_align="right", nan_format="-")
     columns = [
-        TableColumn(field=name, title=name, formatter=number if "margin" in name else StringFormatter())
+        # The widths are shares: a title with its unit is the longest.
+        TableColumn(field=name, title=name, width=160, formatter=number)
+        if "margin" in name
+        else TableColumn(field=name, title=name, width=70, formatter=StringFormatter())
         for name in COLUMNS
     ]
-    size = {"height": 180, "sizing_mode": "stretch_width"}
+    size = {"height": HEIGHT, "sizing_mode": "stretch_width"}
     fixed: Any = {"index_position": None, "sortable": False, "reorderable": False, "stylesheets": [right_headers(5)]}
     return repaint(DataTable(source=rows, columns=columns, name="sample-table", **size, **fixed)), rows
 
@@ -38,7 +44,8 @@ def show_rows(table: DataTable, rows: ColumnDataSource, frame: Frame, listed: np
     """
     store, state = frame.store, frame.state
     word = "A" if left == state.a else "clean"
-    titles = (*COLUMNS[:2], word, "B", f"margin {word}", "margin B")
+    unit = store.measures["margin"].unit_shown(state.raw)
+    titles = (*COLUMNS[:2], word, "B", *(f"margin {side} ({unit})" for side in (word, "B")))
     columns: Any = table.columns
     if [column.title for column in columns] != list(titles):
         for column, title in zip(columns, titles, strict=True):
@@ -53,4 +60,5 @@ def show_rows(table: DataTable, rows: ColumnDataSource, frame: Frame, listed: np
         "margin A": frame.values(left, "margin")[listed],
         "margin B": frame.values(state.b, "margin")[listed],
     }
+    table.height = min(HEIGHT, 32 + 25 * max(len(listed), 1))
     rows.selected.indices = []

@@ -12,7 +12,7 @@ from rosalind.analysis.sample_presets import KINDS, PRESETS
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import caption, cut, flip_legend, stacked, width_of
+from rosalind.viewer.views.draw import caption, cut, flip_legend, stacked, width_of, wrapped
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.sample_table import sample_table, show_rows
 from rosalind.viewer.views.samples.sheet import SIZES, Sheet
@@ -98,8 +98,7 @@ class Samples:
             )
         ]
         self.size = frame.slider(change, "samples-size", "picture size (pixels)", 170)
-        wrapped = {"sizing_mode": "stretch_width", "styles": {"flex-wrap": "wrap"}}
-        controls = row(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find, **wrapped)
+        controls = wrapped(*choosers, self.size, self.leaf[-1], self.place, self.leaf[1], self.find)
         select = Div(text="select", width=38, align="center", tags=["control"], css_classes=["control"])
         presets: list[Div | Button] = [select]
         for name in PRESETS:
@@ -109,7 +108,7 @@ class Samples:
             presets.append(button)
         self.caption = caption("samples-caption")
         answer = row(self.elsewhere, self.message, sizing_mode="stretch_width", height=28)
-        parts = (controls, row(*presets, **wrapped), answer, self.tiles_sheet.root, self.table)
+        parts = (controls, wrapped(*presets), answer, self.tiles_sheet.root, self.table)
         self.root = stacked(*parts)
 
     def tap(self, tile: int) -> None:
@@ -329,7 +328,6 @@ class Samples:
             text += (
                 f" {int(undefined.sum()):,} have no such number and come last." if stored else f" {escape(NOT_STORED)}"
             )
-        text += f" Margins in the table are {'raw' if state.raw else 'in units'}."
         if (seeds := len(store.sides.pairs(left, state.b))) > 1:
             text += f" Means and majorities over {seeds} pairs of one seed."
         if frame.nulls:

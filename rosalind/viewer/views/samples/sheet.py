@@ -64,7 +64,7 @@ class Sheet:
             choose: called with the number of the tile that is clicked.
         """
         self._choose, self._count = choose, 0
-        self.columns, self.most = 8, most
+        self.columns = 8
         self.figure = figure = plot(
             "samples",
             "Contact sheet of the selected samples; click one, or walk with the arrow keys, to see it in full.",
@@ -110,8 +110,6 @@ class Sheet:
         figure.on_event(Tap, lambda event: self.tap(event.x, event.y))
         size = lambda: (min(self.columns, self._count), -(-self._count // self.columns))
         self.cursor = CellCursor(figure, size, lambda x, y, shift: self.tap(x, y), self._words, middle=0.485)
-        rows, _ = frame.store.results.images(frame.state.b[1])
-        self._pictured = len(rows) or len(frame.store.ids)
         self.root = ScrollBox(child=figure, height=WINDOW, sizing_mode="stretch_width", name="samples-window")
 
     def tap(self, x: float | None, y: float | None) -> None:
@@ -146,7 +144,7 @@ class Sheet:
         true, first, second = (names(c) for c in (store.labels, store.predictions(left), store.predictions(state.b)))
         ems = (WIDTH / self.columns - 12) / LETTERS
         margins = [store.values(cell, "margin", state.raw)[listed] for cell in (left, state.b)]
-        a = "A" if left == state.a else "clean"
+        a, unit = "A" if left == state.a else "clean", store.measures["margin"].unit_shown(state.raw)
         self.tiles.data = {
             "x": (x + 0.485).astype(np.float32),
             "y": (y + 0.475).astype(np.float32),
@@ -159,7 +157,7 @@ class Sheet:
             "text": [lines_of(t, (a, p), ("B", q), ems) for t, p, q in zip(true, first, second, strict=True)],
             "id": store.ids[listed].tolist(),
             "about": [f"true {t}, {a} says {p}, B says {q}" for t, p, q in zip(true, first, second, strict=True)],
-            "margins": [f"margin {a} {p:+.2f}, B {q:+.2f}" for p, q in zip(*margins, strict=True)],
+            "margins": [f"margin {a} {p:+.2f}, B {q:+.2f} ({unit})" for p, q in zip(*margins, strict=True)],
         }
         tip = TIP.format(pictures="".join(self._pictures(frame, left)))
         if self.hover.tooltips != tip:
@@ -173,9 +171,7 @@ class Sheet:
         if self.figure.height != height or self.figure.x_range.end != self.columns:
             self.figure.x_range.end, self.figure.y_range.start = self.columns, lines
             self.figure.update(height=height, aspect_ratio=WIDTH / height)
-        # As high as a sheet of all, so that a selection does not move what is below it.
-        most = -(-min(self.most, self._pictured) // self.columns)
-        self.root.height = min(WINDOW, round(most * WIDTH / self.columns / (2 if two else 1)) + 10)
+        self.root.height = min(WINDOW, height + 10)
 
     def draw(self, pictures: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Put pictures on the tiles: left and right, or one where both are alike; see `contact_sheet.pictures`.
