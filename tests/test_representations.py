@@ -1,5 +1,7 @@
 """Likeness of representations: golden values, invariances, and the null of permutations within classes."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
@@ -128,6 +130,10 @@ class TestRepresentations:
         for flat in (np.ones((20, 3)), np.full((20, 3), 0.1)):
             for metric in ("cka", "rbf_cka", "procrustes", "svcca", "pwcca"):
                 assert np.isnan(self.R.LIKENESS[metric](self.X[:20], flat))
+        # Of dead samples the distances are roundings, and so was their median.
+        for dead, width in itertools.product(range(14, 20), range(2, 11)):
+            alike = np.where(np.arange(20)[:, None] < dead, 0, self.X[:20, :width])
+            assert np.isnan(self.R.LIKENESS["rbf_cka"](self.X[:20], alike)), (dead, width)
         # Without its diagonal the Gram matrix of what one sample alone has is 0.
         assert np.isnan(self.R.cka(self.X[:20], 3 * np.eye(20)[:, :1]))
         assert np.isfinite(self.R.cka(self.X[:4], self.Y[:4]))

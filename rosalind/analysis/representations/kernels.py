@@ -128,13 +128,18 @@ def _distances(x: Features) -> np.ndarray:
     """float64[n, n]: squared distances of samples."""
     x = centred(x)
     squares = np.einsum("ij,ij->i", x, x)
-    distances = np.maximum(squares[:, None] + squares - 2 * (x @ x.T), 0)
+    lengths = squares[:, None] + squares
+    distances = lengths - 2 * (x @ x.T)
+    # Of samples with the same features a rounding is left, which would be the median where there are many.
+    distances[distances < 1e-13 * lengths] = 0
     np.fill_diagonal(distances, 0)
     return distances
 
 
 def unit_rbf(x: Features, bandwidth: float = 0.5) -> np.ndarray:
-    """float64[n, n]: the centred Gram matrix of a Gaussian kernel, of length 1; NaN where samples are all one.
+    """float64[n, n]: the centred Gram matrix of a Gaussian kernel, of length 1.
+
+    NaN where more than half of all pairs have the same features, each sample with itself among them: the median is 0.
 
     Args:
         x: features.
