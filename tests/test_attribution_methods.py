@@ -45,6 +45,17 @@ class Residual(nn.Module):
         return models.Maps(name="maps")(x).mean((1, 2))
 
 
+class Single(nn.Module):
+    """A dense layer, a norm and ReLU."""
+
+    width: int = 6
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = nn.Dense(self.width, name="dense")(x.reshape(len(x), -1))
+        return nn.relu(nn.BatchNorm(use_running_average=not train, name="norm")(x))
+
+
 def own(module: type, **fields) -> config.Model:
     return config.Model(
         f"test_attribution_methods:{module.__name__}", module.width, (12, 12, 1), 3, (0.0,), (1.0,), **fields
@@ -196,17 +207,6 @@ class TestMethods:
         row, column = np.unravel_index(arrays["map"][0, 0].argmax(), arrays["map"].shape[2:])
         assert abs(arrays["axis/rows"][row] - 3) <= 1.5
         assert abs(arrays["axis/columns"][column] - 9) <= 1.5
-
-
-class Single(nn.Module):
-    """A dense layer, a norm and ReLU."""
-
-    width: int = 6
-
-    @nn.compact
-    def __call__(self, x, train: bool):
-        x = nn.Dense(self.width, name="dense")(x.reshape(len(x), -1))
-        return nn.relu(nn.BatchNorm(use_running_average=not train, name="norm")(x))
 
     def test_patch_values_are_those_of_all_sets_and_add_up(self):
         # A margin that no sum of patches gives: two corners count together, and one against the middle.
