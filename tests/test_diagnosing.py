@@ -160,6 +160,7 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
         ((config.Diagnosis("storage", {"bits": 8}),), None, "storage has no options"),
         ((config.Diagnosis("coherence", {"sample": 8}),), None, "did you mean 'samples'"),
         ((config.Diagnosis("coherence", {"samples": 1}),), None, "samples must be a whole number"),
+        ((config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}),), None, "shapley: grid must be at most 16"),
         ((config.Diagnosis("linear_path", {"points": 2.5}),), None, "points must be a whole number"),
         ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "unknown condition 'fog-9'"),
         ((config.Diagnosis("coherence", {"samples": "all"}),), None, "must be a finite number"),
@@ -263,6 +264,7 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
     for wrong, words in (
         (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions: unknown condition 'fog-1'.*: clean"),
         (config.Diagnosis("nothing"), "unknown diagnostic"),
+        (config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}), "shapley: grid must be at most 16"),
     ):
         with pytest.raises(ValueError, match=words):
             study.check(dataclasses.replace(asked, diagnostics=(wrong,)))
