@@ -56,6 +56,40 @@ class Single(nn.Module):
         return nn.relu(nn.BatchNorm(use_running_average=not train, name="norm")(x))
 
 
+NOTED: dict[str, np.ndarray] = {}
+"""By the name of a place in `Noting`, the relevance there of every image."""
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def noted(name: str, x):
+    """x; on the way back the relevance of a place is added up."""
+    return x
+
+
+def _note(name, x, cotangent):
+    jax.debug.callback(lambda total: NOTED.update({name: total}), (x * cotangent).reshape(len(x), -1).sum(1))
+    return (cotangent,)
+
+
+noted.defvjp(lambda name, x: (x, x), _note)
+
+
+class Noting(nn.Module):
+    """Layers of all kinds, with a place that is noted between any two."""
+
+    width: int = 6
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = noted("stem", nn.relu(nn.Conv(self.width, (3, 3), name="stem")(x)))
+        x = noted("pooled", nn.max_pool(x, (2, 2), (2, 2)))
+        y = noted("convolved", nn.Conv(self.width, (3, 3), name="conv")(x))
+        y = noted("normed", nn.BatchNorm(use_running_average=not train, name="norm")(y))
+        x = noted("added", models.Sum(name="sum")((noted("passed", x), y)))
+        x = noted("averaged", nn.relu(x).mean((1, 2)))
+        return noted("dense", nn.relu(nn.Dense(5, name="dense")(x)))
+
+
 def own(module: type, **fields) -> config.Model:
     return config.Model(
         f"test_attribution_methods:{module.__name__}", module.width, (12, 12, 1), 3, (0.0,), (1.0,), **fields
@@ -157,6 +191,22 @@ class TestMethods:
         assert arrays["map"].min() >= 0
         np.testing.assert_allclose(arrays["error"], 0, atol=1e-5)
         assert not arrays["zero"].any()
+
+    def test_relevance_is_conserved_between_layers(self):
+        net = network(own(Noting), 3)
+        assert net.config is not None
+        NOTED.clear()
+        relevance = jax.jit(functools.partial(models.relevance, net.config))
+        given = relevance(net.variables, IMAGES, logits_of(net).argmax(1))
+        jax.effects_barrier()
+        np.testing.assert_allclose(given.sum((1, 2)), 1, atol=1e-5)
+        assert len(NOTED) == 8
+        for place in ("stem", "pooled", "added", "averaged", "dense"):
+            np.testing.assert_allclose(NOTED[place], 1, atol=1e-5, err_msg=place)
+        # The two branches of the sum, and the norm of one of them.
+        assert (NOTED["normed"] > 0.01).all()
+        np.testing.assert_allclose(NOTED["passed"] + NOTED["normed"], 1, atol=1e-5)
+        np.testing.assert_allclose(NOTED["convolved"], NOTED["normed"], atol=1e-5)
 
     def test_relevance_of_one_layer_is_the_rule_worked_out_by_hand(self):
         """z^B at the image, alpha 1 beta 0 at the head, a norm whose scale is negative folded into the layer before."""
