@@ -68,6 +68,23 @@ class TestActivations:
         arrays = compute("dead_units", net)
         assert (arrays["static"][0], arrays["constant_on"][0]) == (0, pytest.approx(1 / 16))
 
+    def test_positions_are_counted_for_rates_and_averaged_for_features(self):
+        # Two images of two positions and three channels: one is never on, one at one place of four, one always.
+        read = np.array([[[[0, 0, 1], [0, 4, 2]]], [[[0, 0, 3], [0, 0, 6]]]], np.float32)
+        labels = ids = np.arange(2, dtype=np.int32)
+        images = np.zeros((2, 8, 8, 1), np.uint8)
+        images[:, 0, 0, 0] = ids
+        at = lambda x: read[np.asarray(x)[:, 0, 0, 0]]
+        features = lambda x: at(x)[:, 0, 1]
+        inner = lambda x: {"conv": at(x)}
+        net = Network("net", None, features=features, kernel=np.eye(3), bias=np.zeros(3), activations=inner)
+        shown = Split(images, labels, ids)
+        dead = compute("dead_units", net, images=shown)
+        assert dead["total"] == pytest.approx([(4 + 3 + 0) / 12, (2 + 1 + 0) / 6])
+        assert dead["channels"] == pytest.approx([1 / 3, 1 / 3])
+        pooled = compute("layer_features", net, images=shown)["features"]
+        np.testing.assert_array_equal(pooled, [[[0, 2, 1.5], [0, 0, 4.5]], [[0, 4, 2], [0, 0, 6]]])
+
     def test_inputs_without_a_rectifier_have_no_rate(self):
         model = config.Model("vit", 16, (8, 8, 1), 3, (0.5,), (0.25,))
         arrays = compute("dead_units", network(model))

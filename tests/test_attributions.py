@@ -84,6 +84,20 @@ class TestStudy:
         changed = [path.stat().st_mtime_ns != then for path, then in zip(paths, before, strict=True)]
         assert changed == [True, False]
 
+    def test_the_class_asked_for_is_that_of_the_first_of_the_line(self, folder, tmp_path):
+        copied = tmp_path / "study"
+        shutil.copytree(folder, copied)
+        last, between, first = "cnn-magnitude-0.5-seed0", "cnn-dense-seed1", "cnn-dense-seed0"
+        for name, parent in ((last, between), (between, first)):
+            record = results.network_file(copied, name, "json")
+            results.save_json(record, {**results.load_object(record), "parent": parent}, replace=True)
+        (path,) = study.diagnose(copied, ["gradcam"], [last])
+        arrays, study_results = results.load_arrays(path), results.load(copied)
+        at = np.searchsorted(study_results.samples["id"], arrays["axis/samples"])
+        classes = [study_results.geometry(n, "clean", ("prediction",))["prediction"][at] for n in (between, first)]
+        assert (classes[0] != classes[1]).any()
+        np.testing.assert_array_equal(arrays["target"][0], classes[1])
+
     def test_models_that_cannot_be_followed_are_refused_before_work(self, small_folder, tmp_path):
         for name in ("gradcam", "ewa"):
             with pytest.raises(ValueError, match=rf"{name} cannot be computed: model 'mlp' has no layer"):

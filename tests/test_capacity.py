@@ -1,5 +1,7 @@
 """Families of larger networks with as many nonzero weights as the study's dense one."""
 
+import shutil
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -121,6 +123,19 @@ class TestStudy:
         assert study.estimate(family(), folder).networks == 0
         study.run(family(), folder)
         assert {path: path.stat().st_mtime_ns for path in folder.glob("networks/*")} == before
+
+    def test_between_two_widths_there_is_no_way(self, folder, tmp_path):
+        wide, plain = "mlp-dense-w24-seed0", "mlp-dense-seed0"
+        with pytest.raises(ValueError, match=f"linear_path needs two networks of one shape; '{wide}' and '{plain}'"):
+            study.diagnose(folder, ["linear_path"], [f"{wide}:{plain}"])
+        copied = tmp_path / "study"
+        shutil.copytree(folder, copied)
+        (child,) = (name for name in results.load(copied).networks if name.startswith("mlp-magnitude"))
+        record = results.network_file(copied, child, "json")
+        results.save_json(record, {**results.load_object(record), "parent": plain}, replace=True)
+        with pytest.raises(ValueError, match="has not two networks of one shape"):
+            study.diagnose(copied, ["linear_path"])
+        assert not (folder / "diagnostics").exists()
 
     def test_is_compared_and_viewed_as_any_other(self, folder):
         study_results = results.load(folder)

@@ -94,6 +94,48 @@ def test_weights_that_neither_end_keeps_stay_away(trained):
     assert curve["nonzero"][1] == either.sum() + 16 * 16 + 16 * 3
 
 
+FLAT = config.Model("simple:Linear", None, (8, 8, 1), 2, (0.5,), (0.25,))
+
+
+def linear(weight: float) -> Network:
+    """The second class' weights are the same for all pixels, the first's are their negative."""
+    kernel = weight * np.tile(np.array([-1.0, 1.0], np.float32), (64, 1))
+    return Network("net", None, FLAT, {"params": {"head": {"kernel": kernel, "bias": np.zeros(2, np.float32)}}})
+
+
+def grey(*levels: int, count: int) -> Split:
+    """Images of one grey level each, that of their class."""
+    labels = np.arange(count, dtype=np.int32) % 2
+    images = np.array(levels, np.uint8)[labels][:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+    return Split(images, labels, np.arange(count, dtype=np.int32))
+
+
+def test_the_decay_is_of_points_that_are_drawn():
+    # Images alike leave the decay alone. Its mean slope, of 2 t (1 - t) points, is 0 for a middle of -3/4 (a + b):
+    # 5/4 (a + b) from the straight line's. At t = 1/2 alone it were -1/2 (a + b), and with a decay of its own 0.
+    ends, images = (linear(0.5), linear(1.5)), grey(128, 128, count=128 * 40)
+    arrays = compute(
+        *("bezier", *ends, grey(0, 255, count=20)),
+        **{"train": images, "points": 3, "epochs": 10, "learning_rate": 0.1, "weight_decay": 1.0},
+    )
+    assert arrays["bend"] == pytest.approx(5 / 4 * (0.5 + 1.5) / (1.5 - 0.5), abs=0.2)
+
+
+def test_the_attack_is_against_the_loss():
+    # Classes 10 levels apart, which a step of 16 turns around: no weight is worth having. Without it, or with a step
+    # the other way, the weights grow.
+    ends, images = (linear(0.001), linear(0.002)), grey(123, 133, count=128 * 20)
+    losses = [
+        compute(
+            *("bezier", *ends, images),
+            **{"train": images, "points": 3, "epochs": 10, "learning_rate": 0.03, "weight_decay": 0, "attack": attack},
+        )["loss"][1]
+        for attack in (0, 16)
+    ]
+    assert losses[0] < 0.3
+    assert losses[1] == pytest.approx(np.log(2), abs=0.03)
+
+
 def test_every_network_on_a_path_is_attacked(trained):
     (first, second), images = trained
     seen = []

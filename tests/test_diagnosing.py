@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -159,6 +160,7 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
         ((config.Diagnosis("storage", {"bits": 8}),), None, "storage has no options"),
         ((config.Diagnosis("coherence", {"sample": 8}),), None, "did you mean 'samples'"),
         ((config.Diagnosis("coherence", {"samples": 1}),), None, "samples must be a whole number"),
+        ((config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}),), None, "shapley: grid must be at most 16"),
         ((config.Diagnosis("linear_path", {"points": 2.5}),), None, "points must be a whole number"),
         ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "unknown condition 'fog-9'"),
         ((config.Diagnosis("coherence", {"samples": "all"}),), None, "must be a finite number"),
@@ -171,6 +173,25 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
 def test_what_cannot_be_made_is_said_before_work(folder, diagnoses, networks, words):
     with pytest.raises(ValueError, match=words):
         study.diagnose(folder, diagnoses, networks)
+
+
+TRAINS = diagnostics.Diagnostic(
+    *("none", lambda subject: {"nothing": 0.0}, {"nothing": diagnostics.Given("nothing")}),
+    needs="weights",
+    options={"epochs": 1},
+    epochs=lambda options: options["epochs"],
+)
+
+
+def test_training_for_longer_than_the_network_is_said_before(folder, tmp_path, capsys):
+    copied = tmp_path / "study"
+    shutil.copytree(folder, copied)
+    for epochs, said in ((3, []), (4, ["4", "2", "3"])):
+        capsys.readouterr()
+        asked = config.Diagnosis("test_diagnosing:TRAINS", {"epochs": epochs})
+        study.diagnose(copied, [asked], ["mlp-dense-seed0", "mlp-dense-seed1"])
+        lines = [line for line in capsys.readouterr().err.splitlines() if "trains for" in line]
+        assert re.findall(r"\b\d\b", " ".join(lines)) == said
 
 
 def test_only_what_sees_images_needs_the_data_set(folder, tmp_path):
@@ -243,6 +264,7 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
     for wrong, words in (
         (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions: unknown condition 'fog-1'.*: clean"),
         (config.Diagnosis("nothing"), "unknown diagnostic"),
+        (config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}), "shapley: grid must be at most 16"),
     ):
         with pytest.raises(ValueError, match=words):
             study.check(dataclasses.replace(asked, diagnostics=(wrong,)))

@@ -5,7 +5,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from conftest import small_study
+from conftest import NORM_MLP, small_study
 from scipy.special import erf
 from scipy.stats import kendalltau
 from scipy.stats import norm as normal
@@ -98,6 +98,16 @@ class TestMeasures:
         assert arrays["param_norm"] == pytest.approx(np.sqrt(24 / 4))
         assert arrays["l2_dist"] == pytest.approx(np.sqrt(np.sqrt(6) / 4))
 
+    def test_the_start_is_folded_as_the_end_is(self):
+        # A kernel with a scale of 2 before training is 2 K, and one of 5 K with a scale of 1 after it: 3 K apart.
+        flat = {path: np.array(x) for path, x in models.flatten(models.init(NORM_MLP, jax.random.key(0))).items()}
+        kernel, scale = (f"params/backbone/{name}" for name in ("dense0/kernel", "norm0/scale"))
+        before, after = ({**flat, scale: 2 * flat[scale]}, {**flat, kernel: 5 * flat[kernel]})
+        net, initial = network(NORM_MLP, models.unflatten(after)), models.unflatten(before)
+        arrays = compute("generalisation", net, images_of(NORM_MLP, 20), initial)
+        expected = np.sqrt(3 * np.linalg.norm(flat[kernel]) / 20)
+        assert arrays["l2_dist"] == pytest.approx(expected, rel=1e-4)
+
     def test_what_is_not_defined_is_a_gap(self):
         wrong = compute("generalisation", linear(self.KERNEL), pixels([1, 1, 0, 0]))
         assert wrong["margin"] == pytest.approx(-3.7)
@@ -171,6 +181,26 @@ class TestSharpness:
         expected = moved / (4 * arrays["sigma"] ** 2) + np.log(64 / arrays["sigma"]) + 10
         assert arrays["pacbayes_init"] == pytest.approx(np.sqrt(expected / 64), rel=1e-5)
 
+    def test_a_scale_that_a_norm_takes_back_changes_nothing(self):
+        # Kernel, mean and deviation eight times as large are the same function, and the same kernels once folded.
+        flat = {path: np.array(x) for path, x in models.flatten(scattered(NORM_MLP)).items()}
+        larger = dict(flat)
+        for layer in range(2):
+            kernel, mean = f"params/backbone/dense{layer}/kernel", f"batch_stats/backbone/norm{layer}/mean"
+            larger |= {path: 8 * flat[path] for path in (kernel, mean)}
+            # Beside a variance stands an epsilon of 1e-5.
+            variance = f"batch_stats/backbone/norm{layer}/var"
+            larger[variance] = 64 * (flat[variance] + 1e-5) - 1e-5
+        train = images_of(NORM_MLP, 60)
+        labels = np.asarray(models.apply(NORM_MLP, models.unflatten(flat), train.images)[0]).argmax(1)
+        train = Split(train.images, labels.astype(np.int32), train.ids)
+        one, other = (
+            compute("sharpness", network(NORM_MLP, models.unflatten(of)), train, draws=3) for of in (flat, larger)
+        )
+        assert 0 < one["sigma"] < 2
+        for name, value in one.items():
+            np.testing.assert_allclose(other[name], value, rtol=1e-4, err_msg=name)
+
     def test_the_search_ends_within_its_bounds(self):
         assert np.isnan(diagnostics.noise_level(lambda sigma: 0.05))
         assert diagnostics.noise_level(lambda sigma: float(sigma > 0.3)) == pytest.approx(0.3, abs=1e-4)
@@ -196,18 +226,21 @@ class TestMass:
         assert np.exp(high) == pytest.approx(3.8415 / 99.8415, rel=1e-4)
         assert diagnostics.log_mass(np.zeros(96), 0.02)[0] == 0
 
-    def test_one_weight_of_a_classifier(self):
-        removed = np.ones((4, 2), bool)
-        removed[0, 1] = False
-        arrays = compute("kl_mass", linear(np.ones((4, 2)), head=removed), pixels([0]), sigma=0.6, draws=400)
-        p = 1 / (1 + np.exp(-1))
-        # KL is near p (1 - p) u^2 / 2 of noise u on the one weight that reaches the logits.
+    # Noise of 0.6 on the one weight that reaches the logits; the root mean square of 2 and 14, which no pixel meets, is
+    # 10.
+    @pytest.mark.parametrize(("kept", "sigma"), [((1.0,), 0.6), ((2.0, 14.0), 0.06)])
+    def test_one_weight_of_a_classifier(self, kept, sigma):
+        removed, kernel = np.ones((4, 2), bool), np.zeros((4, 2))
+        removed[: len(kept), 1], kernel[: len(kept), 1] = False, kept
+        arrays = compute("kl_mass", linear(kernel, head=removed), pixels([0]), sigma=sigma, draws=400)
+        p = 1 / (1 + np.exp(-kept[0]))
+        # KL is near p (1 - p) u^2 / 2 of noise u on that weight.
         closed = erf(np.sqrt(0.02 / (p * (1 - p))) / 0.6)
         assert np.exp(arrays["log_mass"]) == pytest.approx(closed, abs=0.06)
         assert np.exp(arrays["log_mass"]) == pytest.approx((arrays["divergence"] <= 0.02).mean())
         # The mean of the divergence itself, by quadrature.
         noise, weight = np.polynomial.hermite_e.hermegauss(40)
-        q = 1 / (1 + np.exp(-1 - 0.6 * noise))
+        q = 1 / (1 + np.exp(-kept[0] - 0.6 * noise))
         mean = weight @ (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))) / weight.sum()
         assert arrays["divergence"].mean() == pytest.approx(mean, rel=0.2)
         assert np.exp(arrays["log_mass_low"]) < closed < np.exp(arrays["log_mass_high"])

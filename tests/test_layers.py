@@ -1,4 +1,4 @@
-"""Imports between rooms, beginnings of docstrings, and that a laptop without jax can review a study."""
+"""Imports between rooms, beginnings of docstrings, tests that run, and that a laptop without jax can review a study."""
 
 import ast
 import importlib
@@ -169,6 +169,19 @@ def test_analysis_draws_nothing_and_measures_compute_without_jax():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_test_is_where_pytest_looks_for_it():
+    """At the top of a file `test_*.py`, or in a class `Test*` there; pytest says nothing of one elsewhere."""
+    lost = []
+    for path in Path(__file__).parent.rglob("*.py"):
+        block = ""
+        for line in re.findall(r"^\w.*|^ +def test\w*", path.read_text(), re.MULTILINE):
+            block = block if line.startswith(" ") else line
+            is_seen = line.startswith("def ") or (line.startswith("    def ") and block.startswith("class Test"))
+            if line.lstrip().startswith("def test") and not (is_seen and path.name.startswith("test_")):
+                lost.append(f"{path.name}: {line.strip()}")
+    assert not lost
 
 
 def test_experiments_import_what_there_is():

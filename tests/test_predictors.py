@@ -226,6 +226,46 @@ def test_the_effective_rank_does_not_hang_on_the_number_of_threads():
     assert len(ranks) == 1
 
 
+def test_every_number_of_clean_images_is_its_formula(small_folder):
+    study_results, name = results.load(small_folder), "mlp-magnitude-0.9-seed1"
+    summary = {(name, "clean"): robustness.summarise(study_results, name, "clean")}
+    numbers = clean_numbers.clean_numbers(study_results, [name], "clean", summary)[name]
+    cell, labels = study_results.geometry(name, "clean"), study_results.labels
+    logits, unit = cell["logits"].astype(np.float64), study_results.feature_scale(name)
+    probability = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    error = probability - np.eye(10)[labels]
+    confidence, right = probability.max(1), probability.argmax(1) == labels
+    bins = [(confidence > k / 15) & (confidence <= (k + 1) / 15) for k in range(15)]
+    at = study_results.samples["subset"]
+    features = cell["features"].astype(np.float64)
+    values = np.linalg.svd(features - features.mean(0), compute_uv=False)
+    share = values[values > 0] / values.sum()
+    means, scatter = cell["class_mean"].astype(np.float64), cell["class_scatter"]
+    pairs = [(i, j) for i in range(10) for j in range(i)]
+    apart = [((means[i] - means[j]) ** 2).sum() for i, j in pairs]
+    nearest = ((features[:, None] - means[None]) ** 2).sum(2).argmin(1)
+    gradients = np.stack([np.outer([*x, 1], of).ravel() for x, of in zip(features, error[at], strict=True)])
+    expected = {
+        "accuracy": right.mean(),
+        "confidence": confidence.mean(),
+        "loss": -np.log(probability[np.arange(len(labels)), labels]).mean(),
+        "brier": (error**2).sum(1).mean(),
+        "calibration_error": sum(abs((right[b] - confidence[b]).sum()) for b in bins) / len(labels),
+        "margin": np.median(cell["margin"]) / unit,
+        "norm": cell["norm"].mean() / unit,
+        "angle": cell["angle"].mean(),
+        "angle_centred": cell["angle_centred"].mean(),
+        "effective_rank": np.exp(-(share * np.log(share)).sum()),
+        "spread": np.mean([(scatter[i] + scatter[j]) / 2 / d for (i, j), d in zip(pairs, apart, strict=True)]),
+        "disagreement": (nearest != cell["prediction"][at]).mean(),
+        "head_coherence": (gradients.sum(0) ** 2).sum() / (gradients**2).sum(),
+        "sparsity": 0.9,
+    }
+    assert numbers.keys() == expected.keys() == clean_numbers.PREDICTORS.keys()
+    for key, value in expected.items():
+        assert numbers[key] == pytest.approx(value, rel=2e-3), key
+
+
 def test_of_a_study(small_folder):
     study_results = results.load(small_folder)
     measured = predictors.predictions(study_results)

@@ -78,19 +78,27 @@ class TestTerm:
         assert self.value(kind, teacher, teacher, drop=0.0) == pytest.approx(0, abs=1e-6)
         assert self.value(kind, parent().initial, teacher) > 0.001
 
-    def test_is_the_mean_distance_of_the_maps_of_the_teachers_class(self):
+    @pytest.mark.parametrize(("drop", "train"), [(0.0, False), (0.5, True)])
+    def test_is_the_mean_distance_of_the_maps_of_the_teachers_class(self, drop, train):
+        # Of the teacher in evaluation mode, without the channels that are left out; of the whole student as it trains.
         student, teacher = parent().initial, parent().trained
         variables = [{"params": w.trainable, **w.state} for w in (teacher, student)]
         targets = models.apply(CONV, variables[0], self.batch["images"])[0].argmax(1)
+        is_left = np.asarray(models.without_channels(jnp.ones((1, 1, 1, CONV.width)), drop, KEY))
+        assert is_left.sum() == 6 * (1 - drop)
         maps = []
-        for network in variables:
-            _, _, _, values, gradients = models.map_gradients(CONV, network, self.batch["images"], targets)
-            maps.append(jax.nn.relu((values * gradients.sum((1, 2), keepdims=True)).sum(-1)))
+        for network, is_student in zip(variables, (False, True), strict=True):
+            of = functools.partial(models.map_gradients, CONV, train=train and is_student)
+            _, _, _, values, gradients = jax.jit(of)(network, self.batch["images"], targets)
+            weighted = values * gradients.sum((1, 2), keepdims=True) * (1 if is_student else is_left)
+            maps.append(jax.nn.relu(weighted.sum(-1)))
         a, b = (np.asarray(m).reshape(len(m), -1) for m in maps)
         norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
         assert norms.all()
-        assert self.value("swa", student, teacher) == pytest.approx(np.mean(1 - (a * b).sum(1) / norms), rel=1e-4)
-        assert self.value("sswa", student, teacher, drop=0.0) == pytest.approx(self.value("swa", student, teacher))
+        expected = pytest.approx(np.mean(1 - (a * b).sum(1) / norms), rel=1e-4)
+        assert self.value("sswa", student, teacher, drop=drop, train=train) == expected
+        if not drop:
+            assert self.value("swa", student, teacher, train=train) == expected
 
     def test_draws_another_set_with_another_key(self):
         student, teacher = parent().initial, parent().trained

@@ -5,7 +5,7 @@ record, `Diagnostic`, whose `compute` knows no folder; `study.diagnose` runs and
 it. One of your own is named as `package.module:NAME`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rosalind.config import Diagnosis, resolve, unknown
 from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
@@ -52,8 +52,11 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
 """Diagnostics by name."""
 
 
-def plan(diagnosis: Diagnosis) -> tuple[Diagnostic, Mapping[str, float]]:
+def plan(diagnosis: Diagnosis, image_shape: Sequence[int] | None = None) -> tuple[Diagnostic, Mapping[str, float]]:
     """The diagnostic that a config names, and all its options, defaults included.
+
+    Args:
+        image_shape: (h, w, c) of the images that it is to see, which options must have room in; None where not known.
 
     Raises:
         ValueError: an unknown name or option, or a value that the diagnostic refuses.
@@ -68,11 +71,13 @@ def plan(diagnosis: Diagnosis) -> tuple[Diagnostic, Mapping[str, float]]:
                 raise ValueError(f"{diagnosis.name} has no options, got {option!r}.")
             raise ValueError(f"{diagnosis.name}: {unknown('option', option, diagnostic.options)}")
     options = {**diagnostic.options, **diagnosis.options}
-    if diagnostic.check is not None:
-        try:
+    try:
+        if diagnostic.check is not None:
             diagnostic.check(options)
-        except ValueError as error:
-            raise ValueError(f"{diagnosis.name}: {error}") from error
+        if diagnostic.check_image is not None and image_shape is not None:
+            diagnostic.check_image(options, image_shape)
+    except ValueError as error:
+        raise ValueError(f"{diagnosis.name}: {error}") from error
     return diagnostic, options
 
 

@@ -1,7 +1,7 @@
 """Attributions: which pixels a network's logit comes from, sample by sample, for classes that networks share."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from rosalind import data, models
 from rosalind.config import Model
 from rosalind.data import Split
 from rosalind.diagnostics import attribution_methods as methods
-from rosalind.diagnostics import occlusion
+from rosalind.diagnostics import occlusion, shapley
 from rosalind.diagnostics.attribution_methods import Method, predicted
 from rosalind.diagnostics.types import Diagnostic, Given, Subject, whole
 
@@ -109,6 +109,10 @@ def _check_sets(options: Mapping[str, float]) -> None:
         raise ValueError(f"coalitions must be at least {least} for that grid, got {options['coalitions']:g}.")
 
 
+def _check_grid(options: Mapping[str, float], image_shape: Sequence[int]) -> None:
+    shapley.check_grid(int(options["grid"]), image_shape)
+
+
 _SCORE = "logits, or nats where the record's score is a log probability"
 
 _INCOMPLETE = "sum of a map minus what it should be: the score minus that of a black image"
@@ -187,4 +191,5 @@ SHAPLEY = _diagnostic(
     needs="features",
     options={"grid": 4, "coalitions": 256, "samples": 50},
     check=_check_sets,
+    check_image=_check_grid,
 )

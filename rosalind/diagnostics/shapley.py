@@ -5,7 +5,7 @@ Occlusion hides one patch and leaves all others; a Shapley value is a patch's me
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -63,6 +63,13 @@ def fitted(
     return free + ones * (whole - free.sum(0)) / ones.sum()
 
 
+def check_grid(grid: int, shape: Sequence[int]) -> None:
+    """Raise ValueError for a grid of more patches than there are pixels along a side of images (h, w, c)."""
+    side = min(shape[:2])
+    if grid > side:
+        raise ValueError(f"grid must be at most {side}, the pixels of a side, got {grid}.")
+
+
 def patch_values(
     network: Network, split: Split, grid: int, most: int, *, advance: Callable[[int], object] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -82,10 +89,9 @@ def patch_values(
         the image minus that of its mean colour. NaN where a margin is.
 
     Raises:
-        ValueError: a grid of more patches than there are pixels along a side.
+        ValueError: see `check_grid`.
     """
-    if grid > min(split.images.shape[1:3]):
-        raise ValueError(f"grid must be at most {min(split.images.shape[1:3])}, the pixels of a side, got {grid}.")
+    check_grid(grid, split.images.shape[1:])
     sets, weights = coalitions(grid * grid, most, np.random.default_rng(0))
     tried = np.concatenate([np.zeros_like(sets[:1]), np.ones_like(sets[:1]), sets])
     images, margin = np.asarray(split.images), occlusion.MAPPED.index("margin")

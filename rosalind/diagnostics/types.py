@@ -1,6 +1,6 @@
 """The records of diagnostics: what one is computed of, and what it gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -92,6 +92,7 @@ class Diagnostic:
         check: Raises ValueError for bad values of the options given.
         epochs: Of options, the passes over the training images that it trains for; None for one that trains nothing.
         check_model: Raises ValueError for a model whose layers it cannot follow.
+        check_image: Raises ValueError for options that images of a shape (h, w, c) have no room for.
         asks_dense: True where it looks at `Subject.dense`.
         version: Raised with every change to what it gives: files of an earlier one are made again.
     """
@@ -107,6 +108,7 @@ class Diagnostic:
     check: Callable[[Mapping[str, float]], None] | None = None
     epochs: Callable[[Mapping[str, float]], float] | None = None
     check_model: Callable[[Model], None] | None = None
+    check_image: Callable[[Mapping[str, float], Sequence[int]], None] | None = None
     asks_dense: bool = False
     version: int = 1
 

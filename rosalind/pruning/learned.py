@@ -88,7 +88,10 @@ def open_share(log_alpha: jax.Array) -> jax.Array:
 
 
 def l0(run: MethodRun, sparsity: float) -> MaskParametrisation:
-    """Random gates on weights, as many open in expectation as the sparsity leaves; see `_l0`."""
+    """Random gates on weights, as many open in expectation as the sparsity leaves; see `_l0`.
+
+    The method of arXiv 1712.01312, and not the l0 norm of arXiv 2109.05075.
+    """
     return _l0(float(run.options["gate_rate"]))
 
 

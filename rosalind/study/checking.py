@@ -131,7 +131,8 @@ def _check_model(study: Study) -> None:
     """Raise ValueError for the model of a completed study; warn of one that ends in a head of its own."""
     model = study.model
     for diagnosis in study.diagnostics:
-        diagnostics.check_model(diagnosis.id, diagnostics.plan(diagnosis)[0], model)
+        diagnostic, _ = diagnostics.plan(diagnosis, model.image_shape)
+        diagnostics.check_model(diagnosis.id, diagnostic, model)
     if model.variables is not None:
         models.init(model, jax.random.key(0))
     features, classes = models.blank(model)["params"]["head"]["kernel"].shape

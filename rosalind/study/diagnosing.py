@@ -68,7 +68,7 @@ def diagnose(
     if not chosen:
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
     for diagnosis in chosen:
-        diagnostics.plan(diagnosis)
+        diagnostics.plan(diagnosis, study_results.study["image_shape"])
     # What is asked for twice is made once.
     asked = (task for diagnosis in chosen for task in _planned(study_results, diagnosis, networks))
     work = list({task.path(folder): task for task in asked}.values())
