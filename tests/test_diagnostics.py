@@ -124,6 +124,10 @@ class TestLinearPath:
                 assert arrays[name][end] == pytest.approx(cell[name].mean() / reference.feature_scale, rel=1e-4)
         same = compute("linear_path", first, first, points=3)
         assert same["barrier"] == same["barrier_of_ends"] == 0
+        assert not same["arc"].any()
+        leaves = zip(*(jax.tree.leaves(net.variables["params"]) for net in (first, second)), strict=True)
+        apart = sum(((a - b) ** 2).sum() for a, b in leaves) ** 0.5
+        np.testing.assert_allclose(arrays["arc"], apart * np.linspace(0, 1, 5), rtol=1e-5)
         assert np.ptp(same["loss"]) < 1e-6
 
     def test_another_condition_of_a_path_needs_no_statistics_of_its_own(self, monkeypatch):
