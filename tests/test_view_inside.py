@@ -254,6 +254,14 @@ def test_a_path_in_the_report_leads_from_what_was_pruned_to_its_parent_or_names_
     assert "from the first network to the second" in other.get_supxlabel()
 
 
+def test_between_two_masks_a_path_says_how_many_weights_are_not_zero(copied):
+    for nonzero, numbers in (([500, 900, 900, 900, 600], (600, 500, 900)), ([500] * 5, ())):
+        write_path(copied, PRUNED[0], DENSE[0], ERRORS, nonzero=nonzero)
+        view = page(Store(copied), Path).view
+        assert ("not 0" in told(view)) == bool(numbers)
+        assert says(told(view), 30, 30, 20, 10, *numbers, 80, 80)
+
+
 def test_the_finding_of_a_path_beside_that_of_two_dense_networks_is_short(copied):
     write_path(copied, DENSE[0], PRUNED[0], ERRORS)
     write_path(copied, DENSE[0], DENSE[1], ERRORS)
