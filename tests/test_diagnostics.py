@@ -29,6 +29,25 @@ class TestWeights:
         # Of norms 7 and 5: 1 - 2^(1/2 - 1) 7 / 5.
         assert diagnostics.pq_index(np.array([3, -4]), 1, 2) == pytest.approx(1 - 1.4 / 2**0.5)
 
+    def test_soft_sparsity_of_equal_weights_and_of_units_that_have_lost_theirs(self):
+        weights = np.zeros((2, 50, 3))
+        weights[0, :5, 0], weights[:, :, 1] = -2.0, 0.3
+        # k weights of size a give a k^(1/q).
+        np.testing.assert_allclose(diagnostics.soft_sparsity(weights), [2 * 25, 0.3 * 100**2, 0])
+        np.testing.assert_allclose(
+            diagnostics.soft_sparsity(1e-200 * weights, 0.1)[:2], [2e-200 * 5**10, 3e-201 * 1e20]
+        )
+        mask = np.ones((64, 16), bool)
+        mask[1:, 3], mask[:, 5] = False, False
+        net = network(dense0=mask)
+        arrays = compute("compressibility", net)
+        layer = arrays["axis/layers"].tolist().index("backbone/dense0/kernel")
+        kernel = np.abs(net.variables["params"]["backbone"]["dense0"]["kernel"]).astype(np.float64)
+        of_unit = arrays["soft_sparsity_of_unit"]
+        np.testing.assert_allclose(of_unit[layer], (kernel**0.5).sum(0) ** 2, rtol=1e-5)
+        np.testing.assert_allclose(of_unit[layer, [3, 5]], [kernel[0, 3], 0], rtol=1e-6)
+        np.testing.assert_allclose(arrays["soft_sparsity"], np.nanmean(of_unit, 1), rtol=1e-5)
+
     def test_the_error_curve_of_normal_weights_is_the_closed_form(self):
         curve = diagnostics.error_curve(np.random.default_rng(1).normal(size=1_000_000), (0.5, 0.1, 0.02))
         np.testing.assert_allclose(curve, [0.0713, 0.5607, 0.8560], atol=2e-3)
@@ -181,7 +200,7 @@ def test_a_network_whose_masks_keep_everything_is_the_dense_one():
 
 def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns():
     gaps = {
-        "compressibility": {"pq_index", "error", "tail_index"},
+        "compressibility": {"pq_index", "error", "tail_index", "soft_sparsity_of_unit"},
         "activation_profile": {"divergence", "place"},
         "coherence": {"of_layer"},
         "sharpness": set(DIAGNOSTICS["sharpness"].gives),

@@ -1,6 +1,6 @@
 """The records of diagnostics: what one is computed of, and what it gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -120,6 +120,18 @@ def training_sample(subject: Subject) -> Split:
     """Training images in equal parts of every class, as many as the option `samples` says; the same ones always."""
     count = min(int(subject.options["samples"]), len(subject.train))
     return subject.train.take(np.sort(data.stratified(subject.train.labels, count, seed=0)))
+
+
+def by_channel(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """float32[layers, channels] of the numbers of every layer's channels; NaN beyond a layer's last.
+
+    >>> by_channel([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    joined = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+    for line, values in zip(joined, rows, strict=True):
+        line[: len(values)] = values
+    return joined
 
 
 def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:

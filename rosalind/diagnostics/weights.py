@@ -7,7 +7,7 @@ import numpy as np
 
 from rosalind import models, pruning
 from rosalind.conditions import Network
-from rosalind.diagnostics.types import Diagnostic, Given, Subject
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, by_channel
 from rosalind.training import by_path
 
 KEPT = (0.5, 0.2, 0.1, 0.05, 0.02)
@@ -41,6 +41,20 @@ def pq_index(weights: np.ndarray, p: float = 0.5, q: float = 1.0) -> float:
     size /= size.max()
     ratio = (size**p).sum() ** (1 / p) / (size**q).sum() ** (1 / q)
     return float(1 - len(size) ** (1 / q - 1 / p) * ratio)
+
+
+def soft_sparsity(weights: np.ndarray, q: float = 0.5) -> np.ndarray:
+    """float64[units]: (sum of |w|^q)^(1/q) over the weights that lead to each unit, the last axis; 0 without any.
+
+    Of k weights of size a it is a k^(1/q), so that of units of one length the sparser ones have less. q is in (0, 1).
+
+    >>> soft_sparsity(np.array([[3.0, 1.0, 0.0], [0.0, 1.0, 0.0]])).round(6).tolist()
+    [3.0, 4.0, 0.0]
+    """
+    size = np.abs(np.asarray(weights, np.float64)).reshape(-1, np.shape(weights)[-1])
+    # Scaled, so that no power leaves float64.
+    largest = size.max(0, initial=0)
+    return largest * ((size / np.where(largest > 0, largest, 1)) ** q).sum(0) ** (1 / q)
 
 
 def error_curve(weights: np.ndarray, kept: tuple[float, ...] = KEPT) -> np.ndarray:
@@ -83,10 +97,13 @@ def entropy(weights: np.ndarray, bits: int = BITS) -> float:
 def _compressibility(subject: Subject) -> dict[str, Any]:
     weights = kept_weights(subject.network)
     alive = [leaf[mask] for leaf, mask in weights.values()]
+    of_units = [soft_sparsity(leaf * mask) for leaf, mask in weights.values()]
     return {
         "pq_index": np.array([pq_index(w) for w in alive], np.float32),
         "error": np.array([error_curve(w) for w in alive], np.float32),
         "tail_index": np.array([tail_index(w) for w in alive], np.float32),
+        "soft_sparsity": np.array([x.mean() for x in of_units], np.float32),
+        "soft_sparsity_of_unit": by_channel(of_units),
         "axis/layers": np.array(list(weights)),
         "axis/kept": np.array(KEPT, np.float32),
     }
@@ -160,8 +177,19 @@ COMPRESSIBILITY = Diagnostic(
             _LAYERS,
             0,
         ),
+        "soft_sparsity": Given(
+            "mean over units of (sum of |w|^(1/2))^2 of the kept weights that lead to one; less is sparser; 0 without "
+            "any",
+            "weights",
+            _LAYERS,
+            0,
+        ),
+        "soft_sparsity_of_unit": Given(
+            "the same of every unit; NaN beyond a layer's last", "weights", ("layers", "channels"), 0
+        ),
     },
     needs="weights",
+    version=2,
 )
 
 EFFECTIVE_SPARSITY = Diagnostic(
