@@ -92,6 +92,25 @@ class TestWeights:
         assert arrays["nonzero"][layer] == mask.sum()
         assert (arrays["coded"] < arrays["dense"] / 3).all()
 
+    def test_floats_of_two_bytes_take_half_and_indices_as_much_as_before(self):
+        mask = np.zeros((100, 10), bool)
+        mask[:, :4] = RNG.random((100, 4)) < 0.5
+        leaf = np.where(mask, RNG.normal(size=mask.shape), 0).astype(np.float32)
+        full, half = (storage_of({"a/kernel": (leaf, mask)}, bits) for bits in (32, 16))
+        kept, left = mask.sum(), mask.any(1).sum()
+        # In compressed rows an index of 2 bytes a weight, and 4 of the end of each row; 125 bytes of 1,000 bits.
+        for each, arrays in ((4, full), (2, half)):
+            assert arrays["dense"] == 1000 * each
+            assert arrays["csr"] == kept * (each + 2) + 44
+            assert arrays["bitmask"] == kept * each + 125
+            # A bit per weight of the channels that are left, and 14 bytes that say which these are.
+            assert arrays["packed"] == kept * each + -(-left * 4 // 8) + 14
+        assert half["coded"] == full["coded"]
+        net = network(dense0=RNG.random((64, 16)) < 0.2)
+        assert compute("storage", net, bits=16)["dense"].sum() == compute("storage", net)["dense"].sum() / 2
+        with pytest.raises(ValueError, match="bits of a float must be 16 or 32, got 8"):
+            diagnostics.plan(config.Diagnosis("storage", {"bits": 8}))
+
     def test_an_alive_weight_behind_a_cut_is_not_effective(self):
         # All inputs of unit 0 are gone, so its outgoing weights are on no path.
         first, second = np.ones((64, 16), bool), np.ones((16, 16), bool)

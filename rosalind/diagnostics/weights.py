@@ -128,11 +128,11 @@ def _effective_sparsity(subject: Subject) -> dict[str, Any]:
     return {"direct": removed, "effective": effective, "axis/layers": np.array(list(masks))}
 
 
-def storage_of(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Counts and bytes per layer, float64[layers], see the diagnostic `storage`."""
+def storage_of(weights: Mapping[str, tuple[np.ndarray, np.ndarray]], bits: int = 32) -> dict[str, np.ndarray]:
+    """Counts and bytes per layer, float64[layers], see the diagnostic `storage`; a float has `bits` bits, 16 or 32."""
     counts: dict[str, list[float]] = {key: [] for key in ("nonzero", "dense", "bitmask", "csr", "packed", "coded")}
     for leaf, mask in weights.values():
-        size = pruning.diagnosis.storage({"kernel": mask}, {"kernel": leaf})
+        size = pruning.diagnosis.storage({"kernel": mask}, {"kernel": leaf}, bits)
         alive = leaf[mask]
         counts["nonzero"].append(mask.sum())
         for key in ("dense", "bitmask", "csr", "packed"):
@@ -151,7 +151,12 @@ def _binary_entropy(share: float) -> float:
 
 def _storage(subject: Subject) -> dict[str, Any]:
     weights = kept_weights(subject.network)
-    return {**storage_of(weights), "axis/layers": np.array(list(weights))}
+    return {**storage_of(weights, int(subject.options["bits"])), "axis/layers": np.array(list(weights))}
+
+
+def _check_bits(options: Mapping[str, float]) -> None:
+    if options["bits"] not in (16, 32):
+        raise ValueError(f"bits of a float must be 16 or 32, got {options['bits']:g}.")
 
 
 _LAYERS = ("layers",)
@@ -213,13 +218,13 @@ STORAGE = Diagnostic(
     _storage,
     {
         "nonzero": Given("kept weights", "weights", _LAYERS, 0),
-        "dense": Given("all weights as float32", "bytes", _LAYERS, 0, better="lower"),
-        "bitmask": Given("kept weights as float32 and a bit per weight", "bytes", _LAYERS, 0, better="lower"),
+        "dense": Given("all weights as floats", "bytes", _LAYERS, 0, better="lower"),
+        "bitmask": Given("kept weights as floats and a bit per weight", "bytes", _LAYERS, 0, better="lower"),
         "csr": Given(
-            "kept weights as float32 in compressed rows, indices of 2 or 4 bytes", "bytes", _LAYERS, 0, better="lower"
+            "kept weights as floats in compressed rows, indices of 2 or 4 bytes", "bytes", _LAYERS, 0, better="lower"
         ),
         "packed": Given(
-            "the smallest form: weights as float32, in few bits or of a codebook; all, behind a bit each or in rows; "
+            "the smallest form: weights as floats, in few bits or of a codebook; all, behind a bit each or in rows; "
             "of the whole layer or of the channels that are left",
             "bytes",
             _LAYERS,
@@ -236,5 +241,8 @@ STORAGE = Diagnostic(
         ),
     },
     needs="weights",
+    options={"bits": 32},
+    check=_check_bits,
     version=2,
 )
+"""A float has `bits` bits, 32, or 16 as float16 and bfloat16 have; scales and codebooks are float32 always."""
