@@ -44,6 +44,21 @@ class TestActivations:
         assert arrays["total"][0] == pytest.approx(0.5, abs=0.12)
         np.testing.assert_allclose(arrays["total"], arrays["static"] + arrays["dynamic"], atol=1e-6)
 
+    def test_the_rate_of_every_channel_is_over_samples_and_positions(self):
+        read = np.random.default_rng(2).normal(size=(60, 2, 2, 3)).clip(min=0)
+        read[..., 1], read[..., 2] = 0, 1
+
+        def activations(images: np.ndarray) -> dict[str, np.ndarray]:
+            return {"wide": read, "signed": read[:, 0, 0] - 1}
+
+        features = lambda images: read[:, 0, 0, :2]
+        net = Network("net", None, features=features, kernel=np.eye(2), bias=np.zeros(2), activations=activations)
+        arrays = compute("dead_units", net)
+        zero = [(read[..., 0] == 0).mean(), (read[:, 0, 0, 0] == 0).mean()]
+        expected = [[zero[0], 1, 0], [np.nan] * 3, [zero[1], 1, np.nan]]
+        np.testing.assert_allclose(arrays["of_channel"], expected, rtol=1e-6)
+        np.testing.assert_allclose(arrays["total"], [(zero[0] + 1) / 3, np.nan, (zero[1] + 1) / 2], rtol=1e-6)
+
     @pytest.mark.parametrize("model", [MLP, NORM_MLP])
     def test_units_without_an_incoming_weight_are_static(self, model):
         mask = np.ones((64, 16), bool)

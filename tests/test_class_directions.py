@@ -44,6 +44,14 @@ def test_a_turned_cell_is_turned_by_its_angle():
         class_directions.turned(first, class_directions.directions(features[:, :4], labels, kernel[:4]))
 
 
+def test_random_directions_are_as_far_from_square_as_chance_has_them():
+    features = np.random.default_rng(0).normal(size=(300, 64))
+    of = class_directions.directions(features, np.arange(300), np.zeros((64, 300)))
+    cosines = np.cos(of.between[np.triu_indices(300, 1)])
+    assert cosines.std() == pytest.approx(class_directions.chance_cosine(64), rel=0.02)
+    assert class_directions.chance_cosine(64) == 1 / 8
+
+
 def test_a_study_says_which_networks_share_a_space(small_folder):
     study_results = results.load(small_folder)
     shared = lambda a, b: class_directions.share_a_space(study_results, f"mlp-{a}", f"mlp-{b}")

@@ -17,7 +17,8 @@ def simplex(classes: int, width: int, length: float) -> np.ndarray:
 class TestSimplex:
     def test_a_collapsed_network_is_at_zero(self):
         mean = simplex(10, 16, 3.0) + 5
-        numbers = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, features=mean, prediction=np.arange(10))
+        of = {"features": mean, "prediction": np.arange(10), "labels": np.arange(10)}
+        numbers = collapse.numbers(mean, np.zeros(10), 0.2 * (mean - 5).T, **of)
         assert numbers.pop("closest_angle") == pytest.approx(96.379, abs=1e-3)
         many = simplex(100, 100, 1.0)
         assert collapse.numbers(many, np.zeros(100), many.T)["closest_angle"] == pytest.approx(90.579, abs=1e-3)
@@ -52,6 +53,8 @@ class TestSimplex:
         line = np.outer([1.0, 1.0, -1.0, -1.0], np.eye(8)[0])
         numbers = collapse.numbers(line, np.ones(4), head.T)
         assert numbers["mean_angles"] == pytest.approx((2 * 4 / 3 + 4 * 2 / 3) / 6)
+        # Their mean is -1/3, that of their squares 1.
+        assert numbers["uneven_angles"] == pytest.approx((8 / 9) ** 0.5)
         assert numbers["closest_angle"] == 0
         # The product of two unit vectors of one direction may be above 1 by rounding.
         for axis in np.random.default_rng(0).normal(size=(30, 8)):
@@ -69,12 +72,15 @@ class TestSimplex:
         generator = np.random.default_rng(1)
         mean, head = generator.normal(size=(2, 6, 9))
         scatter, features = generator.random(6), generator.normal(size=(40, 9))
-        prediction = generator.integers(0, 6, 40)
+        prediction, labels = generator.integers(0, 6, 40), np.arange(40) % 6
         turn, shift = np.linalg.qr(generator.normal(size=(9, 9)))[0], generator.normal(size=9)
         move = lambda rows: 7 * rows @ turn + shift
-        before = collapse.numbers(mean, scatter, head.T, features=features, prediction=prediction)
+        before = collapse.numbers(mean, scatter, head.T, features=features, prediction=prediction, labels=labels)
         after = collapse.numbers(
-            move(mean), 49 * scatter, (head @ turn).T / 7, features=move(features), prediction=prediction
+            *(move(mean), 49 * scatter, (head @ turn).T / 7),
+            features=move(features),
+            prediction=prediction,
+            labels=labels,
         )
         for name, value in before.items():
             assert after[name] == pytest.approx(value, rel=1e-6), name
@@ -84,10 +90,9 @@ class TestSimplex:
         mean, head = simplex(5, 8, 2.0), simplex(5, 8, 1.0)
         gone = np.vstack([mean, np.full((1, 8), np.nan)])
         kernel = np.vstack([head, np.ones((1, 8))]).T
-        features = np.vstack([mean, mean])
-        numbers = collapse.numbers(
-            gone, np.full(6, 0.0), kernel, features=features, prediction=np.tile(np.arange(5), 2)
-        )
+        features, labels = np.vstack([mean, mean]), np.tile(np.arange(5), 2)
+        of = {"features": features, "prediction": labels, "labels": labels}
+        numbers = collapse.numbers(gone, np.full(6, 0.0), kernel, **of)
         np.testing.assert_allclose([v for k, v in numbers.items() if k != "closest_angle"], 0, atol=1e-12)
         alone = collapse.numbers(gone[4:], np.zeros(2), kernel[:, 4:])
         assert np.isnan(list(alone.values())).all()
@@ -105,6 +110,8 @@ def test_a_slice_has_the_scatter_of_its_own_samples():
     numbers = collapse.of_slice(x, np.array([0, 0, 1, 1, -1]), np.array([0, 0, 1, 0, 0]), kernel)
     assert numbers["spread"] == pytest.approx((1 + 4) / 2 / 16)
     assert numbers["disagreement"] == 1 / 4
+    # Along the line through both means: squares of 1, 1, 0 and 0 over the squared half of 4.
+    assert numbers["variability"] == pytest.approx(0.5 / 4 / 2)
 
 
 def test_a_stored_cell_gives_what_its_features_give(small_folder):
@@ -115,6 +122,7 @@ def test_a_stored_cell_gives_what_its_features_give(small_folder):
     features = arrays["features"].astype(np.float64)
     nearest = ((features[:, None] - arrays["class_mean"]) ** 2).sum(2).argmin(1)
     assert value["disagreement"] == pytest.approx((nearest != arrays["prediction"][subset]).mean())
+    assert value["variability"] == pytest.approx(collapse.nc1(features, study_results.labels[subset]))
     first, second = arrays["class_mean"][:2].astype(np.float64)
     pair = collapse.cdnv(arrays["class_mean"][:2], arrays["class_scatter"][:2])
     assert pair == pytest.approx(arrays["class_scatter"][:2].mean() / ((first - second) ** 2).sum(), rel=1e-5)

@@ -66,6 +66,9 @@ def test_training_takes_a_curve_around_the_hill(trained):
     assert curve["loss"].max() < 0.7 * line["loss"].max()
     assert curve["bend"] > 0.05
     assert curve["mean_error"] <= curve["error"].max()
+    assert curve["arc"][0] == line["arc"][0] == 0
+    assert (np.diff(curve["arc"]) > 0).all()
+    assert curve["arc"][-1] > 1.001 * line["arc"][-1]
     # A decay of the points draws the middle one to where all classes are alike, and no further.
     heavy = compute(
         "bezier", first, second, images, train=images, points=3, epochs=3, learning_rate=0.03, weight_decay=1.0

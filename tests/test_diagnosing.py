@@ -157,7 +157,8 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
     [
         ((), None, "diagnoses is empty"),
         (("dead_unit",), None, "did you mean 'dead_units'"),
-        ((config.Diagnosis("storage", {"bits": 8}),), None, "storage has no options"),
+        ((config.Diagnosis("effective_sparsity", {"bits": 8}),), None, "effective_sparsity has no options"),
+        ((config.Diagnosis("storage", {"bits": 8}),), None, "bits of a float must be 16 or 32"),
         ((config.Diagnosis("coherence", {"sample": 8}),), None, "did you mean 'samples'"),
         ((config.Diagnosis("coherence", {"samples": 1}),), None, "samples must be a whole number"),
         ((config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}),), None, "shapley: grid must be at most 16"),

@@ -29,6 +29,25 @@ class TestWeights:
         # Of norms 7 and 5: 1 - 2^(1/2 - 1) 7 / 5.
         assert diagnostics.pq_index(np.array([3, -4]), 1, 2) == pytest.approx(1 - 1.4 / 2**0.5)
 
+    def test_soft_sparsity_of_equal_weights_and_of_units_that_have_lost_theirs(self):
+        weights = np.zeros((2, 50, 3))
+        weights[0, :5, 0], weights[:, :, 1] = -2.0, 0.3
+        # k weights of size a give a k^(1/q).
+        np.testing.assert_allclose(diagnostics.soft_sparsity(weights), [2 * 25, 0.3 * 100**2, 0])
+        np.testing.assert_allclose(
+            diagnostics.soft_sparsity(1e-200 * weights, 0.1)[:2], [2e-200 * 5**10, 3e-201 * 1e20]
+        )
+        mask = np.ones((64, 16), bool)
+        mask[1:, 3], mask[:, 5] = False, False
+        net = network(dense0=mask)
+        arrays = compute("compressibility", net)
+        layer = arrays["axis/layers"].tolist().index("backbone/dense0/kernel")
+        kernel = np.abs(net.variables["params"]["backbone"]["dense0"]["kernel"]).astype(np.float64)
+        of_unit = arrays["soft_sparsity_of_unit"]
+        np.testing.assert_allclose(of_unit[layer], (kernel**0.5).sum(0) ** 2, rtol=1e-5)
+        np.testing.assert_allclose(of_unit[layer, [3, 5]], [kernel[0, 3], 0], rtol=1e-6)
+        np.testing.assert_allclose(arrays["soft_sparsity"], np.nanmean(of_unit, 1), rtol=1e-5)
+
     def test_the_error_curve_of_normal_weights_is_the_closed_form(self):
         curve = diagnostics.error_curve(np.random.default_rng(1).normal(size=1_000_000), (0.5, 0.1, 0.02))
         np.testing.assert_allclose(curve, [0.0713, 0.5607, 0.8560], atol=2e-3)
@@ -72,6 +91,25 @@ class TestWeights:
         layer = arrays["axis/layers"].tolist().index("backbone/dense0/kernel")
         assert arrays["nonzero"][layer] == mask.sum()
         assert (arrays["coded"] < arrays["dense"] / 3).all()
+
+    def test_floats_of_two_bytes_take_half_and_indices_as_much_as_before(self):
+        mask = np.zeros((100, 10), bool)
+        mask[:, :4] = RNG.random((100, 4)) < 0.5
+        leaf = np.where(mask, RNG.normal(size=mask.shape), 0).astype(np.float32)
+        full, half = (storage_of({"a/kernel": (leaf, mask)}, bits) for bits in (32, 16))
+        kept, left = mask.sum(), mask.any(1).sum()
+        # In compressed rows an index of 2 bytes a weight, and 4 of the end of each row; 125 bytes of 1,000 bits.
+        for each, arrays in ((4, full), (2, half)):
+            assert arrays["dense"] == 1000 * each
+            assert arrays["csr"] == kept * (each + 2) + 44
+            assert arrays["bitmask"] == kept * each + 125
+            # A bit per weight of the channels that are left, and 14 bytes that say which these are.
+            assert arrays["packed"] == kept * each + -(-left * 4 // 8) + 14
+        assert half["coded"] == full["coded"]
+        net = network(dense0=RNG.random((64, 16)) < 0.2)
+        assert compute("storage", net, bits=16)["dense"].sum() == compute("storage", net)["dense"].sum() / 2
+        with pytest.raises(ValueError, match="bits of a float must be 16 or 32, got 8"):
+            diagnostics.plan(config.Diagnosis("storage", {"bits": 8}))
 
     def test_an_alive_weight_behind_a_cut_is_not_effective(self):
         # All inputs of unit 0 are gone, so its outgoing weights are on no path.
@@ -124,6 +162,10 @@ class TestLinearPath:
                 assert arrays[name][end] == pytest.approx(cell[name].mean() / reference.feature_scale, rel=1e-4)
         same = compute("linear_path", first, first, points=3)
         assert same["barrier"] == same["barrier_of_ends"] == 0
+        assert not same["arc"].any()
+        leaves = zip(*(jax.tree.leaves(net.variables["params"]) for net in (first, second)), strict=True)
+        apart = sum(((a - b) ** 2).sum() for a, b in leaves) ** 0.5
+        np.testing.assert_allclose(arrays["arc"], apart * np.linspace(0, 1, 5), rtol=1e-5)
         assert np.ptp(same["loss"]) < 1e-6
 
     def test_another_condition_of_a_path_needs_no_statistics_of_its_own(self, monkeypatch):
@@ -177,7 +219,7 @@ def test_a_network_whose_masks_keep_everything_is_the_dense_one():
 
 def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns():
     gaps = {
-        "compressibility": {"pq_index", "error", "tail_index"},
+        "compressibility": {"pq_index", "error", "tail_index", "soft_sparsity_of_unit"},
         "activation_profile": {"divergence", "place"},
         "coherence": {"of_layer"},
         "sharpness": set(DIAGNOSTICS["sharpness"].gives),

@@ -139,7 +139,9 @@ class TestLikeness:
             for column, y in enumerate(second.values()):
                 alone = likeness(x, y, labels, metric, 3)
                 for part in ("value", "null", "excess"):
-                    assert getattr(matrix, part)[row, column] == pytest.approx(getattr(alone, part), abs=1e-9)
+                    assert getattr(matrix, part)[row, column] == pytest.approx(
+                        getattr(alone, part), abs=1e-9, nan_ok=True
+                    )
 
     def test_features_that_do_not_vary_have_none(self):
         flat = {"first": np.ones((40, 3))}
@@ -159,6 +161,23 @@ class TestLikeness:
         found.change(choices={"likeness-show": "value", "likeness-by": "mutual_neighbours"})
         np.testing.assert_array_equal(view.cells.data["image"][0], view.cells.data["value"][0])
         assert view.cells.data["value"][0][0, 0] == pytest.approx(1, abs=0.05)
+
+    def test_units_are_pairs_where_weights_are_shared(self, copied):
+        study_results = results.load(copied)
+        info = next(i for i in results.diagnostics(study_results)[0] if i.network == DENSE[0] and i.name[0] == "l")
+        write(copied, "layer_features", DENSE[1], {"features": info.gives["features"]}, info.arrays())
+        found = page(Store(copied), LayerLikeness)
+        found.change(choices={"likeness-by": "units"})
+        value = found.view.cells.data["value"][0]
+        x, y = (features_of(name, study_results.samples["id"][:60])["first"] for name in (DENSE[0], PRUNED[0]))
+        by_hand = np.mean([np.corrcoef(x[:, k], y[:, k])[0, 1] for k in range(6)])
+        assert value[0, 0] == pytest.approx(by_hand, abs=1e-3)
+        # Of layers of two widths there are no pairs.
+        assert np.isnan(value[1]).all()
+        assert "no pairs" not in told(found.view)
+        found.change(b=(DENSE[1], "clean"))
+        assert found.view.cells.data["value"][0][0, 0] == pytest.approx(1)
+        assert "no pairs" in told(found.view)
 
     def test_what_is_missing_is_named_with_its_command(self, store, folder):
         found = page(store, LayerLikeness)
@@ -252,6 +271,14 @@ def test_a_path_in_the_report_leads_from_what_was_pruned_to_its_parent_or_names_
     other = figures.paths_figure(results.load(copied))
     assert {line.get_label() for line in other.axes[0].get_lines()} == {"lth 0.5", "dense to lth 0.5"}
     assert "from the first network to the second" in other.get_supxlabel()
+
+
+def test_between_two_masks_a_path_says_how_many_weights_are_not_zero(copied):
+    for nonzero, numbers in (([500, 900, 900, 900, 600], (600, 500, 900)), ([500] * 5, ())):
+        write_path(copied, PRUNED[0], DENSE[0], ERRORS, nonzero=nonzero)
+        view = page(Store(copied), Path).view
+        assert ("not 0" in told(view)) == bool(numbers)
+        assert says(told(view), 30, 30, 20, 10, *numbers, 80, 80)
 
 
 def test_the_finding_of_a_path_beside_that_of_two_dense_networks_is_short(copied):

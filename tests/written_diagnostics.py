@@ -67,7 +67,7 @@ def write_features(folder):
         write(folder, "layer_features", network, {"features": {"axes": ["layers", "samples", "channels"]}}, arrays)
 
 
-def write_path(folder, first, second, errors, condition="clean", kind="linear_path"):
+def write_path(folder, first, second, errors, condition="clean", kind="linear_path", nonzero=None):
     t = np.linspace(0, 1, len(errors), dtype=np.float32)
     errors = np.array(errors, np.float32)
     line = (1 - t) * errors[0] + t * errors[-1]
@@ -81,4 +81,6 @@ def write_path(folder, first, second, errors, condition="clean", kind="linear_pa
     }
     gives = {name: {"axes": ["points"]} for name in ("error", "angle", "norm", "margin", "loss")}
     gives |= {name: {"axes": []} for name in ("barrier", "barrier_of_ends")}
+    if nonzero is not None:
+        arrays["nonzero"], gives["nonzero"] = np.array(nonzero, np.float32), {"axes": ["points"]}
     return write(folder, kind, first, gives, arrays, second, condition)

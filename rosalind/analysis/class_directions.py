@@ -84,8 +84,21 @@ def directions(
     )
 
 
+def chance_cosine(width: int) -> float:
+    """Standard deviation of the cosine of two random directions, whose mean is 0: the null of angles between them.
+
+    90 degrees give or take about that many radians are no more than chance.
+
+    >>> round(chance_cosine(512), 4)
+    0.0442
+    """
+    return width**-0.5
+
+
 def turned(first: Directions, second: Directions) -> Float64[np.ndarray, " c"]:
     """Angles in radians between the classes' mean directions of two cells of one feature space, see `share_a_space`.
+
+    Those of random directions have the cosines of `chance_cosine`.
 
     Raises:
         ValueError: other numbers of classes or of dimensions.

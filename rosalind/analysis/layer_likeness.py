@@ -11,10 +11,10 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, DiagnosticInfo
 
-LAYERS = {"cka": 16, "mutual_neighbours": 16, "procrustes": 8}
+LAYERS = {"cka": 16, "mutual_neighbours": 16, "procrustes": 8, "units": 16}
 """Likenesses, and the most layers of a network that each compares: evenly spaced, with the first and the last."""
 
-SAMPLES = {"cka": 500, "mutual_neighbours": 500, "procrustes": 150}
+SAMPLES = {"cka": 500, "mutual_neighbours": 500, "procrustes": 150, "units": 500}
 """The most samples that each is computed of: a nuclear norm per pair takes longer than a product."""
 
 

@@ -40,6 +40,8 @@ class Path:
             in nats; NaN for a gap.
         barrier: Largest error above the line between the ends, a share.
         barrier_of_ends: Largest error above the mean of the ends, a share.
+        nonzero: float64[points], kernel weights that are not 0: between two masks those of their union; NaN where they
+            are not stored.
     """
 
     first: str
@@ -50,6 +52,7 @@ class Path:
     values: Mapping[str, Float[np.ndarray, " points"]]
     barrier: float
     barrier_of_ends: float
+    nonzero: Float[np.ndarray, " points"]
 
 
 def path(store: Store, first: str, second: str, condition: str, kind: str = STRAIGHT) -> Path | None:
@@ -150,9 +153,10 @@ def _info(store: Store, first: str, second: str, condition: str, kind: str) -> D
 
 
 def _read(info: DiagnosticInfo, first: str) -> Path:
-    arrays = info.arrays(("axis/points", "barrier", "barrier_of_ends", *QUANTITIES))
+    counted = ("nonzero",) if "nonzero" in info.gives else ()
+    arrays = info.arrays(("axis/points", "barrier", "barrier_of_ends", *QUANTITIES, *counted))
     points = arrays["axis/points"].astype(np.float64)
-    values = {name: arrays[name].astype(np.float64) for name in QUANTITIES}
+    values = {name: arrays[name].astype(np.float64) for name in (*QUANTITIES, *counted)}
     lengths = {value.shape for value in values.values()} | {points.shape}
     if len(lengths) > 1 or points.ndim != 1 or len(points) < 2 or arrays["barrier"].shape:
         raise Damaged(f"{info.path} has not one number of each kind at each of its points.")
@@ -161,5 +165,6 @@ def _read(info: DiagnosticInfo, first: str) -> Path:
     if start != first:
         points, values = 1 - points[::-1], {name: value[::-1] for name, value in values.items()}
         start, end = end, start
+    nonzero = values.pop("nonzero", np.full(len(points), np.nan))
     above_line, above_ends = float(arrays["barrier"]), float(arrays["barrier_of_ends"])
-    return Path(start, end, info.id, info.condition or "", points, values, above_line, above_ends)
+    return Path(start, end, info.id, info.condition or "", points, values, above_line, above_ends, nonzero)

@@ -25,6 +25,7 @@ from rosalind.diagnostics.weights import (
     entropy,
     error_curve,
     pq_index,
+    soft_sparsity,
     tail_index,
 )
 
@@ -106,6 +107,7 @@ __all__ = [
     "plan",
     "pooled",
     "pq_index",
+    "soft_sparsity",
     "spectral_norm",
     "tail_index",
     "turning_layer",

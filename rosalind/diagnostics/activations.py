@@ -13,7 +13,7 @@ from rosalind import measuring, models
 from rosalind.conditions import Network
 from rosalind.config import Model
 from rosalind.data import Split
-from rosalind.diagnostics.types import Diagnostic, Given, Subject
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, by_channel
 
 BATCH = 100
 """Images at once: all activations of a ResNet-18 for so many 32-pixel images are 250 MB."""
@@ -89,13 +89,16 @@ def _dead_units(subject: Subject) -> dict[str, Any]:
     for images, arrays in reduced(network, subject.samples, _firing):
         parts.append(arrays)
         subject.advance(images / len(subject.samples))
-    rates = {key: np.full(len(parts[0]), np.nan, np.float32) for key in DEAD_UNITS.gives}
+    of_layers = [key for key, given in DEAD_UNITS.gives.items() if given.axes == ("layers",)]
+    rates, of_channels = {key: np.full(len(parts[0]), np.nan, np.float32) for key in of_layers}, []
     for k, name in enumerate(parts[0]):
+        of_channels.append(np.full(parts[0][name]["zero"].shape, np.nan))
         # A unit that may be negative is never shut off: there is no rectifier before this layer.
         if min(part[name]["smallest"] for part in parts) < 0:
             continue
         zero = np.sum([part[name]["zero"] for part in parts], 0, np.float64)
         rate = zero / np.sum([part[name]["of"] for part in parts])
+        of_channels[-1] = rate
         rates["total"][k], rates["channels"][k] = rate.mean(), (rate == 1).mean()
         unreached = _unreached(network, name, len(rate)) if network.config is not None else None
         if unreached is not None:
@@ -103,7 +106,7 @@ def _dead_units(subject: Subject) -> dict[str, Any]:
             rates["static"][k] = static.mean()
             rates["dynamic"][k] = (rate * ~static).mean()
             rates["constant_on"][k] = (unreached & (rate == 0)).mean()
-    return {**rates, "axis/layers": np.array(list(parts[0]))}
+    return {**rates, "of_channel": by_channel(of_channels), "axis/layers": np.array(list(parts[0]))}
 
 
 _OF_LAYERS = {"unit": "share", "axes": ("layers",), "low": 0, "high": 1}
@@ -119,9 +122,18 @@ DEAD_UNITS = Diagnostic(
         "dynamic": Given("the others: total = static + dynamic", **_OF_LAYERS),
         "constant_on": Given("units without a kept incoming weight that a bias or norm keeps above 0", **_OF_LAYERS),
         "channels": Given("channels that are 0 at all positions of all samples", better="lower", **_OF_LAYERS),
+        "of_channel": Given(
+            "activations of a channel that are 0; NaN beyond the last channel of a layer, and where total is",
+            "share",
+            ("layers", "channels"),
+            0,
+            1,
+            "lower",
+        ),
     },
     needs="features",
     under=True,
+    version=2,
 )
 
 

@@ -132,6 +132,7 @@ def along(
     above_ends, above_line = barriers(times, errors)
     return {
         **{key: np.array(points, np.float32) for key, points in values.items()},
+        "arc": np.cumsum([0, *lengths]).astype(np.float32),
         "barrier": np.float32(above_line),
         "barrier_of_ends": np.float32(above_ends),
         "mean_error": np.float32(mean_along(errors, np.array(lengths))),
@@ -164,6 +165,12 @@ _AT_POINTS = {
 
 OF_PATHS = {
     **_AT_POINTS,
+    "arc": Given(
+        "length of the way from the first network on, over steps from point to point; 0 where the ends are one network",
+        "weights",
+        _POINTS,
+        0,
+    ),
     "barrier": Given("largest error above the line between the ends", "share", (), 0, 1, "lower"),
     # Where the ends differ the mean of both is above the better one.
     "barrier_of_ends": Given("largest error above the mean of the ends", "share", (), 0, 1, "lower"),
@@ -186,5 +193,5 @@ LINEAR_PATH = Diagnostic(
     attacks=True,
     options={"points": 11},
     check=whole("points", 3),
-    version=2,
+    version=3,
 )

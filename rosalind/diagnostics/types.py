@@ -124,6 +124,18 @@ def training_sample(subject: Subject) -> Split:
     return subject.train.take(np.sort(data.stratified(subject.train.labels, count, seed=0)))
 
 
+def by_channel(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """float32[layers, channels] of the numbers of every layer's channels; NaN beyond a layer's last.
+
+    >>> by_channel([np.array([1.0, 2.0]), np.array([3.0])]).tolist()
+    [[1.0, 2.0], [3.0, nan]]
+    """
+    joined = np.full((len(rows), max(map(len, rows), default=0)), np.nan, np.float32)
+    for line, values in zip(joined, rows, strict=True):
+        line[: len(values)] = values
+    return joined
+
+
 def whole(option: str, least: int, *positive: str, **more: int) -> Callable[[Mapping[str, float]], None]:
     """A `check` that an option is a whole number, `least` or more.
 

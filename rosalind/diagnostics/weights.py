@@ -7,7 +7,7 @@ import numpy as np
 
 from rosalind import models, pruning
 from rosalind.conditions import Network
-from rosalind.diagnostics.types import Diagnostic, Given, Subject
+from rosalind.diagnostics.types import Diagnostic, Given, Subject, by_channel
 from rosalind.training import by_path
 
 KEPT = (0.5, 0.2, 0.1, 0.05, 0.02)
@@ -41,6 +41,20 @@ def pq_index(weights: np.ndarray, p: float = 0.5, q: float = 1.0) -> float:
     size /= size.max()
     ratio = (size**p).sum() ** (1 / p) / (size**q).sum() ** (1 / q)
     return float(1 - len(size) ** (1 / q - 1 / p) * ratio)
+
+
+def soft_sparsity(weights: np.ndarray, q: float = 0.5) -> np.ndarray:
+    """float64[units]: (sum of |w|^q)^(1/q) over the weights that lead to each unit, the last axis; 0 without any.
+
+    Of k weights of size a it is a k^(1/q), so that of units of one length the sparser ones have less. q is in (0, 1).
+
+    >>> soft_sparsity(np.array([[3.0, 1.0, 0.0], [0.0, 1.0, 0.0]])).round(6).tolist()
+    [3.0, 4.0, 0.0]
+    """
+    size = np.abs(np.asarray(weights, np.float64)).reshape(-1, np.shape(weights)[-1])
+    # Scaled, so that no power leaves float64.
+    largest = size.max(0, initial=0)
+    return largest * ((size / np.where(largest > 0, largest, 1)) ** q).sum(0) ** (1 / q)
 
 
 def error_curve(weights: np.ndarray, kept: tuple[float, ...] = KEPT) -> np.ndarray:
@@ -83,10 +97,13 @@ def entropy(weights: np.ndarray, bits: int = BITS) -> float:
 def _compressibility(subject: Subject) -> dict[str, Any]:
     weights = kept_weights(subject.network)
     alive = [leaf[mask] for leaf, mask in weights.values()]
+    of_units = [soft_sparsity(leaf * mask) for leaf, mask in weights.values()]
     return {
         "pq_index": np.array([pq_index(w) for w in alive], np.float32),
         "error": np.array([error_curve(w) for w in alive], np.float32),
         "tail_index": np.array([tail_index(w) for w in alive], np.float32),
+        "soft_sparsity": np.array([x.mean() for x in of_units], np.float32),
+        "soft_sparsity_of_unit": by_channel(of_units),
         "axis/layers": np.array(list(weights)),
         "axis/kept": np.array(KEPT, np.float32),
     }
@@ -111,11 +128,11 @@ def _effective_sparsity(subject: Subject) -> dict[str, Any]:
     return {"direct": removed, "effective": effective, "axis/layers": np.array(list(masks))}
 
 
-def storage_of(weights: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Counts and bytes per layer, float64[layers], see the diagnostic `storage`."""
+def storage_of(weights: Mapping[str, tuple[np.ndarray, np.ndarray]], bits: int = 32) -> dict[str, np.ndarray]:
+    """Counts and bytes per layer, float64[layers], see the diagnostic `storage`; a float has `bits` bits, 16 or 32."""
     counts: dict[str, list[float]] = {key: [] for key in ("nonzero", "dense", "bitmask", "csr", "packed", "coded")}
     for leaf, mask in weights.values():
-        size = pruning.diagnosis.storage({"kernel": mask}, {"kernel": leaf})
+        size = pruning.diagnosis.storage({"kernel": mask}, {"kernel": leaf}, bits)
         alive = leaf[mask]
         counts["nonzero"].append(mask.sum())
         for key in ("dense", "bitmask", "csr", "packed"):
@@ -134,7 +151,12 @@ def _binary_entropy(share: float) -> float:
 
 def _storage(subject: Subject) -> dict[str, Any]:
     weights = kept_weights(subject.network)
-    return {**storage_of(weights), "axis/layers": np.array(list(weights))}
+    return {**storage_of(weights, int(subject.options["bits"])), "axis/layers": np.array(list(weights))}
+
+
+def _check_bits(options: Mapping[str, float]) -> None:
+    if options["bits"] not in (16, 32):
+        raise ValueError(f"bits of a float must be 16 or 32, got {options['bits']:g}.")
 
 
 _LAYERS = ("layers",)
@@ -160,8 +182,19 @@ COMPRESSIBILITY = Diagnostic(
             _LAYERS,
             0,
         ),
+        "soft_sparsity": Given(
+            "mean over units of (sum of |w|^(1/2))^2 of the kept weights that lead to one; less is sparser; 0 without "
+            "any",
+            "weights",
+            _LAYERS,
+            0,
+        ),
+        "soft_sparsity_of_unit": Given(
+            "the same of every unit; NaN beyond a layer's last", "weights", ("layers", "channels"), 0
+        ),
     },
     needs="weights",
+    version=2,
 )
 
 EFFECTIVE_SPARSITY = Diagnostic(
@@ -185,13 +218,13 @@ STORAGE = Diagnostic(
     _storage,
     {
         "nonzero": Given("kept weights", "weights", _LAYERS, 0),
-        "dense": Given("all weights as float32", "bytes", _LAYERS, 0, better="lower"),
-        "bitmask": Given("kept weights as float32 and a bit per weight", "bytes", _LAYERS, 0, better="lower"),
+        "dense": Given("all weights as floats", "bytes", _LAYERS, 0, better="lower"),
+        "bitmask": Given("kept weights as floats and a bit per weight", "bytes", _LAYERS, 0, better="lower"),
         "csr": Given(
-            "kept weights as float32 in compressed rows, indices of 2 or 4 bytes", "bytes", _LAYERS, 0, better="lower"
+            "kept weights as floats in compressed rows, indices of 2 or 4 bytes", "bytes", _LAYERS, 0, better="lower"
         ),
         "packed": Given(
-            "the smallest form: weights as float32, in few bits or of a codebook; all, behind a bit each or in rows; "
+            "the smallest form: weights as floats, in few bits or of a codebook; all, behind a bit each or in rows; "
             "of the whole layer or of the channels that are left",
             "bytes",
             _LAYERS,
@@ -208,5 +241,8 @@ STORAGE = Diagnostic(
         ),
     },
     needs="weights",
+    options={"bits": 32},
+    check=_check_bits,
     version=2,
 )
+"""A float has `bits` bits, 32, or 16 as float16 and bfloat16 have; scales and codebooks are float32 always."""

@@ -50,24 +50,24 @@ def multiply_adds(masks: Mapping[str, Any], positions: Mapping[str, int]) -> tup
     return dense, sum(int(np.sum(np.asarray(mask))) * positions[path] for path, mask in weights.items())
 
 
-def storage(masks: Mapping[str, Any], trainable: Tree) -> dict[str, int]:
-    """Bytes of all parameters: as float32 dense, with a bit per weight of P (`bitmask`), and as rows of P (`csr`).
+def storage(masks: Mapping[str, Any], trainable: Tree, bits: int = 32) -> dict[str, int]:
+    """Bytes of all parameters: as floats dense, with a bit per weight of P (`bitmask`), and as rows of P (`csr`).
 
-    A compressed row holds its kept weights, the column of each (2 bytes up to 65,536 columns, else 4), and
-    4 bytes for its end. Rows are output units. Parameters outside P are stored dense. `packed` is the least for
-    every kernel, in fewer bits where its values allow it, and without what belongs to removed channels: see
-    `storage.packed_bytes`.
+    A float has `bits` bits, 16 or 32. A compressed row holds its kept weights, the column of each (2 bytes up to
+    65,536 columns, else 4), and 4 bytes for its end. Rows are output units. Parameters outside P are stored dense.
+    `packed` is the least for every kernel, in fewer bits where its values allow it, and without what belongs to removed
+    channels: see `storage.packed_bytes`.
     """
-    prunable = weights_only(masks)
-    rest = 4 * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in prunable)
+    prunable, each = weights_only(masks), bits // 8
+    rest = each * sum(int(np.size(leaf)) for path, leaf in by_path(trainable).items() if path not in prunable)
     size = {"dense": rest, "bitmask": rest, "csr": rest}
     for mask in prunable.values():
         weights, alive, rows = int(np.size(mask)), int(np.sum(np.asarray(mask))), np.shape(mask)[-1]
-        size["dense"] += 4 * weights
-        size["bitmask"] += 4 * alive + -(-weights // 8)
-        size["csr"] += alive * (4 + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
+        size["dense"] += each * weights
+        size["bitmask"] += each * alive + -(-weights // 8)
+        size["csr"] += alive * (each + (2 if weights // rows <= 65536 else 4)) + 4 * (rows + 1)
     leaves = {path: np.asarray(leaf, np.float32) for path, leaf in by_path(trainable).items()}
-    return {**size, "packed": packed_bytes(leaves, {path: np.asarray(mask) for path, mask in masks.items()})}
+    return {**size, "packed": packed_bytes(leaves, {path: np.asarray(mask) for path, mask in masks.items()}, bits)}
 
 
 def _layer(path: str, mask: np.ndarray, alive: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from rosalind.analysis.representations.subspaces import (
     mean_correlation,
     nearest,
     nuclear,
+    of_units,
+    unit_columns,
     unit_length,
     weighted_correlation,
 )
@@ -66,11 +68,13 @@ LIKENESS = {
     "rbf_cka": Metric(unit_rbf, _ROWS_AND_COLUMNS, _products),
     "mutual_neighbours": Metric(nearest, _ROWS_AND_COLUMNS, _shared_neighbours),
     "procrustes": Metric(unit_length, _ROWS, _each(nuclear)),
+    "units": Metric(unit_columns, _ROWS, _each(of_units)),
     "svcca": Metric(largest_directions, _ROWS, _each(mean_correlation)),
     "pwcca": Metric(centred, _ROWS, _each(weighted_correlation)),
 }
 """Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance, `rbf_cka` the biased estimate
-of Gaussian kernels half as wide as the median distance of samples."""
+of Gaussian kernels half as wide as the median distance of samples; `units` is the mean correlation of the same unit,
+of networks whose units are the same alone."""
 
 
 def permuted_within(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:

@@ -38,6 +38,29 @@ def mutual_neighbours(x: Features, y: Others, k: int = NEAREST) -> float:
     return float((nearest(x, k) & nearest(y, k)).sum() / (k * len(x)))
 
 
+def unit_columns(x: Features) -> np.ndarray:
+    """Centred columns of length 1; 0 where one does not vary."""
+    x = centred(x)
+    length = np.linalg.norm(x, axis=0)
+    return np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+
+
+def of_units(x: np.ndarray, y: np.ndarray) -> float:
+    """Mean over units of the correlation of one unit in two networks, from what `unit_columns` gave of both.
+
+    Over the units that vary in both; NaN without any, and of layers of two widths. Units are pairs where one network
+    descends from the other or both from one; elsewhere it is chance.
+
+    >>> x = np.array([[1.0, 3.0, 0.0], [2.0, 1.0, 0.0], [3.0, 2.0, 0.0]])
+    >>> round(of_units(unit_columns(x), unit_columns(2 * x + 1)), 6)
+    1.0
+    """
+    if x.shape != y.shape:
+        return float("nan")
+    units = np.count_nonzero(x.any(0) & y.any(0))
+    return float(np.vdot(x, y) / units) if units else float("nan")
+
+
 def unit_length(x: Features) -> np.ndarray:
     """Centred features of length 1, in as many dimensions as there are samples at most; NaN where they do not vary."""
     x = centred(x)

@@ -13,10 +13,12 @@ from rosalind.viewer.views.frame import Change, Changed, Frame
 
 NOTES = {
     "spread": "0: every class is a point; lower is tighter",
+    "variability": "the same over the directions of the class means; 0: every class is a point",
     "mean_lengths": "0: all class means equally far from their centre",
     "head_lengths": "0: all class directions equally long",
     "mean_angles": "0: class means spread evenly, all at {corner:.1f} degrees",
     "head_angles": "0: class directions spread evenly, all at {corner:.1f} degrees",
+    "uneven_angles": "0: one angle between any two class means; up to 1",
     "closest_angle": "{corner:.1f} degrees in full collapse; less where classes crowd",
     "duality": "0: directions point at the class means; 2: nothing in common",
     "disagreement": "0: the prediction is always the nearest class mean",
@@ -90,7 +92,10 @@ def collapse_table(frame: Frame) -> tuple[str, str, tuple[float, float]]:
     conditions = " and ".join(dict.fromkeys(escape(side[1]) for side in (state.a, state.b)))
     nearest = len(store.results.samples["subset"])
     if mask is None:
-        of = f"on test samples under {conditions}; the last line on the {nearest:,} samples whose features are stored."
+        of = (
+            f"on test samples under {conditions}; the second and the last line on the {nearest:,} samples whose "
+            "features are stored."
+        )
     else:
         stored = int(mask[store.results.samples["subset"]].sum())
         of = (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import BasicTicker, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
-from rosalind.analysis import inside, layer_likeness
+from rosalind.analysis import class_directions, inside, layer_likeness
 from rosalind.analysis.layer_likeness import Compared
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -30,7 +30,12 @@ from rosalind.viewer.views.draw import (
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-BY = {"cka": "CKA", "mutual_neighbours": "shared nearest neighbours", "procrustes": "1 - Procrustes distance / 2"}
+BY = {
+    "cka": "CKA",
+    "mutual_neighbours": "shared nearest neighbours",
+    "procrustes": "1 - Procrustes distance / 2",
+    "units": "correlation of the same unit",
+}
 SHOW = {"excess": "excess over the classes", "value": "value"}
 MEANING = "How alike the activations of two layers are on the same images, beyond what the classes alone give."
 """What the card is about, where nothing is drawn."""
@@ -116,6 +121,9 @@ class LayerLikeness:
             try:
                 compared, stays = self._compared(frame, pairs[0], by)
                 sentences = _words(compared, pairs, by)
+                ends = [name for name, _ in pairs[0]]
+                if by == "units" and not class_directions.share_a_space(self.store.results, *ends):
+                    sentences.append("A and B have no weights in common, so that their units are no pairs.")
             except (Damaged, OSError) as error:
                 sentences = [escape(str(error))]
         self.figure.visible = compared is not None

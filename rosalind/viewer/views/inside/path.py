@@ -201,6 +201,13 @@ def _words(
         f"From {escape(way.first)} ({points(errors[0])} % wrong) to {escape(way.second)} ({points(errors[-1])} %), "
         f"under {escape(way.condition)}. "
     )
+    counts = way.nonzero
+    # Between two masks is their union: no network there is as sparse as the sparser end.
+    if counts[1:-1].max() > 1.01 * counts[[0, -1]].min():
+        text += (
+            f"Of the kernels' weights {counts[0]:,.0f} and {counts[-1]:,.0f} are not 0 at the ends, and "
+            f"{counts[1:-1].max():,.0f} between them. "
+        )
     text += f"The first of {pairs} pairs of a seed. " if pairs > 1 else ""
     if null is None:
         return f"{text}No null: no other way between two dense networks of two seeds is stored. "
