@@ -101,9 +101,9 @@ class Prediction:
 def predictions(results: Results) -> list[Prediction]:
     """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups.
 
-    Predictors are those of `PREDICTORS`, and every number without axes that a diagnostic gave of all these networks,
-    under no condition or clean images. Left out are those that do not vary; those that order the networks as one before
-    them does, or the other way round, are one with it (`alike`).
+    Predictors are those of `PREDICTORS`, and every number (`diagnostics.numbers`) that a diagnostic gave of all these
+    networks, under no condition or clean images. Left out are those that do not vary; those that order the networks as
+    one before them does, or the other way round, are one with it (`alike`).
     """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
