@@ -188,7 +188,7 @@ def test_the_gap_under_attack_is_a_target(tmp_path):
     known = made.conditions["shot_noise-3"]
     attack = dataclasses.replace(known, name="pgd-linf", kind="pgd-linf", category="attack", sets=())
     measured = predictors.predictions(dataclasses.replace(made, conditions={**made.conditions, "shot_noise-3": attack}))
-    assert list(dict.fromkeys(one.target for one in measured)) == ["corrupted", "gap", "attack_gap"]
+    assert list(dict.fromkeys(one.target for one in measured)) == ["corrupted", "retention", "gap", "attack_gap"]
 
 
 def test_gaps_and_constants_have_no_tau():
@@ -233,7 +233,7 @@ def test_of_a_study(small_folder):
     study_results = results.load(small_folder)
     measured = predictors.predictions(study_results)
     assert [(one.name, one.target) for one in measured] == [
-        (name, target) for target in ("corrupted", "gap") for name in predictors.PREDICTORS
+        (name, target) for target in ("corrupted", "retention", "gap") for name in predictors.PREDICTORS
     ]
     assert {(one.groups, one.seeds) for one in measured} == {(6, 2)}
     by_name = {(one.name, one.target): one for one in measured}
@@ -244,6 +244,9 @@ def test_of_a_study(small_folder):
     assert by_name["accuracy", "corrupted"].tau == pytest.approx(kendalltau(clean, corrupted).statistic, abs=1e-6)
     gap = np.subtract(clean, corrupted)
     assert by_name["accuracy", "gap"].tau == pytest.approx(kendalltau(clean, gap).statistic, abs=1e-6)
+    retained = np.divide(corrupted, clean)
+    assert len({tuple(rankdata(values)) for values in (corrupted, retained, -gap)}) == 3
+    assert by_name["accuracy", "retention"].tau == pytest.approx(kendalltau(clean, retained).statistic, abs=1e-6)
     lines = (small_folder / "comparison" / "predictors.csv").read_text().splitlines()
     assert lines[0].split(",") == list(predictors.COLUMNS)
     assert len(lines) == 1 + len(measured)
@@ -258,7 +261,7 @@ def test_of_a_study(small_folder):
     assert found["margin"] == pytest.approx(np.median(cell["margin"]) / info.feature_scale, rel=1e-6)
     assert len({found[name] for name in ("angle", "angle_centred", "angle_class_mean", "norm", "margin")}) == 5
     text = predictors.markdown(study_results)
-    assert "\n".join(text).count("| median margin, in units |") == 2
+    assert "\n".join(text).count("| median margin, in units |") == 3
     strongest = max((one for one in measured if one.target == "corrupted"), key=lambda one: abs(one.tau))
     first = next(text[k + 1] for k, line in enumerate(text) if line.startswith("|--"))
     assert first.startswith(f"| {predictors.words_of(strongest.name)} ")
