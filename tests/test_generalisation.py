@@ -285,7 +285,7 @@ def test_measures_of_a_study_join_what_correlates_with_robustness(small_folder, 
     expected = np.sqrt(np.linalg.norm(np.concatenate(moved)) / images)
     assert numbers["generalisation/l2_dist"]["mlp-lth-0.9-seed1"] == pytest.approx(expected, rel=1e-5)
     measured = {(one.name, one.target): one for one in analysis.predictors.predictions(study_results)}
-    assert {target for _, target in measured} == {"corrupted", "gap", "clean_gap"}
+    assert {target for _, target in measured} == {"corrupted", "retention", "gap", "clean_gap"}
     clean = dict(zip(networks, robustness.accuracy(study_results)[:, 0], strict=True))
     gaps = [numbers["generalisation/accuracy"][name] - clean[name] for name in networks]
     expected = kendalltau(list(clean.values()), gaps).statistic
@@ -298,7 +298,7 @@ def test_measures_of_a_study_join_what_correlates_with_robustness(small_folder, 
     flatness = measured["sharpness-draws1-samples50/pacbayes_flatness", "gap"]
     assert flatness.alike[-1] == "sharpness-draws1-samples50/sigma"
     lines = (folder / "comparison" / "predictors.csv").read_text().splitlines()
-    assert len([line for line in lines if line.startswith("generalisation/param_norm,")]) == 3
+    assert len([line for line in lines if line.startswith("generalisation/param_norm,")]) == 4
     text = "\n".join(analysis.predictors.markdown(study_results))
     assert "| generalisation: param_norm" in text
     assert "bounds nothing" in text

@@ -1,6 +1,7 @@
 """Correlates of robustness: planted relations are found, others are not, and every environment is told."""
 
 import dataclasses
+import shutil
 
 import generated
 import numpy as np
@@ -9,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, rankdata
 from threadpoolctl import threadpool_limits
+from written_diagnostics import DENSE, PRUNED, write, write_layers
 
 from rosalind import config, results
-from rosalind.analysis import clean_numbers, concordance, predictors, robustness
+from rosalind.analysis import clean_numbers, concordance, diagnostics, predictors, robustness
+from rosalind.analysis.robustness.means import clean_of
 
 SEEDS = (3, 4, 5)
 FAMILIES = ("dense", *["one-shot"] * 10, *["iterative"] * 9)
@@ -185,7 +188,7 @@ def test_the_gap_under_attack_is_a_target(tmp_path):
     known = made.conditions["shot_noise-3"]
     attack = dataclasses.replace(known, name="pgd-linf", kind="pgd-linf", category="attack", sets=())
     measured = predictors.predictions(dataclasses.replace(made, conditions={**made.conditions, "shot_noise-3": attack}))
-    assert list(dict.fromkeys(one.target for one in measured)) == ["corrupted", "gap", "attack_gap"]
+    assert list(dict.fromkeys(one.target for one in measured)) == ["corrupted", "retention", "gap", "attack_gap"]
 
 
 def test_gaps_and_constants_have_no_tau():
@@ -270,7 +273,7 @@ def test_of_a_study(small_folder):
     study_results = results.load(small_folder)
     measured = predictors.predictions(study_results)
     assert [(one.name, one.target) for one in measured] == [
-        (name, target) for target in ("corrupted", "gap") for name in predictors.PREDICTORS
+        (name, target) for target in ("corrupted", "retention", "gap") for name in predictors.PREDICTORS
     ]
     assert {(one.groups, one.seeds) for one in measured} == {(6, 2)}
     by_name = {(one.name, one.target): one for one in measured}
@@ -281,11 +284,56 @@ def test_of_a_study(small_folder):
     assert by_name["accuracy", "corrupted"].tau == pytest.approx(kendalltau(clean, corrupted).statistic, abs=1e-6)
     gap = np.subtract(clean, corrupted)
     assert by_name["accuracy", "gap"].tau == pytest.approx(kendalltau(clean, gap).statistic, abs=1e-6)
+    retained = np.divide(corrupted, clean)
+    assert len({tuple(rankdata(values)) for values in (corrupted, retained, -gap)}) == 3
+    assert by_name["accuracy", "retention"].tau == pytest.approx(kendalltau(clean, retained).statistic, abs=1e-6)
     lines = (small_folder / "comparison" / "predictors.csv").read_text().splitlines()
     assert lines[0].split(",") == list(predictors.COLUMNS)
     assert len(lines) == 1 + len(measured)
+    # Of every number the array that it is of, and no other.
+    network, clean_condition = names[-1], clean_of(study_results, "train")
+    cell, info = study_results.geometry(network, clean_condition), study_results.networks[network]
+    rows, _, _ = robustness.available(study_results, set(study_results.cells()), {})
+    found = clean_numbers.clean_numbers(study_results, [network], clean_condition, rows)[network]
+    for name in ("angle", "angle_centred", "angle_class_mean"):
+        assert found[name] == pytest.approx(cell[name].mean(), rel=1e-6)
+    assert found["norm"] == pytest.approx(cell["norm"].mean() / info.feature_scale, rel=1e-6)
+    assert found["margin"] == pytest.approx(np.median(cell["margin"]) / info.feature_scale, rel=1e-6)
+    assert len({found[name] for name in ("angle", "angle_centred", "angle_class_mean", "norm", "margin")}) == 5
     text = predictors.markdown(study_results)
-    assert "\n".join(text).count("| median margin, in units |") == 2
+    assert "\n".join(text).count("| median margin, in units |") == 3
     strongest = max((one for one in measured if one.target == "corrupted"), key=lambda one: abs(one.tau))
     first = next(text[k + 1] for k, line in enumerate(text) if line.startswith("|--"))
     assert first.startswith(f"| {predictors.words_of(strongest.name)} ")
+
+
+def test_compressibility_is_a_predictor_by_its_mean_over_layers(small_folder, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(small_folder, folder)
+    write_layers(folder)
+    axes = {"pq_index": ["layers"], "error": ["layers", "kept"], "tail_index": ["layers"]}
+    gives = {name: {"axes": of} for name, of in axes.items()}
+    gap = np.nan
+    for k, network in enumerate(results.load(folder).networks):
+        arrays = {
+            "pq_index": np.array([0.2, 0.6 + 0.01 * k, gap]),
+            "error": np.array([[0.1, 0.3, 0.9], [0.2, 0.7, 0.8], [gap, gap, gap]]),
+            "tail_index": np.full(3, gap) if network == PRUNED[0] else np.array([2.0, 1.0, 1.5 + k]),
+            "axis/layers": np.array(["first", "second", "head"]),
+            "axis/kept": np.array([0.5, 0.1, 0.02], np.float32),
+        }
+        write(folder, "compressibility", network, gives, arrays, condition=None)
+    study_results = results.load(folder)
+    found = diagnostics.numbers(study_results)
+    # Layers of other diagnostics are no numbers of a network.
+    assert list(found) == [f"compressibility/{name}" for name in ("error_at_0.1", "pq_index", "tail_index")]
+    of_dense = [values[DENSE[0]] for values in found.values()]
+    k = list(study_results.networks).index(DENSE[0])
+    assert of_dense == pytest.approx([0.5, 0.4 + 0.005 * k, 1.5 + k / 3])
+    assert np.isnan(found["compressibility/tail_index"][PRUNED[0]])
+    names = {one.name for one in predictors.predictions(study_results)}
+    assert {"compressibility/pq_index", "compressibility/tail_index"} <= names
+    # It is the same in all networks.
+    assert "compressibility/error_at_0.1" not in names
+    assert diagnostics.is_number("compressibility", "error", axes["error"])
+    assert not diagnostics.is_number("dead_units", "total", ["layers"])

@@ -12,7 +12,7 @@ from rosalind.analysis.head_coherence import head_coherence
 from rosalind.analysis.robustness.cells import Cell, made_of
 from rosalind.results import Damaged, Results, confidence, load_arrays, save_arrays
 
-FORMAT = 3
+FORMAT = 4
 """Number of what is computed, raised with every change to a number."""
 
 PREDICTORS = {
@@ -25,6 +25,7 @@ PREDICTORS = {
     "norm": "mean norm, in units",
     "angle": "mean angle to the class direction",
     "angle_centred": "mean centred angle",
+    "angle_class_mean": "mean angle to the class mean",
     "effective_rank": "effective rank of the features",
     "spread": "spread within classes over distance between them",
     "disagreement": "samples whose nearest class mean is not the prediction",
@@ -57,7 +58,7 @@ def effective_rank(features: Float[np.ndarray, "m d"]) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-OF_CELL = ("confidence", "effective_rank", "spread", "disagreement", "head_coherence")
+OF_CELL = ("confidence", "angle_class_mean", "effective_rank", "spread", "disagreement", "head_coherence")
 """Those that are no column of the summary."""
 
 
@@ -99,12 +100,14 @@ def _of_cells(results: Results, networks: Iterable[str], clean: str) -> dict[str
 def _of_cell(results: Results, network: str, clean: str) -> dict[str, float]:
     cell, of_collapse = results.geometry(network, clean), collapse.of_cell(results, network, clean)
     features = np.asarray(cell.get("features", ()), np.float32)
+    angles = cell["angle_class_mean"][results.labels_of(clean) >= 0]
     coherence, subset = float("nan"), results.samples["subset"]
     # Of the nearest classes alone, as cells of many classes hold them, the gradient is not known.
     if len(features) and "class_id" not in cell:
         coherence = head_coherence(features, cell["logits"][subset], results.labels_of(clean)[subset])
     return {
         "confidence": float(confidence(cell).mean()),
+        "angle_class_mean": float(np.mean(angles)) if len(angles) else float("nan"),
         "effective_rank": effective_rank(features) if len(features) else float("nan"),
         **{name: of_collapse[name] for name in ("spread", "disagreement")},
         "head_coherence": coherence,

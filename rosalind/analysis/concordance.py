@@ -133,7 +133,7 @@ def sign_errors(
 
     Args:
         x: a measure; pairs with NaN are left out, and ties are half an error.
-        y: a difference of accuracies, or an accuracy, in [-1, 1].
+        y: an accuracy, or a difference or share of two, whose chance is taken to be an accuracy's.
         axes: see `axes_of`.
         samples: number of images that y is a mean over.
         direction: 1 where y is to rise with x, -1 where it is to fall.

@@ -13,6 +13,13 @@ from rosalind.results import DiagnosticInfo, Results, diagnostics
 SEPARATE = ("channels", "kept", "sides", "targets")
 """Axes over which a mean says nothing; arrays that have one are in no summary, nor are indices of layers."""
 
+COMPRESSIBILITY = ("pq_index", "error", "tail_index")
+"""Arrays per layer, of the diagnostic `compressibility`, that are numbers of a network as well. No others are: each
+makes the correction for many numbers stricter."""
+
+TENTH = 0.1
+"""Share of a layer's weights that stay."""
+
 
 @dataclass(frozen=True)
 class LayerTable:
@@ -143,14 +150,31 @@ def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str
     return rows
 
 
+def is_number(diagnosis: str, array: str, axes: Sequence[str]) -> bool:
+    """True for an array of a diagnostic, by its name, that `numbers` has: without axes, or of `COMPRESSIBILITY`."""
+    return not axes or (diagnosis == "compressibility" and array in COMPRESSIBILITY)
+
+
 def numbers(results: Results) -> dict[str, dict[str, float]]:
-    """Numbers by `<diagnosis>/<array>` and network: arrays without axes, not of pairs, under no condition or clean."""
+    """Numbers by `<diagnosis>/<array>` and network: those of `is_number`, not of pairs, under no condition or clean.
+
+    Of layers the mean, in which every layer counts once and gaps are left out, as in `summary`; NaN where all are gaps.
+    The error is where a tenth of the weights stays, `error_at_0.1`.
+    """
     values: dict[str, dict[str, float]] = {}
     for info in diagnostics(results)[0]:
-        single = [name for name, output in info.gives.items() if not output["axes"]]
-        if single and info.other is None and info.condition in (None, CLEAN):
-            for name, value in info.arrays(single).items():
-                values.setdefault(f"{info.id}/{name}", {})[info.network] = float(value)
+        names = [name for name, output in info.gives.items() if is_number(info.name, name, output["axes"])]
+        if not names or info.other is not None or info.condition not in (None, CLEAN):
+            continue
+        kept = ["axis/kept"] if any("kept" in info.gives[name]["axes"] for name in names) else []
+        arrays = info.arrays([*names, *kept])
+        for name in names:
+            array, key = arrays[name], name
+            if "kept" in info.gives[name]["axes"]:
+                array, key = array[:, np.argmin(np.abs(arrays["axis/kept"] - TENTH))], f"{name}_at_{TENTH:g}"
+            finite = array[np.isfinite(array)] if array.ndim else array[None]
+            value = float(finite.mean(dtype=np.float64)) if finite.size else float("nan")
+            values.setdefault(f"{info.id}/{key}", {})[info.network] = value
     return values
 
 

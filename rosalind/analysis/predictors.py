@@ -16,12 +16,13 @@ from rosalind.results import Results, save_csv
 
 TARGETS = {
     "corrupted": "accuracy under corruption",
+    "retention": "the share of clean accuracy that stays under corruption",
     "gap": "clean accuracy minus that under corruption",
     "attack_gap": "clean accuracy minus that under projected gradient descent",
     "clean_gap": "training accuracy minus clean accuracy",
 }
-"""What is to be predicted: by the mean that tables show. The last two where all networks have them: from conditions
-named `pgd-...`, and from the diagnostic `generalisation`."""
+"""What is to be predicted: by the mean that tables show. The share where no clean accuracy is 0; the last two where all
+networks have them: from conditions named `pgd-...`, and from the diagnostic `generalisation`."""
 
 TRAINED = "generalisation/accuracy"
 """Accuracy on training images, of a diagnostic."""
@@ -101,9 +102,9 @@ class Prediction:
 def predictions(results: Results) -> list[Prediction]:
     """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups.
 
-    Predictors are those of `PREDICTORS`, and every number without axes that a diagnostic gave of all these networks,
-    under no condition or clean images. Left out are those that do not vary; those that order the networks as one before
-    them does, or the other way round, are one with it (`alike`).
+    Predictors are those of `PREDICTORS`, and every number (`diagnostics.numbers`) that a diagnostic gave of all these
+    networks, under no condition or clean images. Left out are those that do not vary; those that order the networks as
+    one before them does, or the other way round, are one with it (`alike`).
     """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
@@ -146,12 +147,14 @@ def predictions(results: Results) -> list[Prediction]:
             tables[name] = table
         else:
             alike.setdefault(first, []).append(name)
-    targets = {"corrupted": reached, "gap": tables["accuracy"] - reached}
+    clean_accuracy = tables["accuracy"]
+    retained = robustness.retention(reached, clean_accuracy)
+    targets = {"corrupted": reached, "retention": retained, "gap": clean_accuracy - reached}
     if attacks := _attacks(results):
-        targets["attack_gap"] = tables["accuracy"] - of_network(
+        targets["attack_gap"] = clean_accuracy - of_network(
             dict(zip(index, accuracies[:, attacks].mean(1), strict=True))
         )
-    targets["clean_gap"] = of_network(by_diagnostic.get(TRAINED, {})) - tables["accuracy"]
+    targets["clean_gap"] = of_network(by_diagnostic.get(TRAINED, {})) - clean_accuracy
     targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
     dense = is_dense.index(True) if any(is_dense) else None
     measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))

@@ -215,7 +215,7 @@ def potential_figure(results: Results) -> Figure | None:
 
 
 def predictors_figure(results: Results) -> Figure | None:
-    """Kendall's tau of numbers of clean images and of diagnostics with accuracy under corruption and with gaps to it.
+    """Kendall's tau of numbers of clean images and of diagnostics with accuracy under corruption, what stays, and gaps.
 
     Small points are single seeds and families. Filled: not chance (permutations, Holm) and of one sign in all of them.
     None where nothing can be said.

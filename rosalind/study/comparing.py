@@ -12,7 +12,7 @@ from rosalind.progress import Progress
 from rosalind.results import Results, stamp
 from rosalind.study import units
 
-FORMAT = 7
+FORMAT = 8
 """Number of the layout of `comparison/`, raised with every change to it: files of an earlier one are made again."""
 
 PROVENANCE = ("label", "family", "method", "parent", "seed", "sparsity", "sparsity_requested", "parameters")

@@ -13,6 +13,7 @@ import numpy as np
 
 from rosalind import diagnostics, fields, results
 from rosalind.analysis import predictors
+from rosalind.analysis.diagnostics import is_number
 from rosalind.conditions import Planned
 from rosalind.config import Data, Diagnosis, definition, fingerprint, is_outside, several
 from rosalind.diagnostics import Diagnostic
@@ -122,7 +123,11 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
         local = [unit for unit, task in zip(pending, todo, strict=True) if is_callable(task)]
         rest = [unit for unit in pending if unit not in local]
         failures = units.each(None, _make, local, progress) | units.each(executor, _make, rest, progress)
-    gives_numbers = any(not given.axes for task in todo for given in diagnostics.plan(task.diagnosis)[0].gives.values())
+    gives_numbers = any(
+        is_number(task.diagnosis.name, array, given.axes)
+        for task in todo
+        for array, given in diagnostics.plan(task.diagnosis)[0].gives.items()
+    )
     if gives_numbers and (folder / "comparison" / "predictors.csv").exists():
         # It holds numbers of diagnostics too, and the other tables stay as they are.
         try:
