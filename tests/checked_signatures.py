@@ -13,7 +13,7 @@ ANALYSIS = (
     *("exemplars", "explanation", "forgetting"),
     *("fragility", "head_coherence", "heat_map", "inside", "label_places", "layer_likeness", "lineage"),
     *("map_agreement", "map_measures", "map_samples", "map_tables", "moved", "occlusion_maps"),
-    *("pareto", "paths", "polygon", "predictors"),
+    *("network_numbers", "pareto", "paths", "polygon", "predictors"),
     *("ordered", "rasters", "redundancy", "representations"),
     *("robustness.cells", "robustness.intervals", "robustness.power"),
     *("sample_columns", "sample_margins", "sample_presets", "scope", "selection", "selection_steps"),

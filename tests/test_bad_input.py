@@ -47,6 +47,7 @@ ALONE = {
     "potential": "no network is pruned",
     "explained": "choose another B",
     "path": "one network",
+    "correlates": "fewer than 5 methods",
 }
 CASES = {
     "no images": Case({}, "images", says={"layers": "rosalind diagnose"}),

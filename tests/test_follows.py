@@ -90,6 +90,7 @@ SAYS: dict[str, Callable[[Slice], tuple[float, ...]] | str] = {
     "sample": lambda s: (s.count, np.mean([s.accuracy(cell) for cell in s.store.cells])),
     "layers": "whatever is selected",
     "layer_likeness": lambda s: (s.count, layer_likeness.compared(s.store, (A, B), "cka").diagonal[2]),
+    "correlates": lambda s: (s.count,),
     "path": lambda s: (s.count, 1 - s.accuracy(A) / 100, 1 - s.accuracy(B) / 100),
 }
 """By view the numbers of the slice that it says in this order, or the words in which it says that it stays."""

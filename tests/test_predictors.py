@@ -258,6 +258,7 @@ def test_every_number_of_clean_images_is_its_formula(small_folder):
         "norm": cell["norm"].mean() / unit,
         "angle": cell["angle"].mean(),
         "angle_centred": cell["angle_centred"].mean(),
+        "angle_class_mean": cell["angle_class_mean"].mean(),
         "effective_rank": np.exp(-(share * np.log(share)).sum()),
         "spread": np.mean([(scatter[i] + scatter[j]) / 2 / d for (i, j), d in zip(pairs, apart, strict=True)]),
         "disagreement": (nearest != cell["prediction"][at]).mean(),

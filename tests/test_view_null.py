@@ -21,7 +21,7 @@ from rosalind.viewer.views.geometry.sample_density import SampleDensity
 from rosalind.viewer.views.networks.breakdown import Breakdown
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 
-SIDES = {"claims", "severities", "lineage", "pareto", "potential", "redundancy", "global", "sample"}
+SIDES = {"claims", "correlates", "severities", "lineage", "pareto", "potential", "redundancy", "global", "sample"}
 """Views of the sides by themselves, or of all networks; all others compare A and B."""
 
 CHOICES = {"distributions": (("distributions-of", "class by class"),)}

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from rosalind.analysis import clean_numbers, diagnostics, robustness
+from rosalind.analysis import clean_numbers, diagnostics, network_numbers, robustness
 from rosalind.analysis.blas import one_thread
 from rosalind.analysis.clean_numbers import PREDICTORS
-from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
+from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, sign_errors, signs_of
+from rosalind.analysis.network_numbers import FEWEST
 from rosalind.analysis.robustness.means import clean_of
 from rosalind.results import Results, save_csv
 
@@ -28,9 +29,6 @@ TRAINED = "generalisation/accuracy"
 """Accuracy on training images, of a diagnostic."""
 
 LEVEL = 0.05
-FEWEST = 5
-"""Fewest groups of seeds in an environment whose order says anything."""
-
 PERMUTATIONS = 999
 BLOCK = 64
 """Permutations at once, of 300 networks 23 MB."""
@@ -100,65 +98,40 @@ class Prediction:
 
 
 def predictions(results: Results) -> list[Prediction]:
-    """Every predictor against every target; none without a mean over corruptions or with fewer than `FEWEST` groups.
+    """Every number of a study's networks (`network_numbers`) against every target.
 
-    Predictors are those of `PREDICTORS`, and every number (`diagnostics.numbers`) that a diagnostic gave of all these
-    networks, under no condition or clean images. Left out are those that do not vary; those that order the networks as
-    one before them does, or the other way round, are one with it (`alike`).
+    None without a mean over corruptions or with fewer than `FEWEST` groups. Numbers that order the networks alike, or
+    the other way round, are one (`alike`).
     """
-    clean, main = clean_of(results, "train"), robustness.main_mean(results)
-    if clean is None or main is None:
+    numbers = network_numbers.of_study(results)
+    if numbers is None:
         return []
-    cells = set(results.cells())
-    summary, _, _ = robustness.available(results, cells, {})
     accuracies = robustness.accuracy(results)
-    index = {name: k for k, name in enumerate(results.networks)}
-    columns = [list(results.conditions).index(name) for name in main.conditions]
-    corrupted = accuracies[:, columns].mean(1)
-    # Of networks made elsewhere no seed may be known: then every group is one network.
-    seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None}) or [None]
-    rows, labels, is_dense, methods = [], [], [], []
-    for group in robustness.groups(results):
-        by_seed = {results.networks[name].seed: name for name in group.networks if (name, clean) in cells}
-        if [s for s in seeds if s in by_seed] == seeds and np.isfinite(
-            corrupted[[index[n] for n in by_seed.values()]]
-        ).all():
-            rows.append([by_seed[seed] for seed in seeds])
-            labels.append(group.family)
-            methods.append((f"{group.model} {group.label}".strip(), group.sparsity))
-            is_dense.append(results.networks[by_seed[seeds[0]]].is_parent)
-    if len(rows) < FEWEST:
-        return []
-    of_clean = clean_numbers.clean_numbers(results, [name for row in rows for name in row], clean, summary)
-    clean_rows = [[of_clean[name] for name in row] for row in rows]
-    tables = {name: np.array([[cell[name] for cell in row] for row in clean_rows]) for name in PREDICTORS}
-    reached = np.array([[corrupted[index[name]] for name in row] for row in rows])
-    of_network = lambda values: np.array([[values.get(name, np.nan) for name in row] for row in rows])
-    by_diagnostic = diagnostics.numbers(results)
-    everyone = {name for row in rows for name in row}
-    first_of = {order_of(table.ravel()): name for name, table in reversed(tables.items())}
-    alike: dict[str, list[str]] = {}
-    for name, stored in by_diagnostic.items():
-        table = of_network(stored)
-        if not everyone <= stored.keys() or not signs_of(table.ravel()).any():
-            continue
-        first = first_of.setdefault(order_of(table.ravel()), name)
-        if first == name:
-            tables[name] = table
-        else:
-            alike.setdefault(first, []).append(name)
-    clean_accuracy = tables["accuracy"]
-    retained = robustness.retention(reached, clean_accuracy)
-    targets = {"corrupted": reached, "retention": retained, "gap": clean_accuracy - reached}
+    of_columns = lambda columns: numbers.of_networks(
+        dict(zip(results.networks, accuracies[:, columns].mean(1), strict=True))
+    )
+    clean = numbers.tables["accuracy"]
+    corrupted = of_columns([list(results.conditions).index(name) for name in numbers.mean.conditions])
+    targets = {
+        "corrupted": corrupted,
+        "retention": robustness.retention(corrupted, clean),
+        "gap": clean - corrupted,
+        "clean_gap": numbers.of_networks(diagnostics.numbers(results).get(TRAINED, {})) - clean,
+    }
     if attacks := _attacks(results):
-        targets["attack_gap"] = clean_accuracy - of_network(
-            dict(zip(index, accuracies[:, attacks].mean(1), strict=True))
-        )
-    targets["clean_gap"] = of_network(by_diagnostic.get(TRAINED, {})) - clean_accuracy
-    targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
-    dense = is_dense.index(True) if any(is_dense) else None
-    measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
-    return [replace(one, alike=tuple(alike.get(one.name, ()))) for one in measured]
+        targets["attack_gap"] = clean - of_columns(attacks)
+    targets = {name: targets[name] for name in TARGETS if name in targets and np.isfinite(targets[name]).all()}
+    is_dense = [results.networks[row[0]].is_parent for row in numbers.networks]
+    measured = correlate(
+        numbers.tables,
+        targets,
+        [group.family for group in numbers.groups],
+        numbers.seeds,
+        is_dense.index(True) if any(is_dense) else None,
+        methods=[(f"{group.model} {group.label}".strip(), group.sparsity) for group in numbers.groups],
+        samples=len(results.labels),
+    )
+    return [replace(one, alike=tuple(numbers.alike.get(one.name, ()))) for one in measured]
 
 
 def words_of(name: str) -> str:

@@ -9,6 +9,7 @@ TERMS = {
     "likeness": "How alike two layers' activations are, by CKA or neighbours, beyond what the classes alone give.",
     "effective robustness": "Accuracy above that of dense networks with the same clean accuracy, under the condition.",
     "power": "The smallest difference that so many samples or seeds show in 4 of 5 cases, at level 5 %.",
+    "tau": "Kendall's rank correlation: 1 where two numbers order the networks alike, -1 the other way round.",
     "Pareto front": "Networks than which no other is nowhere worse in accuracies and bytes, and somewhere better.",
     "prune potential": "The largest sparsity that costs no more than so much accuracy against the dense parent.",
     "exemplar": "A sample that most networks of a group predict otherwise than most of their dense parents.",
@@ -38,5 +39,6 @@ OF = {
     "layers": ("null",),
     "layer_likeness": ("likeness", "null"),
     "path": ("null",),
+    "correlates": ("tau",),
 }
 """The terms of each view."""

@@ -19,6 +19,7 @@ from rosalind.viewer.views.geometry.distributions import Distributions
 from rosalind.viewer.views.geometry.explained import Explained
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
+from rosalind.viewer.views.inside.correlates import Correlates
 from rosalind.viewer.views.inside.layer_likeness import LayerLikeness
 from rosalind.viewer.views.inside.layers import Layers
 from rosalind.viewer.views.inside.path import Path
@@ -93,6 +94,7 @@ VIEWS: dict[str, type[View]] = {
     "layers": Layers,
     "layer_likeness": LayerLikeness,
     "path": Path,
+    "correlates": Correlates,
 }
 """Views by the name in addresses and models, in the order in which they stand on the page."""
 

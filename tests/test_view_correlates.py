@@ -1,0 +1,77 @@
+"""The view of one number of every network against its robustness: points, tau, families, slices and clicks."""
+
+import numpy as np
+import pytest
+from pages import Page, says
+from scipy.stats import kendalltau
+
+from rosalind.analysis import network_numbers, robustness
+from rosalind.analysis.concordance import kendall_interval
+from rosalind.analysis.store import Store
+from rosalind.viewer.views.inside.correlates import AGAINST, Correlates
+
+A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "clean")
+
+
+@pytest.fixture
+def page(store):
+    return Page(store, Correlates, a=A, b=B)
+
+
+def accuracies(store, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Clean and corrupted accuracy of every group and seed, from predictions."""
+    right = lambda name, condition: (store.predictions((name, condition)) == store.labels)[mask].mean()
+    conditions = robustness.main_mean(store.results).conditions
+    names = [group.networks for group in store.groups]
+    clean = np.array([[right(name, "clean") for name in row] for row in names])
+    return clean, np.array([[np.mean([right(name, c) for c in conditions]) for name in row] for row in names])
+
+
+@pytest.mark.parametrize("against", AGAINST)
+@pytest.mark.parametrize("sliced", [False, True])
+def test_points_and_tau_are_those_of_scipy(store, page, against, sliced):
+    mask = store.labels < 5 if sliced else np.ones(len(store.ids), bool)
+    page.change(choices={"correlates-number": "norm", "correlates-against": against})
+    if sliced:
+        page.change(rule=[{"op": "add" if label else "replace", "true": label} for label in range(5)])
+    clean, corrupted = accuracies(store, mask)
+    y = {"corrupted": corrupted, "retention": corrupted / clean, "gap": clean - corrupted}[against]
+    x = np.array([[store.summary[name, "clean"]["norm_mean"] for name in group.networks] for group in store.groups])
+    data = page.view.points.data
+    assert list(data["name"]) == [group.name for group in store.groups]
+    np.testing.assert_allclose(data["x"], x.mean(1), rtol=1e-5)
+    np.testing.assert_allclose(data["y"], (1 if against == "retention" else 100) * y.mean(1), rtol=1e-4)
+    tau = kendalltau(x.ravel(), y.ravel().round(12)).statistic
+    assert says(page.view.finding, tau, *kendall_interval(tau, len(x)))
+    if sliced:
+        assert says(page.view.caption.text, mask.sum())
+
+
+def test_a_click_makes_a_group_b(store, page):
+    page.view.points.selected.indices = [page.view.points.data["name"].index("magnitude 0.9")]
+    assert page.state.b == ("magnitude 0.9 over seeds", "clean")
+    assert page.view.points.selected.indices == []
+    assert sorted(page.view.sides.data["text"]) == ["A", "B"]
+
+
+def test_families_of_five_groups_have_a_tau_of_their_own(store, page, monkeypatch):
+    assert "Within families" not in page.view.caption.text
+    monkeypatch.setattr(network_numbers, "FEWEST", 2)
+    page.change(choices={"correlates-number": "sparsity"})
+    assert "iterative" in page.view.caption.text.partition("Within families")[2]
+
+
+def test_too_few_groups_are_no_picture(folder):
+    for name in ("magnitude-0.5", "lth-0.5"):
+        for path in folder.glob(f"networks/mlp-{name}-seed*"):
+            path.unlink()
+    view = Page(Store(folder), Correlates).view
+    assert not view.figure.visible
+    assert "fewer than 5" in view.finding
+
+
+def test_intervals_of_tau_narrow_with_networks_and_end_at_one():
+    narrow, wide = kendall_interval(0.3, 200), kendall_interval(0.3, 10)
+    assert wide[0] < narrow[0] < 0.3 < narrow[1] < wide[1] < 1
+    assert kendall_interval(-0.3, 10) == pytest.approx((-wide[1], -wide[0]))
+    assert np.isnan([*kendall_interval(1.0, 20), *kendall_interval(0.5, 4), *kendall_interval(float("nan"), 20)]).all()
