@@ -58,11 +58,14 @@ class TestCoherence:
             return -jax.nn.log_softmax(logits)[label]
 
         each = [jax.grad(loss)(net.variables["params"], train.images[r], train.labels[r]) for r in rows]
-        flat = [np.concatenate([(x * net.masks.get(p, 1)).ravel() for p, x in models.flatten(g).items()]) for g in each]
-        gradients = np.array(flat, np.float64)
+        of = lambda g, masks: np.concatenate([(x * masks.get(p, 1)).ravel() for p, x in models.flatten(g).items()])
+        gradients, everywhere = (np.array([of(g, kept) for g in each], np.float64) for kept in (net.masks, {}))
         expected = len(rows) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
         assert arrays["coherence"] == pytest.approx(expected, rel=1e-4)
         assert arrays["corrected"] == pytest.approx((expected - 1) / 44, rel=1e-4)
+        unmasked = len(rows) * (everywhere.mean(0) ** 2).sum() / (everywhere**2).sum(1).mean()
+        assert arrays["unmasked"] == pytest.approx(unmasked, rel=1e-4)
+        assert abs(unmasked / expected - 1) > 0.01
         np.testing.assert_allclose(arrays["gradient_norm"], np.linalg.norm(gradients, axis=1), rtol=1e-4)
         assert (arrays["of_layer"] * arrays["share"]).sum() == pytest.approx(arrays["coherence"], rel=1e-6)
         others = gradients.sum(0) - gradients
