@@ -9,8 +9,8 @@ import pytest
 from conftest import NORM_MLP
 from diagnosed import compute, network, split
 
-from rosalind import config, diagnostics, measuring, models
-from rosalind.analysis.head_coherence import head_coherence
+from rosalind import config, diagnostics, measuring, models, results
+from rosalind.analysis.head_coherence import head_coherence, of_cell
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject
@@ -143,3 +143,19 @@ class TestCoherence:
         head = [name in ("head/kernel", "head/bias") for name in arrays["axis/layers"].tolist()]
         share = arrays["share"][head]
         assert (arrays["of_layer"][head] * share).sum() / share.sum() == pytest.approx(closed, rel=1e-4)
+
+
+def test_a_stored_cell_has_that_of_its_head_under_every_condition(small_folder):
+    study_results = results.load(small_folder)
+    values, subset = [], study_results.samples["subset"]
+    for name, condition in [cell for cell in study_results.cells() if cell[0] == "mlp-dense-seed1"]:
+        cell = study_results.geometry(name, condition)
+        logits = cell["logits"][subset].astype(np.float64)
+        wrong = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        wrong[np.arange(len(subset)), study_results.labels_of(condition)[subset]] -= 1
+        read = np.concatenate([cell["features"].astype(np.float64), np.ones((len(subset), 1))], 1)
+        gradients = (wrong[:, :, None] * read[:, None]).reshape(len(subset), -1)
+        expected = len(subset) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
+        values.append(of_cell(study_results, name, condition))
+        assert values[-1] == pytest.approx(expected, rel=1e-4)
+    assert len(set(values)) == len(values) > 1
