@@ -9,8 +9,8 @@ import pytest
 from conftest import NORM_MLP
 from diagnosed import compute, network, split
 
-from rosalind import config, diagnostics, measuring, models
-from rosalind.analysis.head_coherence import head_coherence
+from rosalind import config, diagnostics, measuring, models, results
+from rosalind.analysis.head_coherence import head_coherence, of_cell
 from rosalind.conditions import Network
 from rosalind.data import Split
 from rosalind.diagnostics import DIAGNOSTICS, Subject
@@ -58,11 +58,14 @@ class TestCoherence:
             return -jax.nn.log_softmax(logits)[label]
 
         each = [jax.grad(loss)(net.variables["params"], train.images[r], train.labels[r]) for r in rows]
-        flat = [np.concatenate([(x * net.masks.get(p, 1)).ravel() for p, x in models.flatten(g).items()]) for g in each]
-        gradients = np.array(flat, np.float64)
+        of = lambda g, masks: np.concatenate([(x * masks.get(p, 1)).ravel() for p, x in models.flatten(g).items()])
+        gradients, everywhere = (np.array([of(g, kept) for g in each], np.float64) for kept in (net.masks, {}))
         expected = len(rows) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
         assert arrays["coherence"] == pytest.approx(expected, rel=1e-4)
         assert arrays["corrected"] == pytest.approx((expected - 1) / 44, rel=1e-4)
+        unmasked = len(rows) * (everywhere.mean(0) ** 2).sum() / (everywhere**2).sum(1).mean()
+        assert arrays["unmasked"] == pytest.approx(unmasked, rel=1e-4)
+        assert abs(unmasked / expected - 1) > 0.01
         np.testing.assert_allclose(arrays["gradient_norm"], np.linalg.norm(gradients, axis=1), rtol=1e-4)
         assert (arrays["of_layer"] * arrays["share"]).sum() == pytest.approx(arrays["coherence"], rel=1e-6)
         others = gradients.sum(0) - gradients
@@ -140,3 +143,19 @@ class TestCoherence:
         head = [name in ("head/kernel", "head/bias") for name in arrays["axis/layers"].tolist()]
         share = arrays["share"][head]
         assert (arrays["of_layer"][head] * share).sum() / share.sum() == pytest.approx(closed, rel=1e-4)
+
+
+def test_a_stored_cell_has_that_of_its_head_under_every_condition(small_folder):
+    study_results = results.load(small_folder)
+    values, subset = [], study_results.samples["subset"]
+    for name, condition in [cell for cell in study_results.cells() if cell[0] == "mlp-dense-seed1"]:
+        cell = study_results.geometry(name, condition)
+        logits = cell["logits"][subset].astype(np.float64)
+        wrong = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        wrong[np.arange(len(subset)), study_results.labels_of(condition)[subset]] -= 1
+        read = np.concatenate([cell["features"].astype(np.float64), np.ones((len(subset), 1))], 1)
+        gradients = (wrong[:, :, None] * read[:, None]).reshape(len(subset), -1)
+        expected = len(subset) * (gradients.mean(0) ** 2).sum() / (gradients**2).sum(1).mean()
+        values.append(of_cell(study_results, name, condition))
+        assert values[-1] == pytest.approx(expected, rel=1e-4)
+    assert len(set(values)) == len(values) > 1

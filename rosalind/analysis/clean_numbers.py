@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from rosalind.analysis import collapse
+from rosalind.analysis import collapse, head_coherence
 from rosalind.analysis.blas import one_thread
-from rosalind.analysis.head_coherence import head_coherence
 from rosalind.analysis.robustness.cells import Cell, made_of
 from rosalind.results import Damaged, Results, confidence, load_arrays, save_arrays
 
@@ -101,16 +100,12 @@ def _of_cell(results: Results, network: str, clean: str) -> dict[str, float]:
     cell, of_collapse = results.geometry(network, clean), collapse.of_cell(results, network, clean)
     features = np.asarray(cell.get("features", ()), np.float32)
     angles = cell["angle_class_mean"][results.labels_of(clean) >= 0]
-    coherence, subset = float("nan"), results.samples["subset"]
-    # Of the nearest classes alone, as cells of many classes hold them, the gradient is not known.
-    if len(features) and "class_id" not in cell:
-        coherence = head_coherence(features, cell["logits"][subset], results.labels_of(clean)[subset])
     return {
         "confidence": float(confidence(cell).mean()),
         "angle_class_mean": float(np.mean(angles)) if len(angles) else float("nan"),
         "effective_rank": effective_rank(features) if len(features) else float("nan"),
         **{name: of_collapse[name] for name in ("spread", "disagreement")},
-        "head_coherence": coherence,
+        "head_coherence": head_coherence.of_cell(results, network, clean),
     }
 
 

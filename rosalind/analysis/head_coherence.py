@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from rosalind.analysis.blas import one_thread
+from rosalind.results import Results
 
 
 def head_coherence(
@@ -45,3 +46,15 @@ def head_coherence(
         squared_norm = ((delta.T @ x) ** 2).sum() + (delta.sum(0) ** 2).sum()
     squares = ((delta**2).sum(1) * ((x**2).sum(1) + 1)).sum()
     return float(squared_norm / squares) if squares > 0 else float("nan")
+
+
+def of_cell(results: Results, network: str, condition: str) -> float:
+    """`head_coherence` of the samples whose features are stored, under any condition; raises as `Results.geometry`.
+
+    NaN where none are stored, and where cells hold the logits of the nearest classes alone: the gradient is not known.
+    """
+    cell, subset = results.geometry(network, condition), results.samples["subset"]
+    features = np.asarray(cell.get("features", ()), np.float32)
+    if not len(features) or "class_id" in cell:
+        return float("nan")
+    return head_coherence(features, cell["logits"][subset], results.labels_of(condition)[subset])
