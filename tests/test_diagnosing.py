@@ -71,6 +71,28 @@ def test_what_is_there_is_not_made_again_and_what_changed_is(folder):
             np.testing.assert_array_equal(array, arrays[key])
 
 
+def test_what_costs_more_than_training_says_so(folder, tmp_path, capsys):
+    # Of 200 images: 40 draws of 50 are 10 passes forward, which cost a third of as many of training.
+    copied, name = tmp_path / "study", "mlp-dense-seed0"
+    shutil.copytree(folder, copied)
+    cost = lambda kind, **options: diagnostics.DIAGNOSTICS[kind].epochs(
+        {**diagnostics.DIAGNOSTICS[kind].options, **options}, 200
+    )
+    assert cost("kl_mass", draws=40, samples=50) == pytest.approx(10 / 3)
+    assert cost("sharpness", draws=2, samples=50) == pytest.approx(2 * 15 * 0.5 / 3)
+    # No more images than there are.
+    assert cost("sharpness", draws=2) == pytest.approx(2 * 15 * 2 / 3)
+    assert cost("bezier", epochs=7) == 7
+    # It trains on 180.
+    for draws in (32, 33):
+        study.diagnose(copied, [config.Diagnosis("kl_mass", {"draws": draws, "samples": 50})], [name])
+    said = [line for line in capsys.readouterr().err.splitlines() if "epochs of training" in line]
+    assert said == [
+        "kl_mass-draws33-samples50 takes at most as much as 3.1 epochs of training for each of its files, 1 in all; "
+        f"{name} was trained for 3."
+    ]
+
+
 def test_tables_are_of_layers_and_of_groups(folder):
     study_results = results.load(folder)
     table = analysis.diagnostics.layer_table(study_results, "dead_units", "total", "contrast-5")

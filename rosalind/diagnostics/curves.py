@@ -182,7 +182,7 @@ BEZIER = Diagnostic(
     attacks=True,
     options={"points": 11, "epochs": 20, "learning_rate": 0.015, "weight_decay": 5e-4, "attack": 0},
     check=_check_curve,
-    epochs=lambda options: options["epochs"],
+    epochs=lambda options, images: options["epochs"],
     version=2,
 )
 """A quadratic Bezier curve whose middle is trained to a small loss on the whole way, one t per batch.

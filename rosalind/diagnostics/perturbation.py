@@ -64,6 +64,11 @@ def noisy_logits(network: Network, spread: Spread, sample: Split, draws: int, ke
         yield np.concatenate([np.asarray(part)[: len(at)] for part, at in zip(parts, rows, strict=True)])
 
 
+def _noisy_epochs(options: Mapping[str, float], images: int) -> float:
+    """Epochs of training that the draws of one noise cost: a pass forward is a third of one of training."""
+    return options["draws"] * min(options["samples"], images) / (3 * images)
+
+
 def noise_level(drop: Callable[[float], float]) -> float:
     """The noise at which accuracy falls by `DROP`, by bisection of (0, `LARGEST`).
 
@@ -181,6 +186,8 @@ SHARPNESS = Diagnostic(
     },
     options={"draws": 10, "samples": 2000},
     check=whole("draws", 1, samples=1),
+    # Two searches.
+    epochs=lambda options, images: 2 * STEPS * _noisy_epochs(options, images),
 )
 
 
@@ -242,4 +249,5 @@ KL_MASS = Diagnostic(
     },
     options={"draws": 200, "samples": 500, "sigma": 0.2, "epsilon": 0.02},
     check=whole("draws", 1, "sigma", "epsilon", samples=1),
+    epochs=_noisy_epochs,
 )

@@ -90,7 +90,8 @@ class Diagnostic:
         attacks: Of a pair: True where it attacks the networks between its ends (`Subject.attacked`).
         options: Options by name, with their defaults.
         check: Raises ValueError for bad values of the options given.
-        epochs: Of options, the passes over the training images that it trains for; None for one that trains nothing.
+        epochs: Of options and the number of training images, the passes of training over these that it takes at most,
+            or that cost as much: its passes forward count a third. None for one that costs less than training.
         check_model: Raises ValueError for a model whose layers it cannot follow.
         check_image: Raises ValueError for options that images of a shape (h, w, c) have no room for.
         asks_dense: True where it looks at `Subject.dense`.
@@ -106,7 +107,7 @@ class Diagnostic:
     attacks: bool = False
     options: Mapping[str, float] = field(default_factory=dict)
     check: Callable[[Mapping[str, float]], None] | None = None
-    epochs: Callable[[Mapping[str, float]], float] | None = None
+    epochs: Callable[[Mapping[str, float], int], float] | None = None
     check_model: Callable[[Model], None] | None = None
     check_image: Callable[[Mapping[str, float], Sequence[int]], None] | None = None
     asks_dense: bool = False

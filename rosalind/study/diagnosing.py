@@ -115,7 +115,7 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
     if pending:
         for part in ("diagnostics", "claims"):
             results.check_makeable(folder / part)
-    _warn_of_training(study_results, todo)
+    _warn_of_cost(study_results, todo)
     steps = Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending))
     with plans.declared(plans.of_diagnoses(task.diagnosis for task in todo), folder), steps as progress:
         # Callables cannot be sent to a process.
@@ -137,19 +137,22 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
     return failures
 
 
-def _warn_of_training(study_results: Results, todo: Iterable[DiagnosticTask]) -> None:
-    """Say on stderr which diagnostics train for longer than a network did, and for how long."""
+def _warn_of_cost(study_results: Results, todo: Iterable[DiagnosticTask]) -> None:
+    """Say on stderr which diagnostics cost more than the training of a network did, and how much."""
     counts = Counter(task.diagnosis.id for task in todo)
     for task in {task.diagnosis.id: task for task in todo}.values():
         diagnostic, options = diagnostics.plan(task.diagnosis)
         if diagnostic.epochs is None or isinstance(task.network, Imported):
             continue
-        epochs, trained = diagnostic.epochs(options), study_results.networks[task.network].budget.get("epochs")
+        epochs = diagnostic.epochs(options, len(cells.dataset_of(study_results).train))
+        trained = study_results.networks[task.network].budget.get("epochs")
         if trained is None or epochs > trained:
             compared = "" if trained is None else f"; {task.network} was trained for {trained:g}"
             files = counts[task.diagnosis.id]
             print(
-                f"{task.diagnosis.id} trains for {epochs:g} epochs, {files} times at most{compared}.", file=sys.stderr
+                f"{task.diagnosis.id} takes at most as much as {epochs:,.1f} epochs of training for each of its files, "
+                f"{files} in all{compared}.",
+                file=sys.stderr,
             )
 
 
