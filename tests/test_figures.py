@@ -128,6 +128,18 @@ def test_a_link_decides_what_every_figure_shows(store):
         address.scope(store, "?b=nothing/clean", views.choices(store))
 
 
+def test_choices_of_a_link_are_those_of_the_figures_of_diagnostics(store, monkeypatch):
+    asked = {}
+    for name in (name for name in vars(figures) if name.endswith("_figure")):
+        monkeypatch.setattr(figures, name, lambda *given, name=name, **_: asked.setdefault(name, given))
+    chosen = {"likeness-by": "procrustes", "attribution-target": "own", "attribution-method": "lrp"}
+    query = {"a": "/".join(A), "b": "/".join(B), "sample": store.ids[0], **chosen}
+    drawn = dict(figures.figures(store, address.scope(store, f"?{urlencode(query)}", views.choices(store))))
+    assert asked["likeness_figure"][1:4] == (A, B, "procrustes")
+    assert asked["method_maps_figure"][1:] == (A, B, store.ids[0], "own", "lrp")
+    assert {"layer-likeness", "attribution-methods"} <= drawn.keys()
+
+
 def test_what_is_pinned_is_in_the_figures_of_a_link(store):
     pins = [("mlp-lth-0.5-seed0", "clean"), ("mlp-magnitude-0.9-seed1", "contrast-5")]
     query = {"a": "/".join(A), "b": "/".join(B), "pins": json.dumps(["/".join(pin) for pin in pins])}

@@ -174,10 +174,26 @@ class TestLikeness:
         assert value[0, 0] == pytest.approx(by_hand, abs=1e-3)
         # Of layers of two widths there are no pairs.
         assert np.isnan(value[1]).all()
-        assert "no pairs" not in told(found.view)
+        drawn = lambda name: figures.likeness_figure(Store(copied), *((x, "clean") for x in (DENSE[0], name)), "units")
+        assert "no pairs" not in told(found.view) + drawn(PRUNED[0]).get_suptitle()
+        assert "no pairs" in drawn(DENSE[1]).get_suptitle()
         found.change(b=(DENSE[1], "clean"))
         assert found.view.cells.data["value"][0][0, 0] == pytest.approx(1)
         assert "no pairs" in told(found.view)
+
+    def test_the_figure_has_the_numbers_of_the_page(self, store):
+        sides = (DENSE[0], "clean"), (PRUNED[0], "clean")
+        mask = np.isin(store.ids, store.ids[:40])
+        for chosen, samples in ((None, 60), (mask, 40), (store.ids == store.ids[0], 60)):
+            compared = layer_likeness.compared(store, sides, "cka", mask if samples == 40 else None)
+            figure = figures.likeness_figure(store, *sides, mask=chosen)
+            value, excess = (axes.images[0].get_array() for axes in figure.axes[:2])
+            np.testing.assert_array_equal(value, compared.likeness.value)
+            np.testing.assert_array_equal(excess, compared.likeness.excess)
+            assert says(figure.get_suptitle(), *compared.diagonal[:3], samples)
+            assert [len(axes.artists[-1].texts) for axes in figure.axes[:2]] == [4, 4]
+        assert figures.likeness_figure(store, sides[0], (PRUNED[1], "clean")) is None
+        assert figures.likeness_figure(store, sides[0], (PRUNED[0], "contrast-5")) is None
 
     def test_what_is_missing_is_named_with_its_command(self, store, folder):
         found = page(store, LayerLikeness)

@@ -1,5 +1,6 @@
 """Attribution maps of a chosen method in the viewer: tiles, agreement beside its null, and commands for the rest."""
 
+import re
 import shlex
 import shutil
 import sys
@@ -10,7 +11,7 @@ from attribution_pages import A, B, viewed
 from bokeh.document import Document
 from pages import says
 
-from rosalind import analysis, cli, results, study
+from rosalind import analysis, cli, figures, results, study
 from rosalind.analysis import method_maps
 from rosalind.analysis.store import Store
 from rosalind.diagnostics import DIAGNOSTICS
@@ -100,6 +101,15 @@ def test_tiles_and_numbers_are_those_of_the_method_and_target(folder):
     assert "two dense networks" in view.caption.text
     rings = view.methods.agreement.rings.data
     assert rings["x"][0] == pytest.approx(cosine, abs=1e-5)
+    figure = figures.method_maps_figure(store, A, B, 5, "own", "gradcam signed")
+    assert [axes.get_title() for axes in figure.axes[1:3]] == ["gradcam signed", "gradcam"]
+    for axes, expected in zip(figure.axes[1:9:3], (a[1, 1], b[1, 1], b[1, 1] - a[1, 1]), strict=True):
+        np.testing.assert_allclose(axes.images[0].get_array(), expected, atol=2e-3)
+    assert says(figure.axes[7].get_title(), cosine, compared.median("cosine"), null.median("cosine"))
+    # Of a sample without maps another is drawn; of methods and sides without any, none.
+    instead = figures.method_maps_figure(store, A, B, 0).get_suptitle()
+    assert re.findall(r"sample (\d+)", instead, re.I) == ["3", "0"]
+    assert figures.method_maps_figure(store, A, ("mlp-lth-0.5-seed0", "clean"), 5) is None
     positive, _, _ = viewed(folder, primary=5, chosen=chosen("gradcam"))
     np.testing.assert_allclose(positive.methods.tiles.maps["map"].data["image"][0], np.maximum(a[0, 1], 0), atol=2e-3)
     drawn = view.methods.tiles.maps["map"]

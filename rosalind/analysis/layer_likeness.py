@@ -11,6 +11,14 @@ from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, DiagnosticInfo
 
+BY = {
+    "cka": "CKA",
+    "mutual_neighbours": "shared nearest neighbours",
+    "procrustes": "1 - Procrustes distance / 2",
+    "units": "correlation of the same unit",
+}
+"""Likenesses, the default first, and what they are called."""
+
 LAYERS = {"cka": 16, "mutual_neighbours": 16, "procrustes": 8, "units": 16}
 """Likenesses, and the most layers of a network that each compares: evenly spaced, with the first and the last."""
 

@@ -28,6 +28,9 @@ METHODS = {
 """Diagnostics that give maps, in the order of choices, and what they need of a network: its weights in the study, or
 arguments of the `imported.Imported` of one made elsewhere."""
 
+TARGETS = {"dense": "the dense parent's class", "own": "each network's own class", "clean": "its class when clean"}
+"""The classes that maps are for, the default first, in words."""
+
 DRAWN = ("cosine", "spearman", "ssim", "iou")
 """Agreements with an upper end of 1, which share an axis."""
 

@@ -25,10 +25,10 @@ from rosalind.figures.comparison import (
     ranking_figure,
 )
 from rosalind.figures.geometry import distribution_figure, methods_figure, similarity_figure
-from rosalind.figures.inside import curves_figure, layers_figure, paths_figure
+from rosalind.figures.inside import curves_figure, layers_figure, likeness_figure, paths_figure
+from rosalind.figures.maps import attribution_figure, method_maps_figure
 from rosalind.figures.networks import lineage_figure, pareto_figure, redundancy_figure, severity_figure
 from rosalind.figures.sides import (
-    attribution_figure,
     density_figure,
     fingerprint_figure,
     matrix_figure,
@@ -53,8 +53,10 @@ __all__ = [
     "frequency_figure",
     "held_out_figure",
     "layers_figure",
+    "likeness_figure",
     "lineage_figure",
     "matrix_figure",
+    "method_maps_figure",
     "methods_figure",
     "parallel_figure",
     "pareto_figure",
@@ -150,9 +152,14 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     yield "spread", spread_figure(store, a, b, shown.x, shown.y, **placed)
     yield "parallel-coordinates", parallel_figure(store, a, b, pins=shown.pins, **placed)
     yield "class-angles", matrix_figure(store, a, b, mask)
+    if (figure := likeness_figure(store, a, b, shown.settings.get("likeness-by", "cka"), mask)) is not None:
+        yield "layer-likeness", figure
     yield "broken-and-fixed", sheet_figure(store, a, b, mask)
     if primary is not None:
         yield "attribution", attribution_figure(store, a, b, primary)
+        target, method = (shown.settings.get(f"attribution-{name}", "") for name in ("target", "method"))
+        if (figure := method_maps_figure(store, a, b, primary, target or "dense", method)) is not None:
+            yield "attribution-methods", figure
         if (fallen := deletion_figure(store, a, b, mask)) is not None:
             yield "deletion", fallen
         yield "one-sample", fingerprint_figure(store, a, b, primary)

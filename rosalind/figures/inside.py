@@ -1,18 +1,22 @@
-"""Figures of diagnostics: numbers of every layer by method, and errors on paths between networks."""
+"""Figures of diagnostics: numbers of every layer, likeness of A's and B's layers, errors on paths of networks."""
 
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from rosalind.analysis import diagnostics, heat_map, inside, robustness
+from rosalind.analysis import class_directions, diagnostics, heat_map, inside, layer_likeness, robustness
 from rosalind.analysis.palette import families
 from rosalind.analysis.scope import chosen as chosen_groups
+from rosalind.analysis.sides import Cell
+from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
+from rosalind.figures.numbers import Numbers
 from rosalind.results import DiagnosticInfo, Results
 from rosalind.results import diagnostics as read_diagnostics
 
@@ -24,6 +28,9 @@ COLUMNS = 3
 
 LETTERS = 48
 """Most letters of layers' names, with gaps, that stand side by side under a heat map."""
+
+NUMBERED = 10
+"""Most layers of a network for which the cells of a matrix hold numbers."""
 
 NULL = "two dense seeds"
 """What paths between dense networks of two seeds are called."""
@@ -75,6 +82,60 @@ def layers_figure(results: Results, groups: Collection[str] = ()) -> Figure | No
         turned: dict[str, Any] = {} if fits else {"rotation": 60, "ha": "right"}
         axes.set_xticks(range(len(names)), names, fontsize=6, **turned)
         axes.set_yticks(range(len(rows_shown)), [group.name for group in rows_shown], fontsize=6)
+    return figure
+
+
+def likeness_figure(
+    store: Store, a: Cell, b: Cell, metric: str = "cka", mask: Bool[np.ndarray, " n"] | None = None
+) -> Figure | None:
+    """Layers of A x layers of B: how alike their activations are, and the excess over what the classes alone give.
+
+    Of the first pair of networks of a seed. None without such a pair, or without stored `layer_features` of both.
+
+    Args:
+        store: of the study.
+        a: the first side.
+        b: the second side.
+        metric: in `layer_likeness.LAYERS`.
+        mask: samples; all where those are too few that have stored activations.
+
+    Raises:
+        results.Damaged: a file cannot be read.
+    """
+    pairs = store.sides.pairs(a, b)
+    if not pairs or layer_likeness.missing(store, pairs[0]):
+        return None
+    try:
+        compared = layer_likeness.compared(store, pairs[0], metric, mask)
+    except ValueError:
+        compared = layer_likeness.compared(store, pairs[0], metric)
+    of, name = compared.likeness, layer_likeness.BY[metric]
+    lines, columns = of.value.shape
+    size = (2.6 + 2 * max(0.42 * columns, 2.2), 1.7 + max(0.3 * lines, 1.6))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(1, 2, sharey=True)
+    for axes, values, title in zip(grid, (of.value, of.excess), (name, "excess over the classes"), strict=True):
+        axes.set_facecolor("0.8")
+        image = axes.imshow(values, aspect="auto", cmap="cividis", interpolation="nearest", vmin=0, vmax=1)
+        axes.set_title(title, fontsize=8)
+        axes.set_xticks(range(columns), map(inside.short_name, of.columns), fontsize=6, rotation=60, ha="right")
+        axes.set_yticks(range(lines), map(inside.short_name, of.rows), fontsize=6)
+        if max(lines, columns) <= NUMBERED:
+            written = {(x, y): values[y, x] for y, x in np.argwhere(np.isfinite(values))}
+            colour = lambda value: "white" if value < 0.5 else "black"
+            Numbers(axes, {at: (f"{value:.2f}", colour(value)) for at, value in written.items()}, fontsize=6)
+    figure.colorbar(image, ax=grid, shrink=0.8).ax.tick_params(labelsize=6)
+    (first, second), (value, null, excess, layers) = pairs[0], compared.diagonal
+    figure.supylabel(f"layers of A: {first[0]}, {first[1]}", fontsize=7)
+    figure.supxlabel(f"layers of B: {second[0]}, {second[1]}", fontsize=7)
+    mean = f"The same layer in A and B: {value:.2f} on average, null {null:.2f}, excess {excess:.2f}"
+    notes = [mean if layers else "A and B have no layer of one name with a likeness"]
+    notes.append(f"{compared.samples:,} samples; null: those of B permuted within their classes")
+    notes += [f"the first of {len(pairs)} pairs of a seed"] * (len(pairs) > 1)
+    notes += [f"{compared.left_out} layers are left out"] * bool(compared.left_out)
+    if metric == "units" and not class_directions.share_a_space(store.results, first[0], second[0]):
+        notes.append("no weights in common: units are no pairs")
+    figure.suptitle("\n".join((notes[0], "; ".join(notes[1:]))), fontsize=8)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A beside B: densities, angles between classes, samples broken and fixed, and attribution maps."""
+"""A beside B: densities, angles between classes, samples broken and fixed, and one sample everywhere."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from rosalind.analysis import (
     class_matrices,
     contact_sheet,
-    occlusion_maps,
     rasters,
     sample_margins,
     selection_steps,
@@ -228,62 +227,6 @@ def sheet_figure(store: Store, a: Cell, b: Cell, mask: Bool[np.ndarray, " n"] | 
             middle, under = column * (side[1] + gap) + side[1] / 2, line * (side[0] + gap) + side[0]
             axes.text(middle, under, text, fontsize=5.5, ha="center", va="top")
     figure.suptitle(f"{_title('A', a)}\n{_title('B', b)}{counted(mask)}", fontsize=8)
-    return figure
-
-
-def attribution_figure(store: Store, a: Cell, b: Cell, sample: int) -> Figure:
-    """The effect of hiding a patch on a sample's angle, norm and margin under A, under B, and the difference.
-
-    Colours are shared along a column; red raises the value, blue lowers it. Of a sample without maps under both the
-    first one that has them is drawn, and the title says so; where there is none, a row says what makes its maps.
-    """
-    requested, sample = sample, occlusion_maps.with_maps(store, a, b, sample)
-    sides = {
-        "A": occlusion_maps.mean(store, store.sides.seeds(a)),
-        "B": occlusion_maps.mean(store, store.sides.seeds(b)),
-        "B minus A": occlusion_maps.difference(store, store.sides.pairs(a, b)),
-    }
-    tables = {name: None if side is None else side.over(np.array([sample])) for name, side in sides.items()}
-    seeds = (*store.sides.seeds(a), *store.sides.seeds(b))
-    cell = next((c for c in seeds if occlusion_maps.stamp(store, c)), None)
-    figure = Figure(figsize=(7.4, 5.6), layout="constrained")
-    grid = figure.subplots(3, 4)
-    for axes in grid.ravel():
-        axes.set(xticks=[], yticks=[], frame_on=False)
-    for line, ((name, table), side) in enumerate(zip(tables.items(), (a, b, None), strict=True)):
-        grid[line][0].set_ylabel(name if side is None else "\n".join((name, *side)), fontsize=7)
-        if side is not None:
-            rows, images = store.results.images(side[1])
-            look: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 255, "interpolation": "nearest"}
-            for picture in images[np.flatnonzero(store.ids[rows] == sample)]:
-                grid[line][0].imshow(picture.squeeze(), **look)
-        for column, (kind, unit) in enumerate(zip(occlusion_maps.MAPPED, occlusion_maps.UNITS, strict=True)):
-            maps = [t[column] for t in tables.values() if t is not None]
-            reach = max((float(np.abs(t[np.isfinite(t)]).max(initial=0)) for t in maps), default=0) or 1.0
-            axes = grid[line][column + 1]
-            axes.set_title(f"{kind}, {unit}" if line == 0 else "", fontsize=8)
-            if table is None or cell is None:
-                continue
-            sizes = [occlusion_maps.placed(store, cell, table.shape[1 + axis], axis) for axis in (1, 0)]
-            (left, wide, _), (top, tall, _) = sizes
-            extent = (left, left + wide, top + tall, top)
-            scale = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}
-            image = axes.imshow(table[column], extent=extent, interpolation="nearest", **scale)
-            # As large as the image, whose outermost pixels are no patch's middle.
-            axes.set(xlim=(0, 1), ylim=(1, 0))
-            if line == 2 or tables["B minus A"] is None:
-                figure.colorbar(image, ax=axes, location="bottom", shrink=0.8).ax.tick_params(labelsize=6)
-        if table is None and side is not None:
-            lines = [occlusion_maps.command(store, c, (sample,)) for c in store.sides.seeds(side)[:1]]
-            text = textwrap.fill(f"No maps under {name}; this makes them: {lines[0]}", 74, break_on_hyphens=False)
-            look = {"ha": "center", "va": "center", "transform": grid[line][2].transAxes, "in_layout": False}
-            grid[line][2].text(0.5, 0.5, text, fontsize=7, **look)
-    at = np.flatnonzero(store.ids == sample)
-    true = next(iter(store.names_of(store.labels[at])), "unknown")
-    instead = f" (of sample {requested} there are no maps)" if requested != sample else ""
-    figure.suptitle(
-        f"Sample {sample}, {with_noun('class', str(true))}{instead}: change when a patch is hidden", fontsize=9
-    )
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from bokeh.models import BasicTicker, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
 from rosalind.analysis import class_directions, inside, layer_likeness
-from rosalind.analysis.layer_likeness import Compared
+from rosalind.analysis.layer_likeness import BY, Compared
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
@@ -30,12 +30,6 @@ from rosalind.viewer.views.draw import (
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
-BY = {
-    "cka": "CKA",
-    "mutual_neighbours": "shared nearest neighbours",
-    "procrustes": "1 - Procrustes distance / 2",
-    "units": "correlation of the same unit",
-}
 SHOW = {"excess": "excess over the classes", "value": "value"}
 MEANING = "How alike the activations of two layers are on the same images, beyond what the classes alone give."
 """What the card is about, where nothing is drawn."""

@@ -17,7 +17,7 @@ from rosalind.viewer.views.samples.map_agreement import MapAgreement
 from rosalind.viewer.views.samples.map_offers import MapOffers
 from rosalind.viewer.views.samples.map_tiles import MapTiles
 from rosalind.viewer.views.samples.mapped_samples import MappedSamples
-from rosalind.viewer.views.samples.method_maps import TARGETS, MethodMaps
+from rosalind.viewer.views.samples.method_maps import MethodMaps
 
 OF = {"sample": "the shown sample", "selection": "average over the selection"}
 BY = {"Spearman": "rank correlation", "Pearson": "linear correlation"}
@@ -52,7 +52,7 @@ class Attribution:
         self.missing, self.copy = self.offers.missing, self.offers.copy
         self.caption = caption("attribution-caption")
         self.by = frame.chooser(change, "attribution-by", "agreement by", BY)
-        self.target = frame.chooser(change, "attribution-target", "maps for", TARGETS)
+        self.target = frame.chooser(change, "attribution-target", "maps for", method_maps.TARGETS)
         method = {HIDDEN: f"{HIDDEN}: angle, norm, margin"}
         choosers = (
             frame.chooser(change, "attribution-method", "method", method, width=270),
@@ -73,7 +73,7 @@ class Attribution:
         """Method, target and subject of the maps, the correlation, and the opacity."""
         return {
             "attribution-method": (HIDDEN, *method_maps.kinds(store)),
-            "attribution-target": tuple(TARGETS),
+            "attribution-target": tuple(method_maps.TARGETS),
             "attribution-of": tuple(OF),
             "attribution-by": tuple(BY),
             "attribution-opacity": OPACITIES,

@@ -8,14 +8,12 @@ import numpy as np
 
 from rosalind.analysis import method_maps
 from rosalind.analysis.map_measures import AGREEMENTS
-from rosalind.analysis.method_maps import DRAWN, Comparison, Kind
+from rosalind.analysis.method_maps import DRAWN, TARGETS, Comparison, Kind
 from rosalind.analysis.sides import Cell
 from rosalind.results import Damaged
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
 from rosalind.viewer.views.samples.map_tiles import MapTiles, Words
-
-TARGETS = {"dense": "the dense parent's class", "own": "each network's own class", "clean": "its class when clean"}
 
 WORDS = Words(
     "attribution-method-maps",
