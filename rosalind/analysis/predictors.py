@@ -124,7 +124,7 @@ def predictions(results: Results) -> list[Prediction]:
         ).all():
             rows.append([by_seed[seed] for seed in seeds])
             labels.append(group.family)
-            methods.append((f"{group.model} {group.label}".strip(), group.sparsity))
+            methods.append((group.method, group.sparsity))
             is_dense.append(results.networks[by_seed[seeds[0]]].is_parent)
     if len(rows) < FEWEST:
         return []
