@@ -171,6 +171,9 @@ class TestPotential:
                 made = {"label": "x", "family": "one-shot"} if sparsity else {"label": "dense"}
                 networks[f"{model} {sparsity}"] = {**made, "model": model, "sparsity": float(sparsity)}
                 predictions[f"{model} {sparsity}", "clean"] = [0] * count + [1] * (100 - count)
+        # What nothing was removed from has no potential.
+        networks["int8"] = {"label": "int8", "family": "imported", "model": "mlp"}
+        predictions["int8", "clean"] = predictions["mlp 0", "clean"]
         infos = {"clean": condition_info("clean", 0, ())}
         of = potential.potentials(fake_results(infos, predictions, networks), 0.05)
         # A quarter of 20 points, and an eighth of 40.

@@ -103,7 +103,7 @@ def potentials(
     for name, method in ((name, group.method) for group in groups(results) for name in group.networks):
         info = results.networks[name]
         parent = None if info.is_dense else dense_root(results, name)
-        if parent is not None and np.isfinite(info.sparsity):
+        if parent is not None and info.sparsity > 0:
             chains.setdefault(method, {}).setdefault(info.seed, []).append((name, parent))
     measured = []
     for method, seeds in chains.items():

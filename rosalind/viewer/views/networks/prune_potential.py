@@ -196,10 +196,12 @@ class PrunePotential:
     def _finding(self, measured: list[Potential], conditions: list[str], delta: float, frame: Frame) -> str:
         """The method that goes furthest under each condition, in a sentence."""
         if not measured:
-            if not any(info.sparsity > 0 for info in self.store.results.networks.values()):
+            if all(info.is_dense for info in self.store.results.networks.values()):
                 lacks = "no network is pruned"
                 return f"Nothing to show: {lacks}. {draw.remedy('Prune with', 'rosalind run ... --methods magnitude')}"
-            return "Nothing to show: no pruned network and its dense parent are measured under these conditions."
+            if (self.store.labels[frame.rows] < 0).all():
+                return "No selected sample has a label."
+            return "Nothing to show: no network of a known sparsity above 0 is measured here beside its dense parent."
         parts = []
         for condition in conditions:
             of = [one for one in measured if one.condition == condition]
@@ -217,9 +219,7 @@ class PrunePotential:
     def _caption(self, measured: list[Potential], conditions: list[str], delta: float, frame: Frame) -> str:
         of_sides = []
         for letter, method in self._methods(frame).items():
-            said = [
-                f"{_words(one)} under {escape(self._name(one.condition))}" for one in measured if one.method == method
-            ]
+            said = [f"{escape(self._name(one.condition))} {_words(one)}" for one in measured if one.method == method]
             of_sides.append(f"<b>{letter}: {escape(method)}</b>, {'; '.join(said)}." if said else "")
         seeds = [int(np.isfinite(one.values).sum()) for one in measured]
         few = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
@@ -244,7 +244,7 @@ def _points(delta: float) -> str:
 
 def _words(one: Potential, short: bool = False) -> str:
     """A potential in percent, with its interval unless it is to be short."""
-    text = f"{'at least ' if one.beyond else ''}{100 * one.mean:.1f} %"
+    text = f"{('≥' if short else 'at least ') if one.beyond else ''}{100 * one.mean:.1f} %"
     if short or not np.isfinite(one.half):
         return text
     low, high = 100 * max(one.mean - one.half, 0), 100 * min(one.mean + one.half, 1)
