@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -196,25 +195,6 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
 def test_what_cannot_be_made_is_said_before_work(folder, diagnoses, networks, words):
     with pytest.raises(ValueError, match=words):
         study.diagnose(folder, diagnoses, networks)
-
-
-TRAINS = diagnostics.Diagnostic(
-    *("none", lambda subject: {"nothing": 0.0}, {"nothing": diagnostics.Given("nothing")}),
-    needs="weights",
-    options={"epochs": 1},
-    epochs=lambda options: options["epochs"],
-)
-
-
-def test_training_for_longer_than_the_network_is_said_before(folder, tmp_path, capsys):
-    copied = tmp_path / "study"
-    shutil.copytree(folder, copied)
-    for epochs, said in ((3, []), (4, ["4", "2", "3"])):
-        capsys.readouterr()
-        asked = config.Diagnosis("test_diagnosing:TRAINS", {"epochs": epochs})
-        study.diagnose(copied, [asked], ["mlp-dense-seed0", "mlp-dense-seed1"])
-        lines = [line for line in capsys.readouterr().err.splitlines() if "trains for" in line]
-        assert re.findall(r"\b\d\b", " ".join(lines)) == said
 
 
 def test_only_what_sees_images_needs_the_data_set(folder, tmp_path):

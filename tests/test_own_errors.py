@@ -30,6 +30,7 @@ from rosalind.measures import Measure
 def wrong(*given, **named): raise ZeroDivisionError("mine")  # line 11
 def ends(*given, **named): raise SystemExit("mine")  # line 12
 def says(*given, **named): raise ValueError("much\\n  of it")
+def leaves(*given, **named): raise SystemExit  # line 14
 LARGE = []
 def holds(*given, **named):
     large = np.zeros(10)
@@ -246,6 +247,15 @@ def test_the_command_prints_the_others_and_fails(module, folder, monkeypatch, ca
     assert "[pruned_beats_dense]" in out
     assert f"CLAIM: {RAISED}" in err
     assert [verdict["name"] for verdict in claims.current(results.load(folder))] == ["CLAIM", "pruned_beats_dense"]
+
+
+def test_a_definition_that_ends_the_process_is_an_error_whatever_its_code(module, monkeypatch, capsys):
+    monkeypatch.setattr("rosalind.cli.running.study_of", importlib.import_module("own_errors").leaves)
+    monkeypatch.setattr(sys, "argv", ["rosalind", "run", "own_study:STUDY", "--out", "study"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "own_errors.py:14 in leaves" in capsys.readouterr().err
 
 
 def test_the_place_is_the_innermost_line_of_a_users_own(module):

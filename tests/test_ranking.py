@@ -163,6 +163,22 @@ class TestPotential:
             with pytest.raises(ValueError, match=r"delta must be in \(0, 1\)"):
                 potential.potentials(study_results, delta)
 
+    def test_methods_of_several_models_are_apart_and_beside_their_own_dense_networks(self):
+        right = {"mlp": {0: 80, 0.5: 80, 0.9: 60}, "cnn": {0: 100, 0.4: 100, 0.8: 60}}
+        networks, predictions = {}, {}
+        for model, counts in right.items():
+            for sparsity, count in counts.items():
+                made = {"label": "x", "family": "one-shot"} if sparsity else {"label": "dense"}
+                networks[f"{model} {sparsity}"] = {**made, "model": model, "sparsity": float(sparsity)}
+                predictions[f"{model} {sparsity}", "clean"] = [0] * count + [1] * (100 - count)
+        # What nothing was removed from has no potential.
+        networks["int8"] = {"label": "int8", "family": "imported", "model": "mlp"}
+        predictions["int8", "clean"] = predictions["mlp 0", "clean"]
+        infos = {"clean": condition_info("clean", 0, ())}
+        of = potential.potentials(fake_results(infos, predictions, networks), 0.05)
+        # A quarter of 20 points, and an eighth of 40.
+        assert {p.method: p.mean for p in of} == pytest.approx({"mlp x": 0.5 + 0.4 / 4, "cnn x": 0.4 + 0.4 / 8})
+
     def test_a_seed_that_was_not_measured_under_a_condition_counts_in_no_number_of_it(self):
         wrong = {"dense": (10, 10), "x 0.5": (11, 10), "x 0.9": (21, 30)}
         networks, predictions = {}, {}

@@ -6,6 +6,7 @@ from pages import Page, says
 
 from rosalind.analysis import robustness
 from rosalind.analysis.robustness import potential
+from rosalind.analysis.store import Store
 from rosalind.viewer.views.networks.prune_potential import PrunePotential
 
 DENSE, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
@@ -71,6 +72,14 @@ class TestPrunePotential:
         page.change(rule=())
         assert points(page.view) == before
 
+    def test_it_says_that_no_selected_sample_has_a_label(self, small_folder):
+        bare = Store(small_folder)
+        bare.labels[:3] = -1
+        page = Page(bare, PrunePotential, a=DENSE, b=B)
+        page.change(rule=[{"op": "replace", "ids": bare.ids[:3].tolist()}])
+        assert page.view.finding == "No selected sample has a label."
+        assert not page.view.figure.visible
+
     def test_of_clean_images_alone_there_is_one_point_a_method(self, store, page):
         page.change(b=(B[0], "clean"), choices={"potential-under": "b"})
         assert {under for _, under in points(page.view)} == {"clean"}
@@ -93,4 +102,7 @@ class TestPrunePotential:
         hollow = [text.startswith("at least") for text in data["text"]]
         assert hollow == [not alpha for alpha in data["alpha"]] == ["(" not in text for text in data["text"]]
         assert 0 < sum(hollow) < len(hollow)
+        # Beside a selection and of a name of two words too.
+        assert "≥" in page.view.finding
+        assert len(page.view.finding.split()) <= 18
         assert len(page.view.arrows.data["x"]) >= sum(hollow)

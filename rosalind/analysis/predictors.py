@@ -128,7 +128,7 @@ def predictions(results: Results) -> list[Prediction]:
         [group.family for group in numbers.groups],
         numbers.seeds,
         is_dense.index(True) if any(is_dense) else None,
-        methods=[(f"{group.model} {group.label}".strip(), group.sparsity) for group in numbers.groups],
+        methods=[(group.method, group.sparsity) for group in numbers.groups],
         samples=len(results.labels),
     )
     return [replace(one, alike=tuple(numbers.alike.get(one.name, ()))) for one in measured]

@@ -60,7 +60,7 @@ def _written(command: Callable[[], object]) -> None:
     try:
         command()
     except SystemExit as end:  # of --help, where nothing has failed
-        if end.code:
+        if end.code or raised_at(end):
             raise
     sys.stdout.flush()
 

@@ -69,12 +69,12 @@ class SideSelects:
     def show(self, cell: Cell) -> None:
         """Show a cell, with the lists that it leaves."""
         group = self.store.sides.group(cell[0])
-        sparsities = [one for one in self.store.sides.groups if _method(one) == _method(group)]
+        sparsities = [one for one in self.store.sides.groups if one.method == group.method]
         infos = self.store.results.conditions
         alike = [c for c in self.store.conditions if infos[c].name == infos[cell[1]].name]
         self._showing, self.cell = True, cell
-        methods = list(dict.fromkeys(_method(one) for one in self.store.sides.groups))
-        _set(self.method, methods, _method(group))
+        methods = list(dict.fromkeys(one.method for one in self.store.sides.groups))
+        _set(self.method, methods, group.method)
         _set(self.sparsity, list(dict.fromkeys(_sparsity(one) for one in sparsities)), _sparsity(group))
         _set(self.seed, self._seeds(group), cell[0])
         _set(self.corruption, list(dict.fromkeys(infos[c].name for c in self.store.conditions)), infos[cell[1]].name)
@@ -92,7 +92,7 @@ class SideSelects:
         """A side of the method and sparsity chosen, with the seed that was chosen before where there is one."""
         if self._showing:
             return
-        groups = [one for one in self.store.sides.groups if _method(one) == self.method.value]
+        groups = [one for one in self.store.sides.groups if one.method == self.method.value]
         group = next((one for one in groups if _sparsity(one) == self.sparsity.value), groups[0])
         seeds = dict(self._seeds(group))
         if self.seed.value in seeds:
@@ -126,10 +126,6 @@ def _set(select: Select, options: Sequence[Any], value: str) -> None:
     if select.options != options or select.value != value:
         select.update(options=list(options), value=value)
     select.disabled = len(options) < 2
-
-
-def _method(group: SeedGroup) -> str:
-    return f"{group.model} {group.label}" if group.model else group.label
 
 
 def _sparsity(group: SeedGroup) -> str:

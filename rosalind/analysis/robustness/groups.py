@@ -31,10 +31,14 @@ class SeedGroup:
     model: str = ""
 
     @property
+    def method(self) -> str:
+        """The label, behind the model where there are several."""
+        return f"{self.model} {self.label}".strip()
+
+    @property
     def name(self) -> str:
-        """As written in tables: the label, and the sparsity where anything was removed."""
-        label = f"{self.label} {self.sparsity:g}" if self.sparsity > 0 else self.label
-        return f"{self.model} {label}" if self.model else label
+        """As written in tables: the method, and the sparsity where anything was removed."""
+        return f"{self.method} {self.sparsity:g}" if self.sparsity > 0 else self.method
 
 
 def groups(results: Results) -> list[SeedGroup]:

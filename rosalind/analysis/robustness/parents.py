@@ -21,7 +21,9 @@ def parent_of(results: Results, network: str) -> str | None:
         of_regime = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
         if of_regime is not None:
             return of_regime
-    return next((name for name, i in infos if i.is_parent and i.seed == info.seed is not None), None)
+    of_seed = lambda: ((name, i) for name, i in infos if i.is_parent and i.seed == info.seed is not None)
+    own_model = next((name for name, i in of_seed() if i.model == info.model), None)
+    return own_model or next((name for name, _ in of_seed()), None)
 
 
 def dense_root(results: Results, network: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rosalind.analysis.robustness.groups import ROUNDING, accuracy, main_mean, step_of
+from rosalind.analysis.robustness.groups import ROUNDING, accuracy, groups, main_mean, step_of
 from rosalind.analysis.robustness.means import clean_of, means
 from rosalind.analysis.robustness.parents import dense_root
 from rosalind.analysis.robustness.power import seed_interval
@@ -21,7 +21,7 @@ class Potential:
     """The prune potential of one method under one condition or mean.
 
     Attributes:
-        method: Label of the networks.
+        method: Of the networks, as `SeedGroup.method` has it.
         condition: Id of a condition, or name of a mean.
         values: Largest sparsity of every seed, see `largest_sparsity`.
         mean: Over seeds, in [0, 1]; higher is better.
@@ -100,10 +100,11 @@ def potentials(
         of = lambda name, condition: summary.get((name, condition), {}).get("accuracy", float("nan"))
     one = 1 / images if images else step_of(results)
     chains: dict[str, dict[int | None, list[tuple[str, str]]]] = {}
-    for name, info in results.networks.items():
+    for name, method in ((name, group.method) for group in groups(results) for name in group.networks):
+        info = results.networks[name]
         parent = None if info.is_dense else dense_root(results, name)
-        if parent is not None and np.isfinite(info.sparsity):
-            chains.setdefault(info.label, {}).setdefault(info.seed, []).append((name, parent))
+        if parent is not None and info.sparsity > 0:
+            chains.setdefault(method, {}).setdefault(info.seed, []).append((name, parent))
     measured = []
     for method, seeds in chains.items():
         sparsities = [[results.networks[name].sparsity for name, _ in chain] for chain in seeds.values()]

@@ -63,7 +63,7 @@ class PrunePotential:
         self.store, self.change = frame.store, change
         self.changed = Changed()
         self.methods: list[str] = []
-        """Labels of the rows, from above."""
+        """Of the rows, from above."""
         self.points = draw.empty("x", "y", "marker", "colour", "alpha", "name", "under", "text")
         self.ends = draw.empty("low", "high", "y", "colour")
         self.arrows = draw.empty("x", "y", "angle", "colour")
@@ -103,7 +103,7 @@ class PrunePotential:
 
     def choose(self, method: str, sparsity: float) -> None:
         """Make the group of a method that is nearest to a sparsity in [0, 1] B, under the condition that B has."""
-        of_method = [group for group in self.store.groups if group.label == method and group.sparsity >= 0]
+        of_method = [group for group in self.store.groups if group.method == method and group.sparsity >= 0]
         for group in sorted(of_method, key=lambda group: abs(group.sparsity - sparsity)):
             for condition in (self.frame.state.b[1], *self.store.conditions):
                 side = self.store.sides.id_of(group), condition
@@ -115,7 +115,7 @@ class PrunePotential:
         """Draw a frame."""
         self.frame, delta = frame, float(frame.choice("potential-loss")) / 100
         conditions = self._conditions(frame)
-        key = conditions, delta, self._labels(frame), frame.state.networks, frame.slice_key
+        key = conditions, delta, self._methods(frame), frame.state.networks, frame.slice_key
         if not self.changed("all", key):
             return
         measured = self._measured(frame, conditions, delta)
@@ -143,7 +143,7 @@ class PrunePotential:
 
     def _fill(self, measured: list[Potential], conditions: list[str], frame: Frame) -> None:
         at = {method: k for k, method in enumerate(self.methods)}
-        chosen = {g.label for g, is_chosen in zip(self.store.groups, frame.chosen_groups, strict=True) if is_chosen}
+        chosen = {g.method for g, is_chosen in zip(self.store.groups, frame.chosen_groups, strict=True) if is_chosen}
         kind = np.array([conditions.index(one.condition) for one in measured], int)
         y = np.array([at[one.method] for one in measured], float) + APART * (2 * kind - 1) * (len(conditions) > 1)
         mean, half = (100 * np.array([getattr(one, name) for one in measured], float) for name in ("mean", "half"))
@@ -176,9 +176,9 @@ class PrunePotential:
         ends = [(low[k], high[k], y[k], colours[k]) for k in np.flatnonzero(np.isfinite(high))]
         draw.fill(self.ends, draw.columns(("low", "high", "y", "colour"), ends))
         rows_of: dict[int, str] = {}
-        for letter, label in self._labels(frame).items():
-            if label in at:
-                rows_of[at[label]] = f"{rows_of[at[label]]}, {letter}" if at[label] in rows_of else letter
+        for letter, method in self._methods(frame).items():
+            if method in at:
+                rows_of[at[method]] = f"{rows_of[at[method]]}, {letter}" if at[method] in rows_of else letter
         tags = [(103, k, text, draw.side_colour(text)) for k, text in rows_of.items()]
         draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
         self.figure.height = 60 + ROW * max(len(at), 1)
@@ -196,10 +196,12 @@ class PrunePotential:
     def _finding(self, measured: list[Potential], conditions: list[str], delta: float, frame: Frame) -> str:
         """The method that goes furthest under each condition, in a sentence."""
         if not measured:
-            if not any(info.sparsity > 0 for info in self.store.results.networks.values()):
+            if all(info.is_dense for info in self.store.results.networks.values()):
                 lacks = "no network is pruned"
                 return f"Nothing to show: {lacks}. {draw.remedy('Prune with', 'rosalind run ... --methods magnitude')}"
-            return "Nothing to show: no pruned network and its dense parent are measured under these conditions."
+            if (self.store.labels[frame.rows] < 0).all():
+                return "No selected sample has a label."
+            return "Nothing to show: no network of a known sparsity above 0 is measured here beside its dense parent."
         parts = []
         for condition in conditions:
             of = [one for one in measured if one.condition == condition]
@@ -216,11 +218,9 @@ class PrunePotential:
 
     def _caption(self, measured: list[Potential], conditions: list[str], delta: float, frame: Frame) -> str:
         of_sides = []
-        for letter, label in self._labels(frame).items():
-            said = [
-                f"{_words(one)} under {escape(self._name(one.condition))}" for one in measured if one.method == label
-            ]
-            of_sides.append(f"<b>{letter}: {escape(label)}</b>, {'; '.join(said)}." if said else "")
+        for letter, method in self._methods(frame).items():
+            said = [f"{escape(self._name(one.condition))} {_words(one)}" for one in measured if one.method == method]
+            of_sides.append(f"<b>{letter}: {escape(method)}</b>, {'; '.join(said)}." if said else "")
         seeds = [int(np.isfinite(one.values).sum()) for one in measured]
         few = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
         text = (
@@ -232,9 +232,9 @@ class PrunePotential:
         slice_text = f"Accuracies are {frame.slice_words}." if frame.has_selection else ""
         return draw.paragraphs(" ".join(filter(None, of_sides)), slice_text, text)
 
-    def _labels(self, frame: Frame) -> dict[str, str]:
+    def _methods(self, frame: Frame) -> dict[str, str]:
         """The methods of A and B."""
-        of = lambda side: self.store.sides.group(side[0]).label
+        of = lambda side: self.store.sides.group(side[0]).method
         return {"A": of(frame.state.a), "B": of(frame.state.b)}
 
 
@@ -244,7 +244,7 @@ def _points(delta: float) -> str:
 
 def _words(one: Potential, short: bool = False) -> str:
     """A potential in percent, with its interval unless it is to be short."""
-    text = f"{'at least ' if one.beyond else ''}{100 * one.mean:.1f} %"
+    text = f"{('≥' if short else 'at least ') if one.beyond else ''}{100 * one.mean:.1f} %"
     if short or not np.isfinite(one.half):
         return text
     low, high = 100 * max(one.mean - one.half, 0), 100 * min(one.mean + one.half, 1)
