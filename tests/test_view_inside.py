@@ -86,6 +86,21 @@ class TestLayers:
         # Pale where a seed alone does as much.
         np.testing.assert_allclose(view.texts.data["alpha"][6:], [1, 0.4, 1, 0.4, 1, 1])
 
+    def test_rows_that_are_alike_stand_together(self, store):
+        found = page(store, Layers)
+        found.change(choices={"layers-rows": "likeness"})
+        view = found.view
+        # Of their pairs the second pruned one and the first dense one are nearest, then the second dense one.
+        assert view.rows == [PRUNED[0], DENSE[1], PRUNED[1], DENSE[0]]
+        assert view.names.data["network"] == [view.rows]
+        np.testing.assert_allclose(view.cells.data["image"][0], [NUMBERS[name] for name in view.rows], rtol=1e-6)
+        assert view.marks.data["y"].tolist() == [view.rows.index(DENSE[0]), view.rows.index(PRUNED[0])]
+        found.view.tap(view.rows.index(PRUNED[1]))
+        assert found.state.b == (PRUNED[1], "clean")
+        # Dense networks have no change, and no network has one of the head.
+        found.change(choices={"layers-rows": "likeness", "layers-as": CHANGE})
+        assert sorted(view.rows) == sorted(NUMBERS)
+
     def test_colours_go_by_logarithm_over_two_decades(self, copied):
         # As of coherence, whose layers differ by a factor of 5,000: by value all but one are dark.
         values = {DENSE[0]: [0.001, 0.02, 0.5], PRUNED[0]: [0.002, 0.03, 0.7]}

@@ -1,6 +1,7 @@
 """Networks x layers: one number of a diagnostic as colours, or its change from the parent."""
 
 import math
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -68,8 +69,9 @@ class Layers:
 
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
-        """The number in the cells, and whether it is shown beside the parent's."""
-        return {"layers-show": tuple(inside.kinds(store)) or (NOTHING,), "layers-as": (VALUE, CHANGE)}
+        """The number in the cells, whether it is shown beside the parent's, and the order of rows."""
+        kinds = tuple(inside.kinds(store)) or (NOTHING,)
+        return {"layers-show": kinds, "layers-as": (VALUE, CHANGE), "layers-rows": ("study order", "likeness")}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change, self.changed = frame.store, change, Changed()
@@ -87,7 +89,8 @@ class Layers:
         self.caption = draw.caption("layers-caption")
         kinds = {kind: layer_words.plainly(kind) for kind in frame.choices["layers-show"]}
         show = frame.chooser(change, "layers-show", "cells show", kinds, width=400)
-        self.choosers = draw.wrapped(show, frame.chooser(change, "layers-as", "as"))
+        rows = frame.chooser(change, "layers-rows", "rows by")
+        self.choosers = draw.wrapped(show, frame.chooser(change, "layers-as", "as"), rows)
         self.root = draw.stacked(self.choosers, self.figure)
 
     def _figure(self) -> Any:
@@ -145,8 +148,8 @@ class Layers:
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
         self.frame, state = frame, frame.state
-        kind, way = frame.choice("layers-show"), frame.choice("layers-as")
-        if not self.changed("all", (kind, way, state.a, state.b, state.null, frame.has_selection)):
+        kind, way, rows = (frame.choice(f"layers-{name}") for name in ("show", "as", "rows"))
+        if not self.changed("all", (kind, way, rows, state.a, state.b, state.null, frame.has_selection)):
             return
         stays = "Numbers per layer are stored with the networks, whatever is selected." * frame.has_selection
         problems = " ".join(map(escape, inside.stored(self.store)[1]))
@@ -154,6 +157,7 @@ class Layers:
         if kind in inside.kinds(self.store):
             try:
                 table = inside.layers(self.store, kind)
+                table = _seriated(table, way) if rows == "likeness" else table
             except (Damaged, OSError, ValueError) as error:
                 problems = f"{escape(str(error))} {problems}"
         self.figure.visible = table is not None
@@ -168,7 +172,7 @@ class Layers:
             others = "" if problems else "Other numbers per layer: rosalind list diagnostics."
             self.caption.text = draw.paragraphs(stays, others, frame.null_sentence)
             return
-        if self.changed("cells", (kind, way)):
+        if self.changed("cells", (kind, way, rows)):
             self._fill(table, kind, way)
         self._mark(table)
         self.finding = self._finding(table, kind, way)
@@ -300,3 +304,11 @@ class Layers:
             beyond = int((np.abs(table.change) > table.null)[is_finite].sum())
             text += f" {beyond:,} of {is_finite.sum():,} changes are larger than their layer's; the others are pale."
         return text
+
+
+def _seriated(table: inside.Layers, way: str) -> inside.Layers:
+    """The table with rows beside each other whose shown numbers are alike, by logarithm where colours go by it."""
+    shown = table.change if way == CHANGE else table.values
+    by_logarithm = way != CHANGE and heat_map.is_logarithmic(shown)
+    order = heat_map.seriate(np.log(shown) if by_logarithm else shown)
+    return replace(table, names=[table.names[k] for k in order], values=table.values[order], change=table.change[order])
