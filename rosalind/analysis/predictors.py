@@ -12,6 +12,7 @@ from rosalind.analysis.blas import one_thread
 from rosalind.analysis.clean_numbers import PREDICTORS
 from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, order_of, sign_errors, signs_of
 from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.settings import settings_of
 from rosalind.results import Results, save_csv
 
 TARGETS = {
@@ -117,15 +118,14 @@ def predictions(results: Results) -> list[Prediction]:
     corrupted = accuracies[:, columns].mean(1)
     # Of networks made elsewhere no seed may be known: then every group is one network.
     seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None}) or [None]
-    rows, labels, is_dense, methods = [], [], [], []
+    rows, kept, is_dense = [], [], []
     for group in robustness.groups(results):
         by_seed = {results.networks[name].seed: name for name in group.networks if (name, clean) in cells}
         if [s for s in seeds if s in by_seed] == seeds and np.isfinite(
             corrupted[[index[n] for n in by_seed.values()]]
         ).all():
             rows.append([by_seed[seed] for seed in seeds])
-            labels.append(group.family)
-            methods.append((f"{group.model} {group.label}".strip(), group.sparsity))
+            kept.append(group)
             is_dense.append(results.networks[by_seed[seeds[0]]].is_parent)
     if len(rows) < FEWEST:
         return []
@@ -157,7 +157,8 @@ def predictions(results: Results) -> list[Prediction]:
     targets["clean_gap"] = of_network(by_diagnostic.get(TRAINED, {})) - clean_accuracy
     targets = {name: target for name, target in targets.items() if np.isfinite(target).all()}
     dense = is_dense.index(True) if any(is_dense) else None
-    measured = correlate(tables, targets, labels, seeds, dense, methods=methods, samples=len(results.labels))
+    families, settings = [group.family for group in kept], settings_of(results, kept)
+    measured = correlate(tables, targets, families, seeds, dense, settings=settings, samples=len(results.labels))
     return [replace(one, alike=tuple(alike.get(one.name, ()))) for one in measured]
 
 
@@ -179,7 +180,7 @@ def correlate(
     seeds: Sequence[int | None],
     dense: int | None,
     *,
-    methods: Sequence[tuple[str, float]] | None = None,
+    settings: Mapping[str, Sequence[Any]] | None = None,
     samples: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> list[Prediction]:
@@ -191,7 +192,7 @@ def correlate(
         families: of the groups.
         seeds: of the columns.
         dense: row of the dense networks that the others are compared with; None for none.
-        methods: method and sparsity of the groups, which with the seed are the axes of environments; None for none.
+        settings: of the groups, by axis; with the seed these are the axes of environments. None for none.
         samples: images that targets are means over.
         permutations: of groups; p is at least 1 / (1 + permutations).
     """
@@ -210,10 +211,9 @@ def correlate(
         if len(members) >= FEWEST:
             environments[family] = (members, slice(None))
     axes: list[Axis] = []
-    if methods is not None:
-        repeated = [(*method, seed) for method in methods for seed in seeds]
-        names = ("method", "sparsity", "seed")
-        axes = axes_of(dict(zip(names, map(list, zip(*repeated, strict=True)), strict=True)))
+    if settings is not None:
+        repeated = {name: [value for value in column for _ in seeds] for name, column in settings.items()}
+        axes = axes_of({**repeated, "seed": list(seeds) * count})
     all_predictions: list[Prediction] = []
     for target, given in targets.items():
         # Means and differences of accuracies that are equal may differ by rounding.
@@ -292,11 +292,11 @@ def markdown(results: Results) -> list[str]:
             *("", f"## What correlates with {question}?", ""),
             f"Kendall's tau over {first.groups} groups of {first.seeds} seeds; p of permuting groups, with Holm's "
             f"correction over {len(of_target)} numbers; the seed or family that agrees least; how often a network "
-            "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity or seed "
-            "varies alone. Wrong: pairs that differ in one of them, by the same two values, and against tau, percent, "
-            "median and maximum over such environments; differences that chance may have made count less. Numbers "
-            "joined by = order the networks alike, or the other way round. What correlates here may not elsewhere, and "
-            "bounds nothing.",
+            "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity, seed, "
+            "width, depth, learning rate, batch size or weight decay varies alone. Wrong: pairs that differ in one of "
+            "them, by the same two values, and against tau, percent, median and maximum over such environments; "
+            "differences that chance may have made count less. Numbers joined by = order the networks alike, or the "
+            "other way round. What correlates here may not elsewhere, and bounds nothing.",
             "",
             "| number | tau | p | least in | tau there | signs, % | psi | wrong | at most | verdict |",
             "|---" * 10 + "|",
