@@ -15,6 +15,7 @@ from written_diagnostics import DENSE, PRUNED, write, write_layers
 from rosalind import config, results
 from rosalind.analysis import clean_numbers, concordance, diagnostics, predictors, robustness
 from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.settings import settings_of
 
 SEEDS = (3, 4, 5)
 FAMILIES = ("dense", *["one-shot"] * 10, *["iterative"] * 9)
@@ -156,9 +157,11 @@ def test_targets_that_are_equal_but_for_rounding_are_ties():
 
 def test_predictions_hold_psi_and_sign_errors():
     tables, targets = planted()
-    methods = [("dense", 0.0), *((f"m{k}", level) for level in (0.5, 0.9) for k in range(10))][:20]
+    pairs = [("dense", 0.0), *((f"m{k}", level) for level in (0.5, 0.9) for k in range(10))][:20]
+    method, sparsity = zip(*pairs, strict=True)
+    settings = {"method": method, "sparsity": sparsity}
     one = predictors.correlate(
-        {"carries": -tables["carries"]}, targets, FAMILIES, SEEDS, 0, methods=methods, samples=10_000
+        {"carries": -tables["carries"]}, targets, FAMILIES, SEEDS, 0, settings=settings, samples=10_000
     )[0]
     # In the direction of tau, whichever that is.
     assert one.tau < 0
@@ -177,6 +180,59 @@ def test_an_order_is_that_of_the_negative_and_of_no_other():
         assert concordance.order_of(other) != concordance.order_of(x)
     assert concordance.order_of(np.ones(5)) == concordance.order_of(np.full(5, np.nan))
     assert np.isfinite(predictors.kendall(np.array([-np.inf, -np.inf, 0]), np.array([1.0, 2, 3])))
+
+
+def test_sizes_and_training_are_axes_where_they_vary(small_folder):
+    study_results = results.load(small_folder)
+    base = study_results.networks["mlp-magnitude-0.5-seed0"]
+    plain = settings_of(study_results, robustness.groups(study_results))
+    labels = ["dense", "biprop", "lth", "lth", "magnitude", "magnitude"]
+    # What does not vary is none.
+    assert plain == {"method": labels, "sparsity": [0, 0.5, 0.5, 0.9, 0.5, 0.9]}
+
+    def network(label, sparsity, width=None, depth=None, method="magnitude", **train):
+        sizes = {name: size for name, size in (("width", width), ("depth", depth)) if size is not None}
+        made_by = {"model": {"name": "mlp", **sizes}, "train": {"epochs": 3, **train}, "seed": 0, "method": method}
+        made_by["targets"] = [sparsity]
+        return dataclasses.replace(
+            base, label=label, sparsity_requested=sparsity, config={"width": width, "depth": depth}, made_by=made_by
+        )
+
+    given = [
+        network("magnitude", 0.5),
+        network("magnitude", 0.9),
+        network("magnitude-w32", 0.5, width=32),
+        network("magnitude-d3", 0.5, depth=3),
+        # The default, written out, and of a joined study.
+        network("magnitude (other)", 0.5, learning_rate=2e-3, batch_size=50),
+        network("magnitude (third)", 0.5, learning_rate=0.01, weight_decay=0),
+        # Other epochs are another method, as is another recipe, and a network of which nothing is known.
+        network("longer", 0.5, epochs=9),
+        network("random-w32", 0.5, width=32, method="random"),
+        dataclasses.replace(base, label="foreign", sparsity_requested=0.5, config={}, made_by={}),
+    ]
+    several = dataclasses.replace(study_results, networks={str(k): info for k, info in enumerate(given)})
+    found = settings_of(several, robustness.groups(several))
+    assert found == {
+        "method": ["magnitude"] * 6 + ["longer", "random-w32", "foreign"],
+        "sparsity": [0.5, 0.9, *[0.5] * 7],
+        "width": ["own", "own", 32, "own", "own", "own", "own", 32, "own"],
+        "depth": ["own", "own", "own", 3, *["own"] * 5],
+        "learning rate": [*[0.002] * 5, 0.01, 0.002, 0.002, "unknown"],
+        "batch size": [64, 64, 64, 64, 50, 64, 64, 64, "unknown"],
+        "weight decay": [*[1e-4] * 5, 0, 1e-4, 1e-4, "unknown"],
+    }
+    environments = {axis.name: axis.environments for axis in concordance.axes_of(found)}
+    # The one of another rate differs from all others in its decay too, so that it is in no pair.
+    assert environments == {
+        "method": ("method: longer, magnitude", "method: magnitude, random-w32"),
+        "sparsity": ("sparsity: 0.5, 0.9",),
+        "width": ("width: 32, own",),
+        "depth": ("depth: 3, own",),
+        "learning rate": (),
+        "batch size": ("batch size: 50, 64",),
+        "weight decay": (),
+    }
 
 
 ATTACKED = (("gaussian_noise", 3), ("shot_noise", 3))

@@ -77,7 +77,7 @@ class Axis:
     """The pairs of networks that differ in one axis of a study and in no other.
 
     Attributes:
-        name: Of the axis: `method`, `sparsity`, `seed`.
+        name: Of the axis, such as `method`, `sparsity`, `seed`, `width`.
         first: Row of a network of every pair.
         second: Of the other; no pair is there twice.
         cell: Of every pair the set of networks that are alike in all other axes.

@@ -13,6 +13,7 @@ from rosalind.analysis.clean_numbers import PREDICTORS
 from rosalind.analysis.concordance import Axis, axes_of, granulated, kendall, sign_errors, signs_of
 from rosalind.analysis.network_numbers import FEWEST
 from rosalind.analysis.robustness.means import clean_of
+from rosalind.analysis.settings import settings_of
 from rosalind.results import Results, save_csv
 
 TARGETS = {
@@ -128,7 +129,7 @@ def predictions(results: Results) -> list[Prediction]:
         [group.family for group in numbers.groups],
         numbers.seeds,
         is_dense.index(True) if any(is_dense) else None,
-        methods=[(group.method, group.sparsity) for group in numbers.groups],
+        settings=settings_of(results, numbers.groups),
         samples=len(results.labels),
     )
     return [replace(one, alike=tuple(numbers.alike.get(one.name, ()))) for one in measured]
@@ -152,7 +153,7 @@ def correlate(
     seeds: Sequence[int | None],
     dense: int | None,
     *,
-    methods: Sequence[tuple[str, float]] | None = None,
+    settings: Mapping[str, Sequence[Any]] | None = None,
     samples: int = 0,
     permutations: int = PERMUTATIONS,
 ) -> list[Prediction]:
@@ -164,7 +165,7 @@ def correlate(
         families: of the groups.
         seeds: of the columns.
         dense: row of the dense networks that the others are compared with; None for none.
-        methods: method and sparsity of the groups, which with the seed are the axes of environments; None for none.
+        settings: of the groups, by axis; with the seed these are the axes of environments. None for none.
         samples: images that targets are means over.
         permutations: of groups; p is at least 1 / (1 + permutations).
     """
@@ -183,10 +184,9 @@ def correlate(
         if len(members) >= FEWEST:
             environments[family] = (members, slice(None))
     axes: list[Axis] = []
-    if methods is not None:
-        repeated = [(*method, seed) for method in methods for seed in seeds]
-        names = ("method", "sparsity", "seed")
-        axes = axes_of(dict(zip(names, map(list, zip(*repeated, strict=True)), strict=True)))
+    if settings is not None:
+        repeated = {name: [value for value in column for _ in seeds] for name, column in settings.items()}
+        axes = axes_of({**repeated, "seed": list(seeds) * count})
     all_predictions: list[Prediction] = []
     for target, given in targets.items():
         # Means and differences of accuracies that are equal may differ by rounding.
@@ -265,11 +265,11 @@ def markdown(results: Results) -> list[str]:
             *("", f"## What correlates with {question}?", ""),
             f"Kendall's tau over {first.groups} groups of {first.seeds} seeds; p of permuting groups, with Holm's "
             f"correction over {len(of_target)} numbers; the seed or family that agrees least; how often a network "
-            "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity or seed "
-            "varies alone. Wrong: pairs that differ in one of them, by the same two values, and against tau, percent, "
-            "median and maximum over such environments; differences that chance may have made count less. Numbers "
-            "joined by = order the networks alike, or the other way round. What correlates here may not elsewhere, and "
-            "bounds nothing.",
+            "differs from the dense one of its seed as tau says. Psi is the mean tau where method, sparsity, seed, "
+            "width, depth, learning rate, batch size or weight decay varies alone. Wrong: pairs that differ in one of "
+            "them, by the same two values, and against tau, percent, median and maximum over such environments; "
+            "differences that chance may have made count less. Numbers joined by = order the networks alike, or the "
+            "other way round. What correlates here may not elsewhere, and bounds nothing.",
             "",
             "| number | tau | p | least in | tau there | signs, % | psi | wrong | at most | verdict |",
             "|---" * 10 + "|",
