@@ -1,10 +1,14 @@
 """The view of one number of every network against its robustness: points, tau, families, slices and clicks."""
 
+import itertools
+
 import numpy as np
 import pytest
 from pages import Page, says
 from scipy.stats import kendalltau
+from written_diagnostics import write
 
+from rosalind import figures, results
 from rosalind.analysis import network_numbers, robustness
 from rosalind.analysis.concordance import kendall_interval
 from rosalind.analysis.store import Store
@@ -68,6 +72,31 @@ def test_too_few_groups_are_no_picture(folder):
     view = Page(Store(folder), Correlates).view
     assert not view.figure.visible
     assert "fewer than 5" in view.finding
+
+
+def test_a_damaged_file_of_a_diagnostic_is_named_and_the_report_goes_on(folder, capsys):
+    gives = {"number": {"axes": []}}
+    paths = [write(folder, "mine", name, gives, {"number": np.float32(1)}) for name in results.load(folder).networks]
+    paths[3].write_bytes(paths[3].read_bytes()[:100])
+    store = Store(folder)
+    view = Page(store, Correlates).view
+    assert not view.figure.visible
+    assert paths[3].name in view.finding
+    capsys.readouterr()
+    text = figures.markdown.markdown(store.results)
+    assert "## Accuracy for bytes" in text
+    assert "What correlates with" not in text
+    assert capsys.readouterr().err.count(paths[3].name) == 2
+    names = [name for name, _ in itertools.takewhile(lambda made: made[0] != "distributions", figures.figures(store))]
+    assert "predictors" not in names
+    assert paths[3].name in capsys.readouterr().err
+
+
+def test_a_selection_without_labels_has_no_accuracy(store, page, monkeypatch):
+    monkeypatch.setattr(type(page.frame()), "slice_summary", {})
+    page.change(rule=[{"op": "replace", "true": 3}])
+    assert not page.view.figure.visible
+    assert page.view.finding == "No selected sample has a label."
 
 
 def test_intervals_of_tau_narrow_with_networks_and_end_at_one():

@@ -62,7 +62,8 @@ def _written(command: Callable[[], object]) -> None:
     except SystemExit as end:  # of --help, where nothing has failed
         if end.code or raised_at(end):
             raise
-    sys.stdout.flush()
+    if not sys.stdout.closed:  # by code of a user's own
+        sys.stdout.flush()
 
 
 def _drop_unwritten() -> None:
@@ -70,6 +71,8 @@ def _drop_unwritten() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
+        except ValueError:  # closed by code of a user's own
+            continue
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -29,20 +29,20 @@ class Objective:
         options: Every option with its default.
         ranges: Of the numeric options, as `config.Range` has them.
         passes: From all options to the forward and backward passes of one step, in those of a plain step.
-        evaluations: From all options to the times that a step evaluates the plain loss, all but the last for its slope
-            by the images; as many as `passes` where it is None. A teacher sees the labelled images as often.
         check: `(options, image_shape, corruptions)`: raises ValueError for images or names of a study's corruptions
             that the objective does not suit.
         paper: Its arXiv id.
+        evaluations: From all options to the times that a step evaluates the plain loss, all but the last for its slope
+            by the images; as many as `passes` where it is None. A teacher sees the labelled images as often.
     """
 
     loss: Callable[[Loss, Mapping[str, Any]], Loss]
     options: Mapping[str, Any] = field(default_factory=dict)
     ranges: Mapping[str, Range | tuple[float, float, str]] = field(default_factory=dict)
     passes: Callable[[Mapping[str, Any]], int] = lambda options: 1
-    evaluations: Callable[[Mapping[str, Any]], int] | None = None
     check: Callable[[Mapping[str, Any], Sequence[int], Collection[str]], None] = _nothing
     paper: str = ""
+    evaluations: Callable[[Mapping[str, Any]], int] | None = None
 
 
 REGIMES: dict[str, Objective] = {

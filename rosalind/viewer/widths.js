@@ -30,7 +30,7 @@
   // Paper is white: a dark page is printed in light colours, of which the server knows nothing.
   let dark = [];
   addEventListener("beforeprint", () => {
-    if (document.body.dataset.theme !== "dark") return;
+    if (document.body.dataset.theme !== "dark" || !window.Bokeh?.documents.length) return;
     const paper = new Map(rosalindPaper.map(([shown, printed]) => [`${shown}`, printed]));
     for (const model of Bokeh.documents[0]._all_models.values()) {
       for (const property of model) {

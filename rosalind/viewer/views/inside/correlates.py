@@ -9,9 +9,11 @@ from bokeh.models import BasicTickFormatter, HoverTool, TapTool
 
 from rosalind.analysis import network_numbers, palette, predictors
 from rosalind.analysis.concordance import kendall, kendall_interval
+from rosalind.analysis.network_numbers import NetworkNumbers
 from rosalind.analysis.robustness import nan_mean_std
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
+from rosalind.results import Damaged
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -26,9 +28,19 @@ TAG: draw.Look = {"text": "text", "text_color": "#ffffff", "background_fill_colo
 TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
 
 
-def numbers_of(store: Store) -> network_numbers.NetworkNumbers | None:
-    """The numbers of all networks, made once for all readers; None where they are too few."""
-    return store.cached(("correlates",), lambda: (network_numbers.of_study(store.results),))[0]
+def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
+    """The numbers of all networks, made once for all readers; None where they are too few, or a file is damaged.
+
+    The text is on that file.
+    """
+
+    def make() -> tuple[NetworkNumbers | None, str]:
+        try:
+            return network_numbers.of_study(store.results), ""
+        except Damaged as error:
+            return None, str(error)
+
+    return store.cached(("correlates",), make)
 
 
 class Correlates:
@@ -41,14 +53,14 @@ class Correlates:
     @staticmethod
     def choices(store: Store) -> dict[str, tuple[str, ...]]:
         """The number of a network, and what it is set against."""
-        numbers = numbers_of(store)
+        numbers, _ = numbers_of(store)
         names = tuple(numbers.tables) if numbers else (NOTHING,)
         return {"correlates-number": names, "correlates-against": AGAINST}
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.change = frame.store, change
         self.changed = Changed()
-        self.numbers = numbers_of(self.store)
+        self.numbers, self.problem = numbers_of(self.store)
         measured = {group.networks for group in self.numbers.groups} if self.numbers else set()
         self.groups = [group for group in self.store.groups if group.networks in measured]
         self.looks = palette.looks(group.family for group in self.groups)
@@ -107,7 +119,9 @@ class Correlates:
             self.caption.text = ""
             remedy = draw.remedy("Prune or train more with", "rosalind run ...")
             few = f"fewer than {network_numbers.FEWEST} methods and sparsities are measured clean and corrupted"
-            self.finding = f"Nothing to compare: {few}. {remedy}"
+            self.finding = escape(self.problem) or f"Nothing to compare: {few}. {remedy}"
+            if self.numbers is not None:
+                self.finding = "No selected sample has a label."
 
     def _fill(self, frame: Frame, name: str, against: str) -> bool:
         """Draw a number against a target; False where there is nothing to draw."""
