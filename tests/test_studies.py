@@ -9,6 +9,7 @@ import pytest
 from pages import opened
 
 from rosalind import results
+from rosalind.analysis import robustness
 from rosalind.analysis.store import Store
 from rosalind.viewer import address
 from rosalind.viewer.views import SHOWN, choices
@@ -127,6 +128,10 @@ class TestJoined:
         np.testing.assert_equal(both.summary[first, "clean"], both.summary[second, "clean"])
         child = both.results.networks["other+mlp-magnitude-0.9-seed0"]
         assert child.parent == second
+        # One that is made of no dense network is compared with that of its own study too.
+        assert both.results.networks["other+mlp-biprop-0.5-seed0"].parent is None
+        assert robustness.parent_of(both.results, "other+mlp-biprop-0.5-seed0") == second
+        assert robustness.parent_of(both.results, f"{small_folder.name}+mlp-biprop-0.5-seed0") == first
         session = opened(both, "geometry", a=(first, "clean"), b=(second, "clean"))
         words = session.views["local"].caption.text
         assert " 0 B fixes" in words

@@ -2,28 +2,34 @@
 
 from collections.abc import Iterable
 
-from rosalind.results import Results
+from rosalind.results import NetworkInfo, Results
 
 
 def parent_of(results: Results, network: str) -> str | None:
     """The network that a network is compared with: its parent, or the dense one of its seed and training regime.
 
-    None for dense roots.
+    Of joined studies one of its own, where that has a dense one. None for dense roots.
     """
     info = results.networks[network]
     if info.parent in results.networks:
         return info.parent
     if info.is_dense or info.is_parent:
         return None
+    folder_of = lambda name: results.homes.get(name, (results.folder, name))[0]
+    # The nearest is of its own study, then of its own model.
+    nearest = lambda other: (folder_of(other[0]) == folder_of(network), other[1].model == info.model)
     infos = results.networks.items()
+    dense = [(n, i) for n, i in infos if (i.is_dense or i.is_parent) and i.seed == info.seed is not None]
+    candidates = [(n, i) for n, i in dense if _is_plain(results, i)]
     if info.regime is not None:
-        alike = [(n, i) for n, i in infos if i.is_dense and (i.seed, i.regime) == (info.seed, info.regime)]
-        of_regime = next((n for n, i in alike if i.is_parent or i.label.startswith("dense-")), None)
-        if of_regime is not None:
-            return of_regime
-    of_seed = lambda: ((name, i) for name, i in infos if i.is_parent and i.seed == info.seed is not None)
-    own_model = next((name for name, i in of_seed() if i.model == info.model), None)
-    return own_model or next((name for name, _ in of_seed()), None)
+        own = [(n, i) for n, i in dense if i.is_parent or i.label.startswith("dense-")]
+        candidates = [(n, i) for n, i in own if i.regime == info.regime] or candidates
+    return max(candidates, key=nearest, default=(None, None))[0]
+
+
+def _is_plain(results: Results, info: NetworkInfo) -> bool:
+    """True of the plain dense network of a seed, also where the name of a joined study stands behind its label."""
+    return info.is_parent or (bool(results.homes) and info.label.startswith("dense ("))
 
 
 def dense_root(results: Results, network: str) -> str | None:
