@@ -24,7 +24,7 @@ MODULES = (
     *("rosalind.geometry", "rosalind.measures", "rosalind.measuring", "rosalind.corruptions"),
     *("rosalind.pruning.masks", "rosalind.pruning.ranking", "rosalind.pruning.compression", "rosalind.storage"),
     *("rosalind.results.logits", "rosalind.study.ensembles", "rosalind.diagnostics.shapley"),
-    *(f"rosalind.figures.{name}" for name in ("accuracy", "geometry", "names", "sides", "spread")),
+    *(f"rosalind.figures.{name}" for name in ("accuracy", "geometry", "inside", "names", "sides", "spread")),
     *(f"rosalind.analysis.{name}" for name in ANALYSIS),
 )
 

@@ -106,7 +106,7 @@ def test_a_browser_has_the_whole_page_before_what_changes(pages, early):
             return json.dumps(socket.sent.pop() if reply is None else json.loads(reply.content_json))
 
         # The last of the views comes with the last of the messages.
-        last = f'"id": "{session.views["path"].root.id}"'
+        last = f'"id": "{session.views[list(session.views)[-1]].root.id}"'
         if early:
             await server.with_document_locked(session.change, theme="dark")
         assert (last in await pulled()) == early, "what has changed is sent as it is"

@@ -80,7 +80,11 @@ class Correlates:
 
     def _figure(self) -> Any:
         figure = draw.plot(
-            "correlates", "Robustness of every method against one number of its networks, means over seeds.", height=340
+            "correlates",
+            "Robustness of every method against one number of its networks, means over seeds.",
+            height=340,
+            x_range=(0, 1),
+            y_range=(0, 1),
         )
         figure.xaxis.formatter = figure.yaxis.formatter = BasicTickFormatter(use_scientific=False)
         look: draw.Look = {"marker": "marker", "fill_color": "colour", "line_color": "colour"}
@@ -152,6 +156,10 @@ class Correlates:
                 "text": [f"{a:.4g}, {b:.2f}" for a, b in zip(x_mean[at], y_mean[at], strict=True)],
             },
         )
+        for ends, values in ((self.figure.x_range, x_mean[at]), (self.figure.y_range, y_mean[at])):
+            low, high = float(values.min()), float(values.max())
+            room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+            ends.update(start=low - room, end=high + room)
         labels = {}
         for letter, side in (("A", frame.state.a[0]), ("B", frame.state.b[0])):
             k = next((k for k, g in enumerate(groups) if g is self.store.sides.group(side)), None)
