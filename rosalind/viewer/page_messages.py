@@ -75,8 +75,11 @@ def hand_out(session: ServerSession, messages: Messages) -> None:
             left.clear()
             return False
         is_asked = True
-        reply = _with_content(pull_doc_reply, pull_doc_reply.create_header(request.header["msgid"]), messages.document)
-        reply.add_buffers(*messages.buffers)
+        header = {**pull_doc_reply.create_header(request.header["msgid"]), "num_buffers": 0}
+        reply = _with_content(pull_doc_reply, header, messages.document)
+        # One by one, as Bokeh 3.8 takes no others.
+        for buffer in messages.buffers:
+            reply.add_buffer(buffer)
         await connection._socket.send_message(reply)
         return True
 
