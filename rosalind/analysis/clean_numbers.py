@@ -111,10 +111,10 @@ def _of_cell(results: Results, network: str, clean: str) -> dict[str, float]:
 
 def _made_of(results: Results, clean: str) -> dict[str, str]:
     """By network, what its numbers follow from: the clean cell and the head."""
+    cells = [cell for cell in results.cells(predictions=True) if cell[1] == clean]
     return {
         network: f"{FORMAT} {fingerprint} {results.networks[network].hash}"
-        for (network, condition), fingerprint in made_of(results).items()
-        if condition == clean
+        for (network, _), fingerprint in made_of(results, cells).items()
     }
 
 

@@ -54,24 +54,37 @@ class NetworkNumbers:
         Args:
             summary: with `accuracy` of clean images and of the mean, of all images or of a slice.
         """
-        of = lambda id_: self.of_networks({n: summary.get((n, id_), {}).get("accuracy", np.nan) for n in self._names})
-        clean, corrupted = of(self.clean), of(self.mean.name)
-        return {"corrupted": corrupted, "retention": robustness.retention(corrupted, clean), "gap": clean - corrupted}
-
-    @property
-    def _names(self) -> list[str]:
-        return [name for row in self.networks for name in row]
+        names = [name for row in self.networks for name in row]
+        of = lambda id_: self.of_networks({n: summary.get((n, id_), {}).get("accuracy", np.nan) for n in names})
+        return targets(of(self.clean), of(self.mean.name))
 
 
-def of_study(results: Results) -> NetworkNumbers | None:
-    """The numbers of a study's networks; None without a mean over corruptions or with fewer than `FEWEST` groups."""
+def targets(clean: np.ndarray, corrupted: np.ndarray) -> dict[str, np.ndarray]:
+    """By what they are called in `predictors.TARGETS`: accuracy under corruption, retention, and the gap to clean."""
+    return {"corrupted": corrupted, "retention": robustness.retention(corrupted, clean), "gap": clean - corrupted}
+
+
+def of_study(results: Results, summary: Summary | None = None) -> NetworkNumbers | None:
+    """The numbers of a study's networks; None without a mean over corruptions or with fewer than `FEWEST` groups.
+
+    Args:
+        results: of the study.
+        summary: of all its cells and means, as a store has it; None where means may not be there yet, which are then
+            made of the cells.
+
+    Raises:
+        results.Damaged: a clean cell, or a file of a diagnostic, cannot be read.
+    """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
         return None
     cells = set(results.cells())
-    summary, _, _ = robustness.available(results, cells, {})
-    columns = [list(results.conditions).index(name) for name in main.conditions]
-    corrupted = dict(zip(results.networks, robustness.accuracy(results)[:, columns].mean(1), strict=True))
+    if summary is None:
+        summary, _, _ = robustness.available(results, cells, {})
+        columns = [list(results.conditions).index(name) for name in main.conditions]
+        corrupted = dict(zip(results.networks, robustness.accuracy(results)[:, columns].mean(1), strict=True))
+    else:
+        corrupted = {n: summary.get((n, main.name), {}).get("accuracy", np.nan) for n in results.networks}
     seeds = sorted({info.seed for info in results.networks.values() if info.seed is not None}) or [None]
     groups, networks = [], []
     for group in robustness.groups(results):

@@ -114,9 +114,7 @@ def predictions(results: Results) -> list[Prediction]:
     clean = numbers.tables["accuracy"]
     corrupted = of_columns([list(results.conditions).index(name) for name in numbers.mean.conditions])
     targets = {
-        "corrupted": corrupted,
-        "retention": robustness.retention(corrupted, clean),
-        "gap": clean - corrupted,
+        **network_numbers.targets(clean, corrupted),
         "clean_gap": numbers.of_networks(diagnostics.numbers(results).get(TRAINED, {})) - clean,
     }
     if attacks := _attacks(results):

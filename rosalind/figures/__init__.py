@@ -1,7 +1,7 @@
 """Figures for papers, drawn with matplotlib from a study's results, beside its report in words."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from rosalind.figures.comparison import (
     predictors_figure,
     ranking_figure,
 )
+from rosalind.figures.damaged import unless_damaged
 from rosalind.figures.geometry import distribution_figure, methods_figure, similarity_figure
 from rosalind.figures.inside import curves_figure, layers_figure, likeness_figure, paths_figure
 from rosalind.figures.maps import attribution_figure, method_maps_figure
@@ -36,7 +37,7 @@ from rosalind.figures.sides import (
     sheet_figure,
 )
 from rosalind.figures.spread import deletion_figure, spread_figure
-from rosalind.results import Damaged, check_writable
+from rosalind.results import check_writable
 
 __all__ = [
     "ENDINGS",
@@ -110,9 +111,9 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
         "ranking": ranking_figure(results, groups),
         "held-out": held_out_figure(results, groups),
         "prune-potential": potential_figure(results),
-        "layers": _unless_damaged(layers_figure, results, groups),
-        "paths": _unless_damaged(paths_figure, results),
-        "curves": _unless_damaged(curves_figure, results),
+        "layers": unless_damaged(layers_figure, results, groups),
+        "paths": unless_damaged(paths_figure, results),
+        "curves": unless_damaged(curves_figure, results),
     }
     yield from ((name, figure) for name, figure in by_name.items() if figure is not None)
     for stored in all_stored(results):
@@ -120,7 +121,7 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
             yield f"{EXPLAINED}{stored.name}", explanation.waterfall_figure(stored.explanation)
     if not results.cells():
         return
-    if (figure := _unless_damaged(predictors_figure, results)) is not None:
+    if (figure := unless_damaged(predictors_figure, results)) is not None:
         yield "predictors", figure
     shown = scope or default(store)
     # Without a link, a distribution under a corruption says more than the clean one of A and B.
@@ -153,27 +154,18 @@ def figures(store: Store, scope: Scope | None = None) -> Iterator[tuple[str, Fig
     yield "parallel-coordinates", parallel_figure(store, a, b, pins=shown.pins, **placed)
     yield "class-angles", matrix_figure(store, a, b, mask)
     by = shown.settings.get("likeness-by", "cka")
-    if (figure := _unless_damaged(likeness_figure, store, a, b, by, mask)) is not None:
+    if (figure := unless_damaged(likeness_figure, store, a, b, by, mask)) is not None:
         yield "layer-likeness", figure
     yield "broken-and-fixed", sheet_figure(store, a, b, mask)
     if primary is not None:
         yield "attribution", attribution_figure(store, a, b, primary)
         target, method = (shown.settings.get(f"attribution-{name}", "") for name in ("target", "method"))
-        maps = _unless_damaged(method_maps_figure, store, a, b, primary, target or "dense", method)
+        maps = unless_damaged(method_maps_figure, store, a, b, primary, target or "dense", method)
         if maps is not None:
             yield "attribution-methods", maps
         if (fallen := deletion_figure(store, a, b, mask)) is not None:
             yield "deletion", fallen
         yield "one-sample", fingerprint_figure(store, a, b, primary)
-
-
-def _unless_damaged(draw: Callable[..., Figure | None], *arguments: Any) -> Figure | None:
-    """A figure of diagnostics; None where a file of theirs is damaged, which is named on stderr."""
-    try:
-        return draw(*arguments)
-    except Damaged as error:
-        print(f"a figure is left out: {error}", file=sys.stderr)
-        return None
 
 
 def _installed() -> list[str]:

@@ -1,8 +1,7 @@
 """A study in words and tables: the Markdown beside its figures."""
 
 import math
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from rosalind.analysis import (
     shift,
 )
 from rosalind.analysis.scope import Scope
-from rosalind.results import Damaged, Results
+from rosalind.figures.damaged import unless_damaged
+from rosalind.results import Results
 
 REPORTED = {
     "accuracy": ("accuracy", 100),
@@ -139,15 +139,6 @@ def scope_section(scope: Scope, whole: Sequence[str]) -> list[str]:
     return [*lines, *(["", f"Its page: `?{scope.link}`"] if scope.link else [])]
 
 
-def _unless_damaged(section: Callable[[Results], list[str]], results: Results) -> list[str]:
-    """The lines of a section on diagnostics; none where a file of theirs is damaged, which is named on stderr."""
-    try:
-        return section(results)
-    except Damaged as error:
-        print(f"a section is left out: {error}", file=sys.stderr)
-        return []
-
-
 def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     """A short report: what was measured, and per group the mean, deviation and number of seeds.
 
@@ -181,7 +172,7 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
     lines += claims.markdown(claims.current(results) or list(map(claims.as_json, claims.evaluate(results))))
     lines += explanation.markdown(results)
     for section in (predictors.markdown, diagnostics.markdown, map_tables.markdown):
-        lines += _unless_damaged(section, results)
+        lines += unless_damaged(section, results) or []
     lines += shift.markdown(results)
     lines += exemplars.markdown(results)
     lines += forgetting.markdown(results)

@@ -102,6 +102,8 @@ def of_missing(missing: Missing) -> Estimate:
 
 def _diagnostic_files(missing: Missing) -> int:
     """Files of the study's diagnostics that are not there, or are of networks that are not."""
+    if not missing.study.diagnostics:
+        return 0
     folder, tasks = missing.folder, (*missing.parents, *missing.rest)
     task_of = {name: task for task in tasks for name in planning.names_of(missing.study, task)}
     stored = None if folder is None or missing.networks == task_of.keys() else results.load(folder)

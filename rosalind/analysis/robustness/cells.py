@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,17 +175,19 @@ def accuracy(results: Results) -> Float64[np.ndarray, "networks conditions"]:
     return results.once["accuracy"]
 
 
-def made_of(results: Results) -> dict[Cell, str]:
-    """By measured cell, shifts left out, a fingerprint of all that its numbers and predictions follow from."""
+def made_of(results: Results, cells: Iterable[Cell] | None = None) -> dict[Cell, str]:
+    """By cell a fingerprint of all that its numbers and predictions follow from.
+
+    Of all measured ones, shifts left out, where no cells are given: of those alone the files are looked into.
+    """
     labels = hashlib.sha256(np.ascontiguousarray(results.labels).tobytes()).hexdigest()
     scales = {name: repr(results.feature_scale(name)) for name in results.networks}
     common = f"{FORMAT} {labels} {len(results.class_names)}"
     fingerprints = {}
-    for network, condition in results.cells(predictions=True):
-        # A cell may have come since the hashes were first asked for.
-        digest = results.cell_hashes.get((network, condition)) or directory_hash(
-            results.geometry_file(network, condition)
-        )
+    # A cell may have come since the hashes were first asked for.
+    known = results.cell_hashes if cells is None else {}
+    for network, condition in results.cells(predictions=True) if cells is None else cells:
+        digest = known.get((network, condition)) or directory_hash(results.geometry_file(network, condition))
         line = f"{common} {network} {scales[network]} {digest}"
         fingerprints[network, condition] = hashlib.sha256(line.encode()).hexdigest()[:16]
     return fingerprints

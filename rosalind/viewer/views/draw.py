@@ -42,6 +42,10 @@ CLASS_COLOURS = (
 )
 """Colours of up to ten classes, on light and dark; each class is also named beside its line."""
 
+TAG: Look = {"text": "text", "text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
+TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
+"""The letters of sides beside their marks, in the colour of the column `ring`."""
+
 POINTS = 2000
 """Largest number of samples drawn one by one; of more only densities are sent to the browser."""
 
@@ -63,6 +67,19 @@ DARK_HALF = 0.53
 def side_colour(letters: str) -> str:
     """The colour of `A`, of `B`, or of both on one mark."""
     return {"A": palette.SIDES[0], "B": palette.SIDES[1]}.get(letters, palette.BOTH)
+
+
+def letters_at(places: Mapping[str, Any]) -> dict[Any, str]:
+    """By place the letters of the sides that are there; None is no place.
+
+    >>> letters_at({"A": 3, "B": 3}), letters_at({"A": None, "B": 1})
+    ({3: 'A, B'}, {1: 'B'})
+    """
+    letters: dict[Any, str] = {}
+    for letter, place in places.items():
+        if place is not None:
+            letters[place] = f"{letters[place]}, {letter}" if place in letters else letter
+    return letters
 
 
 def short(measure: str) -> str:

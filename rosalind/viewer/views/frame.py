@@ -179,6 +179,11 @@ class Frame:
         """The chosen value, or the first allowed one."""
         return dict(self.state.choices).get(name, self.choices[name][0])
 
+    def measured(self, name: str) -> Cell | None:
+        """A side by its name, under the condition of B or else the first that it is measured under."""
+        under = (self.state.b[1], *self.store.conditions)
+        return next(((name, condition) for condition in under if self.store.sides.has((name, condition))), None)
+
     @cached_property
     def nulls(self) -> list[tuple[Cell, Cell]]:
         """Pairs of cells that differ by chance alone; empty where the null is off or not measured."""

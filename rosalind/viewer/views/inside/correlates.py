@@ -24,9 +24,6 @@ AGAINST = ("corrupted", "retention", "gap")
 
 KEY = "; means over seeds; A and B in rings."
 
-TAG: draw.Look = {"text": "text", "text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
-TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
-
 
 def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
     """The numbers of all networks, made once for all readers; None where they are too few, or a file is damaged.
@@ -36,7 +33,7 @@ def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
 
     def make() -> tuple[NetworkNumbers | None, str]:
         try:
-            return network_numbers.of_study(store.results), ""
+            return network_numbers.of_study(store.results, store.summary), ""
         except Damaged as error:
             return None, str(error)
 
@@ -91,7 +88,7 @@ class Correlates:
         dots = figure.scatter("x", "y", source=self.points, size=9, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.sides, size=17, **ring)
-        figure.text("x", "y", x_offset=-13, source=self.sides, **TAG)
+        figure.text("x", "y", x_offset=-13, source=self.sides, **draw.TAG)
         tips = [("", "@name"), ("", "@text")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -101,11 +98,9 @@ class Correlates:
         if not indices:
             return
         self.points.selected.indices = []
-        side = self.store.sides.id_of(self.groups[self.shown[indices[0]]])
-        for condition in (self.frame.state.b[1], *self.store.conditions):
-            if self.store.sides.has((side, condition)):
-                self.change(b=(side, condition))
-                return
+        side = self.frame.measured(self.store.sides.id_of(self.groups[self.shown[indices[0]]]))
+        if side is not None:
+            self.change(b=side)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -121,11 +116,16 @@ class Correlates:
         self.key = (draw.family_legend(self.looks) + KEY) * drawn
         if not drawn:
             self.caption.text = ""
-            remedy = draw.remedy("Prune or train more with", "rosalind run ...")
-            few = f"fewer than {network_numbers.FEWEST} methods and sparsities are measured clean and corrupted"
-            self.finding = escape(self.problem) or f"Nothing to compare: {few}. {remedy}"
-            if self.numbers is not None:
-                self.finding = "No selected sample has a label."
+            self.finding = self._missing()
+
+    def _missing(self) -> str:
+        """The reason why there is no picture, and what would give one, as HTML."""
+        if self.numbers is not None:
+            return "No selected sample has a label."
+        if self.problem:
+            return escape(self.problem)
+        few = f"fewer than {network_numbers.FEWEST} methods and sparsities are measured clean and corrupted"
+        return f"Nothing to compare: {few}. {draw.remedy('Prune or train more with', 'rosalind run ...')}"
 
     def _fill(self, frame: Frame, name: str, against: str) -> bool:
         """Draw a number against a target; False where there is nothing to draw."""
@@ -160,12 +160,10 @@ class Correlates:
             low, high = float(values.min()), float(values.max())
             room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
             ends.update(start=low - room, end=high + room)
-        labels = {}
-        for letter, side in (("A", frame.state.a[0]), ("B", frame.state.b[0])):
-            k = next((k for k, g in enumerate(groups) if g is self.store.sides.group(side)), None)
-            if k is not None:
-                labels[k] = f"{labels[k]}, {letter}" if k in labels else letter
-        tags = [(x_mean[at[k]], y_mean[at[k]], text, draw.side_colour(text)) for k, text in labels.items()]
+        place_of = {group.networks: k for k, group in zip(at, groups, strict=True)}
+        place = lambda side: place_of.get(self.store.sides.group(side).networks)
+        letters = draw.letters_at({"A": place(frame.state.a[0]), "B": place(frame.state.b[0])})
+        tags = [(x_mean[k], y_mean[k], text, draw.side_colour(text)) for k, text in letters.items()]
         draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
         self.figure.xaxis.axis_label = predictors.words_of(name)
         self.figure.yaxis.axis_label = predictors.TARGETS[against] + (", %" if unit == 100 else "")

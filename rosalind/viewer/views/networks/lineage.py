@@ -34,8 +34,6 @@ TICKS = [m * 10.0**e for e in range(-3, 3) for m in (1, 2, 5)]
 RING: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
 NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle"}
 LETTER: draw.Look = {**NAME, "text_font_size": "12px", "text_font_style": "bold"}
-TAG: draw.Look = {"text": "text", "text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
-TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
@@ -111,7 +109,7 @@ class Lineage:
             # Over the lines, which are hidden behind a number.
             behind = {"background_fill_color": draw.LIGHT["panel"], "padding": 1, "x_offset": 10}
             figure.text("x", "y", source=self.nodes, text_font_size="11px", text_alpha="alpha", **NAME, **behind)
-        figure.text("x", "y", source=self.sides, x_offset=-11, **TAG)
+        figure.text("x", "y", source=self.sides, x_offset=-11, **draw.TAG)
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card([("", "@name"), ("right", "@text %")])))
         figure.add_tools(TapTool(renderers=[dots]))
         return figure
@@ -221,10 +219,8 @@ class Lineage:
             name = next((name for name in names if infos[name].seed == seed), names[0])
         else:
             name = store.sides.id_of(store.groups[k if source is self.nodes else list(self.group_means)[k]])
-        for condition in (self.frame.state.b[1], *store.conditions):
-            if store.sides.has((name, condition)):
-                self.change(b=(name, condition))
-                return
+        if (side := self.frame.measured(name)) is not None:
+            self.change(b=side)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -264,10 +260,7 @@ class Lineage:
 
     def _label(self, groups: dict[str, int]) -> None:
         """Names of the groups of A and B, on the side of a point where there is room."""
-        letters: dict[int, str] = {}
-        for letter, k in groups.items():
-            if k in self.group_means:
-                letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
+        letters = draw.letters_at({letter: k if k in self.group_means else None for letter, k in groups.items()})
         # The higher one's goes up and the lower one's down, so that neighbours' names do not cover each other.
         ranked = sorted(letters, key=lambda k: -self.group_means[k][1])
         down = dict(zip(ranked, (-12, 12) if len(ranked) > 1 else (0,), strict=False))

@@ -82,11 +82,7 @@ class Pareto:
         dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.sides, size=19, **ring)
-        tag: draw.Look = {"text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
-        tag |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right"}
-        figure.text(
-            "x", "y", text="text", x_offset=-13, y_offset="down", text_baseline="middle", source=self.sides, **tag
-        )
+        figure.text("x", "y", x_offset=-13, y_offset="down", source=self.sides, **draw.TAG)
         tips = [("", "@name"), ("bytes", "@x{0.00} kB"), ("right", "@y{0.0} %"), ("", "@about")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -97,10 +93,8 @@ class Pareto:
             return
         self.points.selected.indices = []
         name = self.store.sides.id_of(self.store.groups[self.shown[indices[0]]])
-        for condition in (self.frame.state.b[1], *self.store.conditions):
-            if self.store.sides.has((name, condition)):
-                self.change(b=(name, condition))
-                return
+        if (side := self.frame.measured(name)) is not None:
+            self.change(b=side)
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -173,10 +167,8 @@ class Pareto:
 
     def _mark(self, groups: dict[str, int], which: str) -> None:
         """Rings and letters at the points of A and B."""
-        places, letters = self._places(which), {}
-        for letter, k in groups.items():
-            if k in self.shown:
-                letters[k] = f"{letters[k]}, {letter}" if k in letters else letter
+        places = self._places(which)
+        letters = draw.letters_at({letter: k if k in self.shown else None for letter, k in groups.items()})
         at = list(letters)
         # Letters of points that lie close together stand above each other.
         x, y = np.log10(places[at, 0]), places[at, 1]

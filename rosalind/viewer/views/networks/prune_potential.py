@@ -34,8 +34,6 @@ ARROW = 3
 LEFT = np.pi / 2
 """Radians by which a triangle is turned to point to the left."""
 
-TAG: draw.Look = {"text": "text", "text_color": "#ffffff", "background_fill_color": "ring", "padding": 2}
-TAG |= {"text_font_size": "10px", "text_font_style": "bold", "text_align": "right", "text_baseline": "middle"}
 
 NAME_LETTERS = 24
 """Most letters of a method's name beside its row."""
@@ -90,7 +88,7 @@ class PrunePotential:
         dots = figure.scatter("x", "y", source=self.points, size=9, line_width=1.5, **look)
         arrow: draw.Look = {"marker": "triangle", "angle": "angle", "fill_color": "colour", "line_color": None}
         figure.scatter("x", "y", source=self.arrows, size=7, **arrow)
-        figure.text("x", "y", source=self.sides, **TAG)
+        figure.text("x", "y", source=self.sides, **draw.TAG)
         tips = [("", "@name"), ("under", "@under"), ("largest sparsity", "@text")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)))
         figure.on_event(Tap, self._tap)
@@ -105,11 +103,9 @@ class PrunePotential:
         """Make the group of a method that is nearest to a sparsity in [0, 1] B, under the condition that B has."""
         of_method = [group for group in self.store.groups if group.method == method and group.sparsity >= 0]
         for group in sorted(of_method, key=lambda group: abs(group.sparsity - sparsity)):
-            for condition in (self.frame.state.b[1], *self.store.conditions):
-                side = self.store.sides.id_of(group), condition
-                if self.store.sides.has(side):
-                    self.change(b=side)
-                    return
+            if (side := self.frame.measured(self.store.sides.id_of(group))) is not None:
+                self.change(b=side)
+                return
 
     def update(self, frame: Frame) -> None:
         """Draw a frame."""
@@ -175,11 +171,8 @@ class PrunePotential:
         low, high = np.where(beyond, mean, low), np.where(beyond, np.minimum(mean + ARROW, 100), high)
         ends = [(low[k], high[k], y[k], colours[k]) for k in np.flatnonzero(np.isfinite(high))]
         draw.fill(self.ends, draw.columns(("low", "high", "y", "colour"), ends))
-        rows_of: dict[int, str] = {}
-        for letter, method in self._methods(frame).items():
-            if method in at:
-                rows_of[at[method]] = f"{rows_of[at[method]]}, {letter}" if at[method] in rows_of else letter
-        tags = [(103, k, text, draw.side_colour(text)) for k, text in rows_of.items()]
+        letters = draw.letters_at({letter: at.get(method) for letter, method in self._methods(frame).items()})
+        tags = [(103, k, text, draw.side_colour(text)) for k, text in letters.items()]
         draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
         self.figure.height = 60 + ROW * max(len(at), 1)
         self.figure.y_range.update(start=len(at) - 0.5, end=-0.5)
