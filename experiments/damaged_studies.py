@@ -44,7 +44,7 @@ from disturbed_studies import STAGES, command, contents, differing, prepared
 from tqdm import tqdm
 
 from rosalind.analysis.store import Store
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 from rosalind.viewer.views import SHOWN
 
 PLAN = f"{disturbed_studies.__file__}:STUDY"
@@ -86,7 +86,7 @@ def view(folder: Path) -> None:
     for page in SHOWN:
         if page == "all":
             continue
-        session = Session(store, Document(), {"layout": page})
+        session = open_session(store, Document(), {"layout": page})
         session.complete()
         print(session.errors.text, file=sys.stderr)
         for figure in session.panels.figures.values():

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from bokeh.document import Document
+from bokeh.server.callbacks import PeriodicCallback
 
 from rosalind.analysis import selection
 from rosalind.analysis.store import Store
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import default, selected, with_choices
 from rosalind.viewer.views import choices, with_outside
 from rosalind.viewer.views.frame import Frame
@@ -29,7 +31,7 @@ def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **field
     if layout in OPENED and not views:
         sys.settrace(None)
     try:
-        session = Session(store, Document(), {"layout": layout}, with_outside(views))
+        session = open_session(store, Document(), {"layout": layout}, with_outside(views))
         session.complete()
     finally:
         sys.settrace(tracer)
@@ -37,6 +39,13 @@ def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **field
     if fields:
         session.change(**fields)
     return session
+
+
+def watch(session: Session) -> None:
+    """Do what a page does every few seconds."""
+    for periodic in session.document.session_callbacks:
+        if isinstance(periodic, PeriodicCallback):
+            periodic.callback()
 
 
 def numbers(html: str) -> list[str]:

@@ -20,7 +20,7 @@ from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_messages, bokeh_patches
-from rosalind.viewer.app import Session
+from rosalind.viewer.session import Session
 
 SWITCHED_OFF = pytest.mark.parametrize("off", ["environment", "newer", "older"])
 

@@ -6,13 +6,15 @@ import shutil
 import numpy as np
 import pytest
 from bokeh.document import Document
+from pages import watch
 
 from rosalind import results
 from rosalind.analysis import occlusion_maps, selection
 from rosalind.analysis.store import Store
 from rosalind.figures import attribution_figure
 from rosalind.viewer import exports, slices, state
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
+from rosalind.viewer.session import Session
 from rosalind.viewer.views import SHOWN, VIEWS
 
 B = ("mlp-biprop-0.5-seed0", "clean")
@@ -20,7 +22,7 @@ B = ("mlp-biprop-0.5-seed0", "clean")
 
 
 def opened(folder, layout="geometry", **query) -> Session:
-    session = Session(Store(folder), Document(), {"layout": layout, **query})
+    session = open_session(Store(folder), Document(), {"layout": layout, **query})
     session.complete()
     return session
 
@@ -220,7 +222,7 @@ class TestWhileOpen:
         for part in ("json", "npz"):
             (folder / "networks" / f"{gone}.{part}").unlink()
         shutil.rmtree(folder / "geometry" / gone)
-        session.growth.watch()
+        watch(session)
         assert "Nothing is selected any more" in session.errors.text
         assert session.state.rule == ()
         assert session.views.keys() == set(SHOWN["geometry"])
@@ -244,7 +246,7 @@ class TestWhileOpen:
         for path in [path for kind in away.iterdir() for path in kind.iterdir()]:
             path.rename(folder / path.parent.name / path.name)
         for session in (first, chosen):
-            session.growth.watch()
+            watch(session)
         fresh = opened(folder).state
         assert (first.state.a, first.state.b) == (fresh.a, fresh.b)
         assert fresh.a != fresh.b != only
@@ -261,12 +263,12 @@ class TestWhileOpen:
         # In place, so that no folder changes.
         with open(cell, "r+b") as file:
             file.write(whole)
-        session.growth.watch()
+        watch(session)
         assert np.isfinite(session.store.summary["mlp-lth-0.9-seed1", "clean"]["accuracy"])
         assert info.stem not in session.store.networks
         with open(info, "r+") as file:
             file.write(table)
-        session.growth.watch()
+        watch(session)
         assert info.stem in session.store.networks
         assert not session.store.problems
 
@@ -275,27 +277,27 @@ class TestWhileOpen:
         whole = (folder / "samples.npz").read_bytes()
         (folder / "samples.npz").write_bytes(whole[:100])
         (folder / "study.json").touch()
-        session.growth.watch()
+        watch(session)
         assert "samples.npz is truncated" in session.errors.text
         described(folder / "study.json", schema=99)
-        session.growth.watch()
+        watch(session)
         assert "has schema 99" in session.errors.text
         session.change(x="margin")
         assert not session.errors.visible
-        session.growth.watch()
+        watch(session)
         assert not session.errors.visible
 
     def test_a_folder_that_is_gone_is_one_sentence_and_comes_back(self, folder):
         session, elsewhere = opened(folder), folder.with_name("elsewhere")
         folder.rename(elsewhere)
-        session.growth.watch()
+        watch(session)
         assert f"{folder} is gone" in session.errors.text
         # Whatever a reader does, the page stays and says why not.
         for key in ("e", "cell:evaluation:Enter", "go:b=mlp-lth-0.9-seed1%2Fcontrast-5", "."):
             session.actions.press(key)
         assert session.errors.visible
         elsewhere.rename(folder)
-        session.growth.watch()
+        watch(session)
         assert not session.store.gone()
 
     def test_slices_of_another_page_are_seen_and_never_written_over(self, folder):
@@ -303,7 +305,7 @@ class TestWhileOpen:
         for made, ids in ((ours, [1]), (theirs, [2, 3])):
             made.change(rule=selection.check_rule(made.store, [{"op": "replace", "ids": ids}]))
         ours.actions.save_slice("mine", "first")
-        theirs.growth.watch()
+        watch(theirs)
         assert "mine" in theirs.widgets["slice"].options
         theirs.actions.save_slice("mine", "second")
         assert "there is a slice &#x27;mine&#x27; already" in theirs.errors.text

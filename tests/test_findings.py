@@ -13,7 +13,7 @@ from rosalind import config
 from rosalind.analysis import moved
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions, glossary
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 from rosalind.viewer.views import VIEWS
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
@@ -142,7 +142,7 @@ def test_findings_follow_what_is_chosen_and_a_hostile_name_stays_text(many):
 
 
 def test_a_page_knows_its_terms_and_which_captions_are_folded(store):
-    session = Session(store, Document(), {"layout": "networks"})
+    session = open_session(store, Document(), {"layout": "networks"})
     variables = session.document.template_variables
     assert set(glossary.OF) == set(VIEWS)
     assert {term for terms in glossary.OF.values() for term in terms} == set(glossary.TERMS)

@@ -1,6 +1,7 @@
 """Imports between rooms, beginnings of docstrings, tests that run, and that a laptop without jax can review a study."""
 
 import ast
+import graphlib
 import importlib
 import re
 import subprocess
@@ -97,6 +98,17 @@ def test_imports_point_downwards():
         upward = rooms - {room_of(path)} - reachable(room_of(path))
         offenders += [f"{path.relative_to(ROOT)} imports rosalind.{room}" for room in sorted(upward)]
     assert not offenders
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Not for types alone either: who is told apart by what it takes can be read without its users."""
+    modules = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in FILES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    graph = {name: (imports(path) & modules.keys()) - {name} for name, path in modules.items()}
+    # A module that is named in `from package import module` stands for itself, not for what the package hands on.
+    for name, others in graph.items():
+        graph[name] = {other for other in others if not any(longer.startswith(f"{other}.") for longer in others)}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_docstrings_begin_with_the_thing_or_the_verb_and_can_be_encoded():

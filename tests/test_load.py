@@ -14,7 +14,7 @@ from rosalind import config, results
 from rosalind.analysis import similarity
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_patches, make_server, server
-from rosalind.viewer.app import Session
+from rosalind.viewer.session import Session
 
 SAMPLES, READERS, BRUSHES = 300, 4, 2
 

@@ -22,7 +22,8 @@ from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import bokeh_messages, make_server, originals, page_messages, turns
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import LAYOUTS
 
 QUERY = {"layout": "all"}
@@ -40,7 +41,7 @@ def pages(small_folder, made):
     pages = originals.Originals(Store(small_folder))
 
     def session(store, document, *args, **options):
-        session = Session(store, document, *args, **options)
+        session = open_session(store, document, *args, **options)
         made.extend([weakref.ref(session), weakref.ref(document)])
         return session
 
@@ -48,7 +49,7 @@ def pages(small_folder, made):
         pass
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(originals, "Session", session)
+        patch.setattr(originals, "open_session", session)
         for _ in range(2):
             asyncio.run(pages.prepare(QUERY, at_once))
         yield pages

@@ -10,7 +10,8 @@ from tornado.httpclient import AsyncHTTPClient
 from rosalind import cli
 from rosalind.analysis.store import Store
 from rosalind.viewer import server as viewer_server
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
+from rosalind.viewer.session import Session
 from rosalind.viewer.views import VIEWS, with_outside
 
 MINE = "test_outside_views:SelectedShare"
@@ -55,7 +56,7 @@ class Nothing:
 
 
 def opened(store: Store, *names: str, **query: str) -> Session:
-    session = Session(store, Document(), {"layout": "samples", **query}, with_outside(names))
+    session = open_session(store, Document(), {"layout": "samples", **query}, with_outside(names))
     session.complete()
     return session
 

@@ -55,7 +55,7 @@ def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(server, 
     def broken(*args, **options):
         raise RuntimeError("<b>no view</b>")
 
-    monkeypatch.setattr(originals, "Session", broken)
+    monkeypatch.setattr(originals, "open_session", broken)
     body = get(server, "/?x=norm&y=angle")
     assert 'role="alert"' in body
     assert "RuntimeError: &lt;b&gt;no view&lt;/b&gt;" in body

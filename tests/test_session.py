@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 from bokeh.document import Document
-from pages import opened
+from pages import opened, watch
 
 from rosalind import results
 from rosalind.analysis import selection, selection_steps
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, exports, keyboard, state, theme
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 from rosalind.viewer.state import selected
 from rosalind.viewer.views import SHOWN, VIEWS, choices, draw
 
@@ -70,7 +70,7 @@ class TestHistory:
 
 class TestLaterViews:
     def test_the_page_has_the_models_that_a_look_through_all_finds(self, store):
-        session = Session(store, Document(), {"layout": "all"})
+        session = open_session(store, Document(), {"layout": "all"})
         for fields in ({}, {"null": True}, {"layout": "samples"}, {"layout": "all"}):
             session.complete(3)
             session.change(**fields)
@@ -78,13 +78,13 @@ class TestLaterViews:
         self.check(session.document)
 
     def test_a_view_that_changes_while_others_are_made_is_looked_at(self, store):
-        session = Session(store, Document(), {"layout": "geometry"})
+        session = open_session(store, Document(), {"layout": "geometry"})
         session.complete()
         session.change(layout="all", null=True)
         self.check(session.document)
 
     def test_views_that_come_one_by_one_hold_one_mask(self, store):
-        session = Session(store, Document(), {"layout": "all"})
+        session = open_session(store, Document(), {"layout": "all"})
         while session.panels.waiting:
             session.complete(1)
         held = lambda: {id(view.frame.selected) for view in session.views.values() if hasattr(view, "frame")}
@@ -98,7 +98,7 @@ class TestLaterViews:
         def fails(*args):
             raise RuntimeError("a mistake")
 
-        session = Session(store, Document(), {"layout": "geometry"})
+        session = open_session(store, Document(), {"layout": "geometry"})
         session.complete()
         with monkeypatch.context() as patched:
             patched.setitem(VIEWS, "samples", fails)
@@ -191,7 +191,7 @@ class TestKeys:
         b = session.state.b
         following = session.store.conditions[1]
         results.geometry_file(folder, b[0], following).unlink()
-        session.growth.watch()
+        watch(session)
         session.actions.press("]")
         assert session.state.b == (b[0], session.store.conditions[2])
         session.actions.press("[")

@@ -15,7 +15,7 @@ from scipy import stats
 from rosalind import cli, results, study
 from rosalind.analysis import occlusion_maps
 from rosalind.analysis.store import Store
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 
 SHAPE = (3, 4, 5)
 
@@ -218,7 +218,7 @@ def test_a_click_on_a_dot_shows_its_sample(folder):
 
 
 def test_in_a_session_the_null_gets_a_row_of_its_own(small_folder):
-    session = Session(Store(small_folder), Document(), {})
+    session = open_session(Store(small_folder), Document(), {})
     session.change(layout="samples", null=True)
     view = session.views["attribution"]
     title = view.agreement.figure.title.text

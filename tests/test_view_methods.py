@@ -15,7 +15,7 @@ from rosalind import analysis, cli, figures, results, study
 from rosalind.analysis import method_maps
 from rosalind.analysis.store import Store
 from rosalind.diagnostics import DIAGNOSTICS
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 from rosalind.viewer.views.samples.attribution import HIDDEN
 
 DENSE = ("mlp-dense-seed0", "mlp-dense-seed1")
@@ -157,7 +157,7 @@ def test_what_was_not_computed_names_the_command_that_makes_it(folder, monkeypat
 
 def test_a_session_goes_from_method_to_method_and_back(folder):
     put(folder, "lrp", A, maps(8))
-    session = Session(Store(folder), Document(), {})
+    session = open_session(Store(folder), Document(), {})
     session.change(layout="samples", choices={"attribution-method": "lrp"})
     view = session.views["attribution"]
     assert (view.methods.tiles.figure.visible, view.tiles.figure.visible, view.target.visible) == (True, False, True)

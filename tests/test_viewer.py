@@ -18,7 +18,7 @@ from rosalind.analysis import contact_sheet, rasters, selection
 from rosalind.analysis.store import Store
 from rosalind.measures import MEASURES
 from rosalind.viewer import address, state, theme
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session
 from rosalind.viewer.state import selected
 from rosalind.viewer.views import VIEWS, Frame, choices
 
@@ -331,7 +331,7 @@ class TestDocument:
         results.geometry_file(folder, *broken).write_bytes(b"broken")
         store = Store(folder)
         query = {"layout": "all", "b": "/".join(broken)}
-        session = Session(store, Document(), query)
+        session = open_session(store, Document(), query)
         session.complete()
         assert results.geometry_file(folder, *broken).name in session.errors.text
         assert session.state.b != broken

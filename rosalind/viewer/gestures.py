@@ -1,20 +1,18 @@
 """The actions behind a reader's gestures on a page: widgets, keys, chips, and the cursor over a figure's cells."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rosalind.analysis import selection
 from rosalind.analysis.sides import Cell
-from rosalind.viewer import exports, keyboard, travelling
+from rosalind.viewer import exports, keyboard, page_slices, travelling
 from rosalind.viewer.actions import Actions
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import with_pin
 from rosalind.viewer.views.cursor import CellCursor
 
-if TYPE_CHECKING:
-    from rosalind.viewer.app import Session
 
-
-def actions_of(session: "Session") -> Actions:
+def actions_of(session: Session) -> Actions:
     """The actions of a page; what they change is shown by `Session.change`."""
     change = session.change
     return Actions(
@@ -27,9 +25,9 @@ def actions_of(session: "Session") -> Actions:
         undo=partial(travelling.undo, session),
         redo=partial(travelling.redo, session),
         toggle_theme=lambda: change(theme="light" if session.state.theme == "dark" else "dark"),
-        show_slice=session.slices.select,
-        save_slice=session.slices.save,
-        remove_slice=session.slices.save,
+        show_slice=partial(page_slices.select, session),
+        save_slice=partial(page_slices.save, session),
+        remove_slice=partial(page_slices.save, session),
         export=partial(export, session),
         hold=partial(_hold, session),
         press=partial(press, session),
@@ -40,7 +38,7 @@ def actions_of(session: "Session") -> Actions:
     )
 
 
-def press(session: "Session", key: str) -> None:
+def press(session: Session, key: str) -> None:
     """Do what a key does, see `keyboard.press`; walk over a figure's cells, or follow the browser's history."""
     try:
         _press(session, key)
@@ -48,7 +46,7 @@ def press(session: "Session", key: str) -> None:
         session.show_errors(str(error))
 
 
-def _press(session: "Session", key: str) -> None:
+def _press(session: Session, key: str) -> None:
     kind, _, rest = key.partition(":")
     if kind == "cell":
         _walk_cells(session, *rest.split(":"))
@@ -62,11 +60,11 @@ def _press(session: "Session", key: str) -> None:
         keyboard.press(key, session.store, session.state, session.actions, listed)
 
 
-def _hold(session: "Session", operation: str) -> None:
+def _hold(session: Session, operation: str) -> None:
     session.held_operation = operation
 
 
-def _drop(session: "Session", chip: str) -> None:
+def _drop(session: Session, chip: str) -> None:
     """Take a part of the selection away: a step of the rule by its number, or the class filter."""
     whole: dict[str, dict[str, Any]] = {
         "class": {"true_class": None},
@@ -82,30 +80,30 @@ def _drop(session: "Session", chip: str) -> None:
         session.change(rule=selection.without(rule, int(chip)))
 
 
-def _pin(session: "Session", number: str) -> Cell | None:
+def _pin(session: Session, number: str) -> Cell | None:
     pins = session.state.pins
     return pins[int(number)] if number.isdecimal() and int(number) < len(pins) else None
 
 
-def _show_pin(session: "Session", number: str) -> None:
+def _show_pin(session: Session, number: str) -> None:
     if (pin := _pin(session, number)) is not None:
         session.change(b=pin)
 
 
-def _walk_cells(session: "Session", figure: str, key: str, shift: str = "") -> None:
+def _walk_cells(session: Session, figure: str, key: str, shift: str = "") -> None:
     """Move the cursor of a figure, or choose the cell that it is on; what it is on is read out."""
     cursor = cursors(session).get(figure)
     if cursor is not None:
         session.controls.live.text = cursor.press(key, shift=bool(shift))
 
 
-def cursors(session: "Session") -> dict[str, CellCursor]:
+def cursors(session: Session) -> dict[str, CellCursor]:
     """The cursors of all views, by the names of their figures."""
     views = session.views.values()
     return {figure: cursor for view in views for figure, cursor in getattr(view, "cursors", {}).items()}
 
 
-def export(session: "Session", kind: str) -> None:
+def export(session: Session, kind: str) -> None:
     """Download the selection, or all samples shown where there is none, as `csv` or `json`."""
     write = exports.as_csv if kind == "csv" else exports.as_json
     try:

@@ -1,19 +1,15 @@
 """A page that follows its study: new networks and conditions, slices of others, files that went bad."""
 
-from typing import TYPE_CHECKING
-
-from rosalind.viewer import gestures
+from rosalind.viewer import gestures, page_slices
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import only_sides, with_others, without_lost
 from rosalind.viewer.views import choices
-
-if TYPE_CHECKING:
-    from rosalind.viewer.app import Session
 
 
 class Growth:
     """The state of a study's folder as a page has shown it."""
 
-    def __init__(self, session: "Session"):
+    def __init__(self, session: Session):
         """
         Args:
             session: of the page, whose first views have been drawn.
@@ -35,7 +31,7 @@ class Growth:
                 problems += self._refill()
             except (ValueError, OSError) as error:
                 problems.append(str(error))
-        session.slices.follow()
+        page_slices.follow(session)
         if problems:
             session.show_errors(*problems)
 

@@ -15,9 +15,10 @@ from bokeh.document import Document
 
 from rosalind.analysis.store import Store
 from rosalind.viewer import address, bokeh_patches, slices
-from rosalind.viewer.app import Session
+from rosalind.viewer.app import open_session, publish
 from rosalind.viewer.copying import Graph
 from rosalind.viewer.page_messages import Messages, Recorder
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import LAYOUTS, State
 from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import VIEWS, View, choices
@@ -58,7 +59,7 @@ class Originals:
     def __init__(self, store: Store, views: Mapping[str, type[View]] = VIEWS, turns: Turns | None = None):
         """
         Args:
-            store, views: see `app.Session`. With views from outside every page is made anew, as nothing is known of
+            store, views: see `session.Session`. With views from outside every page is made anew, as nothing is known of
                 what theirs share.
             turns: of all who read from this server; their own by default.
         """
@@ -181,7 +182,7 @@ class Originals:
         self._kept = {other: original for other, original in self._kept.items() if other[0] == key[0]}
         original = None
         try:
-            session = Session(self.store, Document(), query, self.views, self.turns, alone=key[2])
+            session = open_session(self.store, Document(), query, self.views, self.turns, alone=key[2])
             recorder = Recorder(session.document)
             while session.panels.pending:
                 yield
@@ -204,10 +205,10 @@ class Originals:
             key = self.key(query)
             original = None if key is None else self._kept.get(key)
             if key is None or original is None:
-                return Session(self.store, document, query, self.views, self.turns, alone=query.get("view", ""))
+                return open_session(self.store, document, query, self.views, self.turns, alone=query.get("view", ""))
             self._kept[key] = self._kept.pop(key)
             session = original.graph.copy(document)
-            session.publish()
+            publish(session)
             self._messages[document] = original.messages
             return session
 

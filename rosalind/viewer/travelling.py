@@ -4,27 +4,24 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from rosalind.viewer import address
+from rosalind.viewer.session import Session
 from rosalind.viewer.state import LONGEST, History, State, without_lost
 
-if TYPE_CHECKING:
-    from rosalind.viewer.app import Session
 
-
-def undo(session: "Session") -> None:
+def undo(session: Session) -> None:
     """Show the state before, if there is one."""
     _travel(session, session.history.undo)
 
 
-def redo(session: "Session") -> None:
+def redo(session: Session) -> None:
     """Show the state that was left by `undo`, if there is one."""
     _travel(session, session.history.redo)
 
 
-def follow(session: "Session", kind: str, text: str) -> None:
+def follow(session: Session, kind: str, text: str) -> None:
     """Show the state of an address the browser went to (`go`), or take over the history from before a reload (`past`).
 
     Args:
@@ -44,7 +41,7 @@ def follow(session: "Session", kind: str, text: str) -> None:
             session.show_state()
 
 
-def _travel(session: "Session", step: Callable[[State], tuple[History, State]]) -> None:
+def _travel(session: Session, step: Callable[[State], tuple[History, State]]) -> None:
     history, state = step(session.state)
     try:
         state, problems = without_lost(session.store, state, session.choices)
