@@ -199,7 +199,15 @@ def _measure(
     if not work:
         return {}
     with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
-        return units.each(executor, cells.measure, work, progress)
+        failures = units.each(executor, cells.measure, work, progress)
+    ended = [unit for unit in work if isinstance(failures.get(unit.name), pool.Ended)]
+    # Network by network, so that the one that ends its process costs itself alone.
+    alone = [Unit(f"{unit.name} of {name}", 1, (*unit.arguments[:-1], (name,))) for unit in ended for name in names]
+    if not alone:
+        return failures
+    with Progress("measuring", len(alone), unit="cells", parts=units.amounts(alone)) as progress:
+        of_one = units.each(executor, cells.measure, alone, progress)
+    return {name: failures[name] for name in failures.keys() - {unit.name for unit in ended}} | of_one
 
 
 def _by_turns(conditions: Sequence[Planned]) -> list[Planned]:
