@@ -92,7 +92,9 @@ class Processes(ThreadPoolExecutor):
                 return own.submit(function, *arguments).result()
             except BrokenProcessPool:
                 del self._of_thread.pool
-        raise Ended(f"it ended its process twice, with {_end_of(process)}, as where memory is short or code crashes")
+        raise Ended(
+            f"it ended its process twice, with {_end_of(process)}: memory is short (take fewer jobs), or code crashes"
+        )
 
     def _own_process(self) -> tuple[ProcessPoolExecutor, BaseProcess]:
         """The thread's pool of one process, and that; BrokenProcessPool where none can be begun."""

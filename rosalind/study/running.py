@@ -99,8 +99,8 @@ def run(
         ValueError: see `checking.check`, or jobs that are below 1, more than eight per core, or given beside an
             executor; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
-        Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
-            the comparison is of those.
+        Incomplete: a network could not be made, as its training diverged or, with more than one process, ended that
+            which had it in work, or not be measured. All others were, and the comparison is of those.
 
     Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`;
     one whose code under some name is not that of another, at work or done, is refused.
