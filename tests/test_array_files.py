@@ -42,6 +42,16 @@ def test_new_arrays_have_their_place_on_the_disk(tmp_path, monkeypatch, lacks):
     np.testing.assert_array_equal(results.load_array(tmp_path / "a.npy").sum(1), [0, 1_400_000, 0])
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order = []
+    for name in ("fsync", "replace", "link"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, n=name, call=real: order.append(n) or call(*given))
+    results.save_arrays(tmp_path / "a.npz", {"x": np.ones(3)}, replace=True)
+    results.save_json(tmp_path / "a.json", {})
+    assert order == ["fsync", "replace", "fsync", "link"]
+
+
 def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

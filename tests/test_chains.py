@@ -81,8 +81,10 @@ class TestChangingMasks:
         assert levels[-1] == masks.sparsity_of(made.masks)
         for before, after in pairwise(seen):
             assert all(not (after[p] & ~before[p]).any() for p in after)
-        # The cubic schedule is ahead of a straight line.
-        assert levels[len(levels) // 3] > 0.6 / 3
+        # From nothing on at its first step, along the cubic (arXiv 1710.01878).
+        steps = schedules.update_steps(len(seen), 0.1, 0.7, 5)
+        wanted = [schedules.cubic(step, steps[0], steps[-1], 0.6) for step in steps]
+        np.testing.assert_allclose([levels[step] for step in steps], wanted, atol=1e-3)
 
     def test_every_schedule_lands_on_its_last_step(self):
         for every in range(1, 12):
@@ -184,6 +186,9 @@ class TestControls:
         signs = np.asarray(seen[-1][0][path])
         np.testing.assert_array_equal(np.sign(signs), np.sign(initial[path]))
         np.testing.assert_allclose(np.abs(signs), np.std(initial[path]), rtol=1e-5)
+        # Of rewound weights the size is that of the initial ones too (arXiv 1905.01067).
+        run(Method("lth", (0.5,), {**given, "rewind": 0.5, "control": "signs"}), fit=watched)
+        np.testing.assert_allclose(np.abs(seen[-1][0][path]), np.std(initial[path]), rtol=1e-5)
 
 
 class TestSharing:

@@ -70,6 +70,36 @@ def test_what_is_there_is_not_made_again_and_what_changed_is(folder):
             np.testing.assert_array_equal(array, arrays[key])
 
 
+OWN = """
+from rosalind.diagnostics import Diagnostic, Given
+MINE = Diagnostic("none", lambda subject: {{"x": {value}}}, {{"x": Given("x")}}, needs="weights")
+"""
+
+
+def test_files_of_code_that_was_edited_do_not_stand_beside_those_made_now(small_folder, tmp_path, monkeypatch, capsys):
+    copied, mine = shutil.copytree(small_folder, tmp_path / "study"), config.Diagnosis("own_diagnostic:MINE")
+    monkeypatch.syspath_prepend(tmp_path)
+    numbers = lambda: analysis.diagnostics.numbers(results.load(copied))["MINE/x"]
+
+    def made(value, networks):
+        (tmp_path / "own_diagnostic.py").write_text(OWN.format(value=value))
+        monkeypatch.delitem(sys.modules, "own_diagnostic", raising=False)
+        study.diagnose(copied, [mine], networks)
+        return numbers()
+
+    names = list(results.load(copied).networks)
+    assert set(made(1.0, None).values()) == {1.0}
+    assert made(2.5, names[:1]) == {names[0]: 2.5}
+    assert "MINE is made by other code than before" in capsys.readouterr().err
+    _, problems = results.diagnostics(results.load(copied))
+    assert len([p for p in problems if "made by other code" in p]) == len(names) - 1
+    # As it was before: nothing but what was made anew is made again.
+    assert made(1.0, names[1:]) == dict.fromkeys(names[1:], 1.0)
+    assert set(made(1.0, None).values()) == {1.0}
+    assert not results.diagnostics(results.load(copied))[1]
+    sys.modules.pop("own_diagnostic")
+
+
 def test_what_costs_more_than_training_says_so(folder, tmp_path, capsys):
     # Of 200 images: 40 draws of 50 are 10 passes forward, which cost a third of as many of training.
     copied, name = tmp_path / "study", "mlp-dense-seed0"

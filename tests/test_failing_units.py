@@ -58,6 +58,21 @@ class TestOneFailingUnit:
         measured = [network for network, condition in results.load(folder).cells() if condition == "fog-3"]
         assert sorted(measured) == sorted(set(results.load(folder).networks) - {bad})
 
+    def test_a_network_that_ends_its_process_under_a_condition_leaves_the_others_theirs(self, folder, monkeypatch):
+        bad, measure = "mlp-lth-0.5-seed0", study.cells.measure
+
+        def ending(made, folder, planned, names, advance=None):
+            if bad in names:
+                raise study.pool.Ended("it ended its process twice")
+            return measure(made, folder, planned, names)
+
+        monkeypatch.setattr(study.cells, "measure", ending)
+        with pytest.raises(study.Incomplete) as raised:
+            study.run(small_study(conditions=(*small_study().conditions, Condition("fog", 3))), folder)
+        assert list(raised.value.failures) == [f"fog-3 of {bad}"]
+        measured = [network for network, condition in results.load(folder).cells() if condition == "fog-3"]
+        assert sorted(measured) == sorted(set(results.load(folder).networks) - {bad})
+
     def test_a_full_disk_ends_the_run_with_the_path(self, folder, monkeypatch):
         def full(file, **arrays):
             raise OSError(errno.ENOSPC, "No space left on device")

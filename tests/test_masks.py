@@ -176,6 +176,10 @@ class TestScopes:
             kept = masks.keep(self.scores(), sparsity, scope="uniform_plus")
             assert kept["stem/kernel"].all()
             assert kept["head/kernel"].mean() == pytest.approx(max(1 - sparsity, 0.2), abs=0.01)
+        generator = np.random.default_rng(0)
+        larger = {"stem/kernel": (3, 3, 3, 4), "body/kernel": (3, 3, 32, 32), "head/kernel": (32, 10)}
+        kept = masks.keep({p: generator.random(s) for p, s in larger.items()}, 0.9, scope="uniform_plus")
+        assert [int((~kept[path]).sum()) for path in ("stem/kernel", "head/kernel")] == [0, 256]
         # Where that cannot be, it is a uniform sparsity.
         assert masks.keep(self.scores(), 0.95, scope="uniform_plus")["stem/kernel"].mean() < 0.1
 
@@ -221,6 +225,8 @@ class TestScopes:
             np.testing.assert_array_equal(a[path], b[path])
         assert any((a[path] != c[path]).any() for path in kept)
         assert any((a[path] != kept[path]).any() for path in kept)
+        alike = masks.shuffled({"a": np.arange(100) < 20, "b": np.arange(100) < 20}, jax.random.key(0))
+        assert (alike["a"] != alike["b"]).any()
 
 
 @pytest.mark.parametrize("count", [0, 1, 17, 60, 99, 100])

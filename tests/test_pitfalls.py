@@ -100,6 +100,12 @@ def test_3_decay_and_norms_see_masked_parameters():
     mask = {"a": np.array([True, False])}
     update, _ = optimizer.update({"a": jnp.zeros(2)}, optimizer.init(params), params, masks=mask)
     assert update["a"].tolist() == [0.5, -100.0]
+    # Nor does the momentum of a weight that was removed since.
+    optimizer = training.masked(optax.chain(optax.trace(0.5), optax.clip_by_global_norm(1.0)))
+    whole = {"a": np.ones(2, bool)}
+    _, state = optimizer.update({"a": jnp.array([1.0, 100.0])}, optimizer.init(params), params, masks=whole)
+    update, _ = optimizer.update({"a": jnp.zeros(2)}, state, params, masks=mask)
+    assert update["a"].tolist() == [0.5, -100.0]
 
 
 def test_4_masks_are_stored_and_not_guessed_from_zeros():

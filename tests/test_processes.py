@@ -1,22 +1,25 @@
 """Killed and run again, or made by several processes, a study ends with the same arrays."""
 
 import contextlib
+import functools
 import json
 import multiprocessing
 import os
 import random
 import select
 import shutil
+import signal
 import sys
 import time
 import uuid
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
 import pytest
 from conftest import small_study
 from folders import contents, same
 
 from rosalind import config, results, study
-from rosalind.study import plans, pool
+from rosalind.study import plans, pool, units
 from rosalind.study.missing import look
 
 # Processes that have imported everything, forked before jax has a backend: each begins in milliseconds.
@@ -128,6 +131,35 @@ def test_workers_end_with_the_process_that_began_them():
     ended_workers, _, _ = select.select([worker], [], [], 60)
     os.close(worker)
     assert ended_workers
+
+
+def of_one(**begin):
+    return ProcessPoolExecutor(1, mp_context=FORKS, **begin)
+
+
+def test_a_unit_that_ends_its_process_costs_itself(tmp_path):
+    # Of the standard library, which a process finds at once.
+    once = f"open({str(tmp_path / 'once')!r}, 'x'); import os; os._exit(7)"
+    with pool.Processes(2, of_one) as executor:
+        killed, ended, others = (
+            executor.submit(signal.raise_signal, signal.SIGKILL),
+            executor.submit(exec, once),
+            [executor.submit(abs, -k) for k in range(4)],
+        )
+        with pytest.raises(pool.Ended, match="ended its process twice, with SIGKILL"):
+            killed.result()
+        # Given to a new process, where the file is there.
+        with pytest.raises(FileExistsError):
+            ended.result()
+        assert [other.result() for other in others] == [0, 1, 2, 3]
+    assert not units.ends_all(killed.exception())
+    assert not multiprocessing.active_children()
+
+
+def test_processes_that_cannot_begin_end_the_run():
+    begin = functools.partial(of_one, initializer=os._exit, initargs=(1,))
+    with pool.Processes(1, begin) as executor, pytest.raises(BrokenExecutor):
+        executor.submit(abs, 1).result()
 
 
 OWN = """

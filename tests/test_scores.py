@@ -50,6 +50,17 @@ def test_taylor_squares_inside_the_mean(toy):
     np.testing.assert_allclose(scores["head/kernel"], exact, rtol=1e-4, atol=1e-10)
 
 
+@pytest.mark.parametrize(("name", "train"), [("taylor", False), ("maggrad", True)])
+def test_statistics_are_those_of_the_authors(name, train):
+    # Behind a norm, with the statistics of the batch, a filter's sum of weight times gradient is zero.
+    scoring = scoring_of(model=NORM_MLP, options={**pruning.METHODS[name].options, "score_batches": 1})
+    params, path = scoring.trainable, "backbone/dense0/kernel"
+    gradient = jax.grad(lambda p: scoring.loss(p, scoring.state, scoring.batches(KEY, 0), train)[0])(params)
+    exact = np.abs(training.by_path(params)[path] * training.by_path(gradient)[path])
+    found = np.asarray(getattr(scores, name)(scoring)[path])
+    np.testing.assert_allclose(found, exact**2 if name == "taylor" else exact, rtol=1e-3, atol=1e-8)
+
+
 class TestMoreScores:
     options: ClassVar[dict] = {"score_batches": 1, "score_samples": 60, "temperature": 1.0, "over": "all"}
 
@@ -196,6 +207,15 @@ class TestWoodFisher:
         diagonal = scored("fisher", options={"score_samples": 60})
         path = "head/kernel"
         np.testing.assert_allclose(scores[path], diagonal[path], rtol=0.02, atol=1e-7)
+
+    def test_a_weight_that_was_removed_before_takes_no_part(self):
+        # Beside one, a weight has the curvature that it has alone.
+        everything = masks.everything(scoring_of().trainable)
+        first = {path: (np.arange(mask.size) % 2 == 0).reshape(mask.shape) for path, mask in everything.items()}
+        options = {**self.options, "correct": False}
+        pairs, alone = (scored("woodfisher", options={**options, "block": b}, masks=first) for b in (2, 1))
+        for path, kept in first.items():
+            np.testing.assert_allclose(pairs[path][kept], alone[path][kept], rtol=1e-4, atol=1e-9)
 
     def test_the_update_lowers_the_loss_right_after_pruning(self, toy):
         loss, _, _, batches = toy

@@ -12,7 +12,7 @@ from rosalind.results.arrays import (
     save_array,
     save_arrays,
 )
-from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, diagnostics, read_diagnostic
+from rosalind.results.diagnostics import LOG_PROBABILITY, DiagnosticInfo, code_now, diagnostics, read_diagnostic
 from rosalind.results.files import (
     Damaged,
     check_file,
@@ -37,6 +37,7 @@ from rosalind.results.schema import (
     SCHEMA,
     attribution_file,
     check_name,
+    code_file,
     diagnostic_file,
     geometry_file,
     network_file,
@@ -67,6 +68,8 @@ __all__ = [
     "check_name",
     "check_writable",
     "class_angle",
+    "code_file",
+    "code_now",
     "confidence",
     "correct",
     "create",

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from rosalind.results.arrays import load_arrays
-from rosalind.results.files import Damaged, load_json
+from rosalind.results.files import Damaged, load_json, load_object
 from rosalind.results.reading import Results
-from rosalind.results.schema import check_keys
+from rosalind.results.schema import check_keys, code_file
 
 _KEYS: dict[str, tuple[type, ...]] = {
     "id": (str,),
@@ -39,6 +39,7 @@ class DiagnosticInfo:
         condition: None of a diagnostic that sees no images.
         gives: By array what it is: `about`, `unit`, `axes`, `low`, `high` (None for any), `better`.
         path: Of the arrays.
+        code: Fingerprint of the code that made it; None of files of before it was recorded.
         score: `LOG_PROBABILITY` where maps are of the class' log probability; None where of its logit, or no maps.
     """
 
@@ -54,6 +55,7 @@ class DiagnosticInfo:
     gives: Mapping[str, Mapping[str, Any]] = field(repr=False)
     path: Path = field(repr=False)
     score: str | None = None
+    code: str | None = None
 
     def arrays(self, keys: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Its arrays, and under `axis/NAME` the labels of an axis that has some; errors as `results.load_arrays`."""
@@ -75,21 +77,37 @@ def read_diagnostic(path: Path) -> DiagnosticInfo:
     for array, output in value["gives"].items():
         if not isinstance(output, dict) or not isinstance(output.get("axes"), list):
             raise Damaged(f"{path} does not say which axes {array} has.")
-    return DiagnosticInfo(**{key: value[key] for key in _KEYS}, path=path.with_suffix(".npz"), score=value.get("score"))
+    record = {key: value[key] for key in _KEYS}
+    return DiagnosticInfo(**record, path=path.with_suffix(".npz"), score=value.get("score"), code=value.get("code"))
+
+
+def code_now(folder: Path, diagnosis: str) -> str | None:
+    """Fingerprint of the code that files of a diagnosis are made by; None where it is not recorded, or damaged."""
+    try:
+        return load_object(code_file(folder, diagnosis)).get("code")
+    except (FileNotFoundError, Damaged):
+        return None
 
 
 def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
     """All that diagnostics gave of a study's networks, networks in their order; and sentences on what is left out.
 
-    Left out are files that cannot be read, and those of a network that has been made anew since.
+    Left out are files that cannot be read, and those of a network or by code that has been made anew since.
     """
     infos, problems = [], []
+    codes: dict[str, str | None] = {}
     place = {name: k for k, name in enumerate(results.networks)}
     for path in sorted((results.folder / "diagnostics").glob("*/[!.]*.json")):
         try:
             info = read_diagnostic(path)
         except (Damaged, OSError) as error:
             problems.append(str(error))
+            continue
+        id_ = path.parent.name
+        if id_ not in codes:
+            codes[id_] = code_now(results.folder, id_)
+        if info.code is not None and codes[id_] not in (None, info.code):
+            problems.append(f"{path} was made by other code than {id_} is now: rosalind diagnose makes it anew.")
             continue
         ends = ((info.network, info.network_hash), (info.other, info.other_hash))
         for name, digest in ends:

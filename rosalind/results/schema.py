@@ -63,6 +63,11 @@ def diagnostic_file(folder: Path, diagnosis: str, network: str, other: str | Non
     return folder / "diagnostics" / diagnosis / f"{name}.npz"
 
 
+def code_file(folder: Path, diagnosis: str) -> Path:
+    """The path of what says by which code files of a diagnosis are made, so that those of other code are left out."""
+    return folder / "diagnostics" / f"{diagnosis}.json"
+
+
 def check_name(name: str) -> None:
     """Raise ValueError for an id that could not be one path component on every system.
 

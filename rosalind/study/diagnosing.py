@@ -122,6 +122,7 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
         is_callable = lambda task: isinstance(task.network, Imported) or isinstance(task.dense, Imported)
         local = [unit for unit, task in zip(pending, todo, strict=True) if is_callable(task)]
         rest = [unit for unit in pending if unit not in local]
+        _declare_code(folder, work, todo)
         failures = units.each(None, _make, local, progress) | units.each(executor, _make, rest, progress)
     gives_numbers = any(
         is_number(task.diagnosis.name, array, given.axes)
@@ -135,6 +136,23 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
         except results.Damaged as error:
             print(f"comparison/predictors.csv stays as it was: {error}", file=sys.stderr)
     return failures
+
+
+def _code(diagnosis: Diagnosis) -> str:
+    """Fingerprint of the code of a diagnosis, as its files record it."""
+    return fingerprint(plans.of_diagnoses([diagnosis])["diagnostics"][diagnosis.id])
+
+
+def _declare_code(folder: Path, work: Iterable[DiagnosticTask], todo: Sequence[DiagnosticTask]) -> None:
+    """Record the code of what is made, and say so where it was another: numbers of both would stand in one table."""
+    begun = {task.diagnosis.id for task in todo}
+    for id_, diagnosis in {task.diagnosis.id: task.diagnosis for task in work}.items():
+        before, code = results.code_now(folder, id_), _code(diagnosis)
+        if before not in (None, code):
+            print(f"{id_} is made by other code than before; files of that are left out from now on.", file=sys.stderr)
+        # Of a finished study of before nothing is written.
+        if code != before and (before or id_ in begun):
+            results.save_json(results.code_file(folder, id_), {"code": code}, replace=True)
 
 
 def _warn_of_cost(study_results: Results, todo: Iterable[DiagnosticTask]) -> None:
@@ -313,7 +331,13 @@ def _provenance(task: DiagnosticTask, digests: Mapping[str, str]) -> dict[str, A
         for key, given in diagnostic.gives.items()
     }
     scored = {} if score is None else {"score": score}
-    return {**parts, **scored, "fingerprint": fingerprint([parts, *of]), "gives": gives}
+    return {
+        **parts,
+        **scored,
+        "fingerprint": fingerprint([parts, *of]),
+        "code": _code(task.diagnosis),
+        "gives": gives,
+    }
 
 
 def _is_made(folder: Path, task: DiagnosticTask, digests: Mapping[str, str]) -> bool:

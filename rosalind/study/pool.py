@@ -1,13 +1,16 @@
 """Processes on this machine that share the units of a study."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import jax
 
@@ -63,6 +66,72 @@ def _begin(cache: str | None, devices: int) -> None:
         use_compilation_cache(cache)
 
 
+class Ended(RuntimeError):
+    """A unit that ended the process that had it in work, as where memory is short or compiled code crashes."""
+
+
+class Processes(ThreadPoolExecutor):
+    """An executor whose threads have a process each, so that one that ends costs no unit but that which it had.
+
+    The unit is given to a new process once more: what ended it may have been the memory of its neighbours.
+    """
+
+    def __init__(self, jobs: int, begin: Callable[[], ProcessPoolExecutor]):
+        super().__init__(jobs)
+        self._begin, self._lock, self._is_open = begin, threading.Lock(), True
+        self._of_thread, self._pools = threading.local(), list[ProcessPoolExecutor]()
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
+        """See `Executor.submit`; of a unit that ended two processes the error is `Ended`."""
+        return super().submit(self._carry_out, function, arguments)
+
+    def _carry_out(self, function: Callable[..., Any], arguments: tuple) -> Any:
+        for _ in range(2):
+            own, process = self._own_process()
+            try:
+                return own.submit(function, *arguments).result()
+            except BrokenProcessPool:
+                del self._of_thread.pool
+        raise Ended(
+            f"it ended its process twice, with {_end_of(process)}: memory is short (take fewer jobs), or code crashes"
+        )
+
+    def _own_process(self) -> tuple[ProcessPoolExecutor, BaseProcess]:
+        """The thread's pool of one process, and that; BrokenProcessPool where none can be begun."""
+        if not hasattr(self._of_thread, "pool"):
+            with self._lock:
+                if not self._is_open:
+                    raise BrokenProcessPool("the processes were ended")
+                pool, before = self._begin(), set(multiprocessing.active_children())
+                self._pools.append(pool)
+                began = pool.submit(os.getpid)
+                process = next(iter(set(multiprocessing.active_children()) - before), None)
+            # One that ends before it has begun would do so with every unit.
+            began.result()
+            assert process is not None
+            self._of_thread.pool = pool, process
+        return self._of_thread.pool
+
+    def end(self) -> None:
+        """End the processes at once, with what they have in work."""
+        with self._lock:
+            self._is_open = False
+        super().shutdown(wait=False, cancel_futures=True)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """See `Executor.shutdown`."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        for pool in self._pools:
+            pool.shutdown(wait)
+
+
+def _end_of(process: BaseProcess) -> str:
+    """`SIGKILL` and the like, or the code with which a process ended."""
+    process.join()
+    code = process.exitcode or 0
+    return signal.Signals(-code).name if code < 0 else f"code {code}"
+
+
 @contextlib.contextmanager
 def processes(jobs: int) -> Iterator[Executor | None]:
     """Context manager: an executor of so many processes, begun when there is work; None for one.
@@ -77,11 +146,12 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     # All may use all cores: with a core of its own each is no faster, and XLA's sums of one thread are rounded
     # otherwise than those of two (692 of 725 files of the demo's first seed differed).
     # So are sums of a batch by the number of devices that share it.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(cache, cores.devices()))
+    settings = {"mp_context": multiprocessing.get_context("spawn"), "initargs": (cache, cores.devices())}
+    executor = Processes(jobs, functools.partial(ProcessPoolExecutor, 1, initializer=_begin, **settings))
     try:
         yield executor
     except BaseException:
+        executor.end()
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         raise

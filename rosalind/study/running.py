@@ -99,8 +99,8 @@ def run(
         ValueError: see `checking.check`, or jobs that are below 1, more than eight per core, or given beside an
             executor; before any work.
         results.Mismatch: the folder has another data set, or a task of the same name made differently.
-        Incomplete: a network could not be made, as its training diverged, or not be measured. All others were, and
-            the comparison is of those.
+        Incomplete: a network could not be made, as its training diverged or, with more than one process, ended that
+            which had it in work, or not be measured. All others were, and the comparison is of those.
 
     Processes that run at the same time on one folder, on one machine or several, share the work, see `results.lease`;
     one whose code under some name is not that of another, at work or done, is refused.
@@ -199,7 +199,15 @@ def _measure(
     if not work:
         return {}
     with Progress("measuring", len(names) * len(work), unit="cells", parts=units.amounts(work)) as progress:
-        return units.each(executor, cells.measure, work, progress)
+        failures = units.each(executor, cells.measure, work, progress)
+    ended = [unit for unit in work if isinstance(failures.get(unit.name), pool.Ended)]
+    # Network by network, so that the one that ends its process costs itself alone.
+    alone = [Unit(f"{unit.name} of {name}", 1, (*unit.arguments[:-1], (name,))) for unit in ended for name in names]
+    if not alone:
+        return failures
+    with Progress("measuring", len(alone), unit="cells", parts=units.amounts(alone)) as progress:
+        of_one = units.each(executor, cells.measure, alone, progress)
+    return {name: failures[name] for name in failures.keys() - {unit.name for unit in ended}} | of_one
 
 
 def _by_turns(conditions: Sequence[Planned]) -> list[Planned]:
