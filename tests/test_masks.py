@@ -27,6 +27,21 @@ class TestKeep:
             total = sum(np.prod(s) for s in shapes.values())
             assert sum(int(m.sum()) for m in kept.values()) == total - int(np.floor(sparsity * total + 0.5))
 
+    @pytest.mark.parametrize("scope", masks.SCOPES)
+    def test_the_scale_of_a_layer_counts_in_the_scope_global_alone(self, scope):
+        # 0.6, 0.8 of each layer's length: the second of both stay, where the larger layer does not take all.
+        small = {"a/kernel": np.array([[3.0], [4.0]]), "b/kernel": np.array([[0.75], [1.0]])}
+        kept = masks.keep(small, 0.5, scope=scope)
+        expected = [[True, True], [False, False]] if scope == "global" else [[False, True]] * 2
+        assert [mask.ravel().tolist() for mask in kept.values()] == expected
+
+    def test_divided_by_their_length_scores_of_large_layers_are_small(self):
+        scores = {"large": np.full((4, 4), 0.5), "small": np.array([[0.5], [0.4]]), "odd": np.array([[-np.inf, -2.0]])}
+        # 1/4 of the length of the large layer, 0.78 and 0.62 of the small one's, -1 of the odd one's.
+        kept = masks.keep(scores, 1 - 2 / 20, scope="global_l2norm")
+        assert {path: int(mask.sum()) for path, mask in kept.items()} == {"large": 0, "small": 2, "odd": 0}
+        assert masks.keep(scores, 1 / 20, scope="global_l2norm")["odd"].tolist() == [[False, True]]
+
     def test_weights_do_not_come_back(self):
         within = {"a": np.array([False, True, True, True])}
         kept = masks.keep({"a": np.array([9.0, 1.0, 2.0, 3.0])}, 0.5, within=within)

@@ -59,7 +59,7 @@ def test_in_every_layer_the_highest_stay(scores, sparsity):
         assert abs(mask.sum() - (1 - sparsity) * mask.size) <= len(scores)
 
 
-@pytest.mark.parametrize("scope", ["global", "lamp"])
+@pytest.mark.parametrize("scope", masks.SCALINGS)
 @drawn
 @given(scores=scores_by_path(), sparsities=st.tuples(SPARSITIES, SPARSITIES))
 def test_more_sparsity_keeps_a_subset(scope, scores, sparsities):

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 
 from rosalind.config import unknown
 from rosalind.draws import in_one_axis
-from rosalind.pruning.ranking import allocate, lamp, top, top_per_output
+from rosalind.pruning.ranking import allocate, lamp, top, top_per_output, unit_length
 from rosalind.storage import kernel_masks
 from rosalind.training import Tree, by_path
 
@@ -21,11 +21,19 @@ Masks = dict[str, Bool[np.ndarray, "..."]]
 Scores = Mapping[str, Any]
 """From a parameter's path to a float array of its shape; higher is kept."""
 
-SCOPES = ("global", "layer", "output", "uniform_plus", "erk", "water_filling", "lamp")
-"""Competition between scores: all together; in every layer at equal sparsity; in every output unit of every
-layer; in every layer but a dense stem and a head of at most 80 % (`uniform_plus`, arXiv 1902.09574); in
-every layer at ERK's sparsities; in every layer for min(n, tau) of its n weights, with one tau for all, so that
-the largest layers lose first (`water_filling`, arXiv 2206.10915); or all together after LAMP's scaling (`lamp`)."""
+SCALINGS: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
+    "global": None,
+    "global_l2norm": unit_length,
+    "lamp": lamp,
+}
+"""Scopes in which scores of all layers compete together, and how those of a layer are scaled before."""
+
+SCOPES = (*SCALINGS, "layer", "output", "uniform_plus", "erk", "water_filling")
+"""Competition between scores: all together (`global`); so after those of every layer are divided by their Euclidean
+length, which jaxpruner calls global magnitude (`global_l2norm`, arXiv 2304.14082), or after LAMP's scaling (`lamp`);
+in every layer at equal sparsity; in every output unit of every layer; in every layer but a dense stem and a head of
+at most 80 % (`uniform_plus`, arXiv 1902.09574); in every layer at ERK's sparsities; or in every layer for min(n, tau)
+of its n weights, with one tau for all, so that the largest layers lose first (`water_filling`, arXiv 2206.10915)."""
 
 KERNELS = ("kernel", "weight", "weights", "w", "W", "weight_ih", "weight_hh")
 """Names of kernels: Flax's, and those of other libraries; the last two of Equinox's recurrent cells."""
@@ -210,8 +218,8 @@ def keep(
             f"{list(protected) or 'none'}, layers with a sparsity of their own: {dict(layers or {}) or 'none'}. "
             "Ask for another sparsity or fix fewer layers."
         )
-    if free and scope in ("global", "lamp"):
-        masks |= _top_together({path: values[path] for path in free}, target, alive, scaled=scope == "lamp")
+    if free and scope in SCALINGS:
+        masks |= _top_together({path: values[path] for path in free}, target, alive, scope)
     elif free:
         shares = _layer_counts(scope, {path: shapes[path] for path in free}, target, [limits[path] for path in free])
         for path, count in zip(free, shares, strict=True):
@@ -245,18 +253,19 @@ def _filled_up(counts: Mapping[str, int], limits: Mapping[str, int], target: int
 
 
 def _top_together(
-    values: Mapping[str, np.ndarray], count: int, alive: Mapping[str, np.ndarray], *, scaled: bool
+    values: Mapping[str, np.ndarray], count: int, alive: Mapping[str, np.ndarray], scope: str
 ) -> dict[str, Bool[np.ndarray, " n"]]:
-    """Masks of the `count` largest scores over all layers, with `scaled` after LAMP's scaling.
+    """Masks of the `count` largest scores over all layers, scaled as `SCALINGS` says.
 
     Raises:
-        ValueError: negative scores that are to be scaled.
+        ValueError: negative scores in the scope `lamp`.
     """
-    if scaled:
-        negative = [path for path, scores in values.items() if (scores[alive[path]] < 0).any()]
-        if negative:
-            raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
-        values = {path: lamp(np.where(alive[path], scores, 0)) for path, scores in values.items()}
+    scale = SCALINGS[scope]
+    negative = [path for path, scores in values.items() if (scores[alive[path]] < 0).any()] if scale is lamp else []
+    if negative:
+        raise ValueError(f"scope 'lamp' is for sizes, but scores of {negative} are negative.")
+    if scale is not None:
+        values = {path: scale(np.where(alive[path], scores, 0)) for path, scores in values.items()}
     joined, among = (np.concatenate([arrays[path] for path in values]) for arrays in (values, alive))
     ends = np.cumsum([scores.size for scores in values.values()])[:-1]
     return dict(zip(values, np.split(top(joined, count, among), ends), strict=True))

@@ -110,3 +110,13 @@ def lamp(scores: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     shares = np.empty_like(squares)
     shares[order] = np.divide(ranked, left[first], out=np.zeros_like(ranked), where=left[first] > 0)
     return shares
+
+
+def unit_length(scores: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """A layer's scores over their Euclidean length, of infinite ones over that of the others; zeros stay.
+
+    >>> unit_length(np.array([3.0, -4.0, 0.0])).tolist()
+    [0.6, -0.8, 0.0]
+    """
+    wide = np.asarray(scores, np.float64)
+    return wide / (np.linalg.norm(wide[np.isfinite(wide)]) or 1.0)
