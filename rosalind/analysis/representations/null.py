@@ -137,7 +137,14 @@ def likeness(
         ValueError: an unknown metric, or one that the features do not allow.
     """
     parts = _metric(metric)
-    value, null = _beside_null(parts, [parts.prepare(x)], [parts.prepare(y)], labels, permutations)
+    return likeness_of_prepared(parts, parts.prepare(x), parts.prepare(y), labels, permutations)
+
+
+def likeness_of_prepared(
+    parts: Metric, x: np.ndarray, y: np.ndarray, labels: Int[np.ndarray, " n"], permutations: int = PERMUTATIONS
+) -> Likeness:
+    """`likeness` from what `Metric.prepare` gave of both."""
+    value, null = _beside_null(parts, [x], [y], labels, permutations)
     return Likeness(float(value[0, 0]), float(null[0, 0]))
 
 
@@ -232,9 +239,7 @@ def along_layers(
         if network in stored:
             features = layer_features(stored[network])
             common = [layer for layer in features if layer in of_reference]
-            likenesses[network] = {}
-            for layer in common:
-                row, column = [parts.prepare(features[layer])], [of_reference[layer]]
-                value, null = _beside_null(parts, row, column, labels, PERMUTATIONS)
-                likenesses[network][layer] = Likeness(float(value[0, 0]), float(null[0, 0]))
+            likenesses[network] = {
+                k: likeness_of_prepared(parts, parts.prepare(features[k]), of_reference[k], labels) for k in common
+            }
     return likenesses
