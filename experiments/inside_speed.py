@@ -1,11 +1,15 @@
 """How long do the diagnostics take beside the work that they cannot avoid; does a resnet18 fit in 4 GB?
 
-Commands (the first needs `pip install torch pytorch-cka`):
+Commands (`cka` needs `pip install torch pytorch-cka`):
 
+    python experiments/inside_speed.py each
     python experiments/inside_speed.py cka
     python experiments/inside_speed.py passes
     python experiments/inside_speed.py memory
 
+- each: every diagnostic of the demo's cnn, untrained, beside a forward pass over the images that it sees, or a sort of
+  the weights; attributions with a second network as the dense parent. What others have for it is beside Captum in
+  `attribution_speed.py`, and below.
 - cka: every layer of one network with every layer of another, features of `--samples` samples, beside the formula
   in plain NumPy pair by pair, and `cka.cka_from_features` of pytorch-cka 1.1.3 in float32 and float64. All are the
   unbiased estimate; with rosalind's null within classes it is timed by itself.
@@ -17,8 +21,33 @@ Commands (the first needs `pip install torch pytorch-cka`):
 
 Ratios are medians of alternating runs in one process.
 
-Expected time: a minute, a minute, and half an hour of one core, most of it attributions. Results, one core
+Expected time: one minute each but for `memory`, half an hour of one core, most of it attributions. Results, one core
 (`taskset -c 1`, OMP_NUM_THREADS=1) of a machine with a load of 2 to 5, jax 0.10.2, torch 2.13.0:
+
+    each, AMD EPYC, load 8          milliseconds   images    over once over them
+    compressibility                       4                      3.7 (a sort)
+    effective_sparsity                    1                      1.0 (a sort)
+    storage                               4                      4.2 (a sort)
+    dead_units                           10           597        1.4
+    layer_features                       15           597        1.7
+    parent_profile                       25           597        3.1
+    activation_profile                   61           597        6.8
+    generalisation                       52         1,080        1.8
+    coherence                            56           512        7.8
+    kl_mass, 200 draws                1,530           500      238
+    sharpness, 10 draws               5,030         1,080      177
+    linear_path, 11 points              369           597       43
+    bezier, 1 epoch, 3 points           178         1,080        5.9
+    ewa                                  36           597        4.3
+    gradcam                              79           597        7.8
+    gradxinput                           99           597       10
+    lrp                                 104           597       12
+    integrated_gradients, 32 steps      374           200       94
+    occlusion, 49 patches               414           100      203
+    shapley, 16 patches               1,630            50     1170
+
+Maps are made for two classes, as two untrained networks see others; of a trained pair it is little more than one. Half
+of `activation_profile` are principal axes of 597 x 384 features.
 
     CKA, processor time                      512 samples             1,000 samples
                                         9 layers   20 layers    9 layers   20 layers
@@ -224,6 +253,54 @@ def passes(model: str = "cnn", rounds: int = 5) -> None:
         print(f"{model}, path {words}: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
 
 
+OF_TRAINING = ("coherence", "generalisation", "sharpness", "kl_mass", "bezier")
+"""Diagnostics of training images."""
+
+FEW = {"bezier": {"epochs": 1, "points": 3}}
+"""Options other than the defaults."""
+
+
+def each(model: str = "cnn", rounds: int = 3, names: tuple[str, ...] = tuple(diagnostics.DIAGNOSTICS)) -> None:
+    """Print for every diagnostic its processor time over that of once over what it sees.
+
+    Args:
+        model: of the digits, untrained; all weights are kept.
+        rounds: alternating, after one that compiles.
+        names: of the diagnostics.
+    """
+    dataset = planning.load(config.Data("digits"))
+    filled = planning.completed(config.Study(model=config.Model(model)), dataset).model
+    whole = np.arange(len(dataset.train))
+    for name in names:
+        diagnostic, subject = diagnostics.DIAGNOSTICS[name], subject_of(name, filled, dataset)
+        reference = measuring.reference(subject.network, dataset.test, dataset.train)
+        network = dataclasses.replace(subject.network, reference=reference)
+        start = network.variables
+        options = {**subject.options, **FEW.get(name, {})}
+        dense = subject.other if diagnostic.asks_dense else None
+        subject = dataclasses.replace(
+            subject, network=network, options=options, dense=dense, initial=lambda of=start: of
+        )
+        seen = "weights" if diagnostic.needs == "weights" else "training" if name in OF_TRAINING else "test"
+        images = dataset.test
+        if seen == "training":
+            images = dataset.train.take(whole[: min(len(whole), int(options.get("samples", len(whole))))])
+        elif options.get("samples"):
+            images = images.take(np.arange(min(len(images), int(options["samples"]))))
+        once: Callable[[], Any] = lambda images=images, of=network: measuring.features_of(of, images)
+        if seen == "weights":
+            kernels = [x for path, x in models.flatten(start["params"]).items() if path.endswith("kernel")]
+            once = lambda of=kernels: [np.sort(np.abs(x), axis=None) for x in of]
+        # A copy of the network, of which no path and no statistics are known yet.
+        fresh = lambda of=subject: dataclasses.replace(of, network=dataclasses.replace(of.network))
+        ours, other = alternating(lambda compute=diagnostic.compute, of=fresh: compute(of()), once, rounds)
+        of = f"{len(images):,} images" if seen != "weights" else "the weights, sorted"
+        print(
+            f"{name:20s} {1000 * ours:8.1f} ms   {1000 * other:7.1f} ms once over {of:20s} {ours / other:7.1f}",
+            flush=True,
+        )
+
+
 def peak(call: str) -> float:
     """Largest resident memory of a process that runs a line of Python, GB.
 
@@ -271,7 +348,7 @@ def memory(folder: Path | None = None, names: tuple[str, ...] = tuple(diagnostic
             print(f"{name}: {gigabytes:.2f} ({time.monotonic() - began:.0f} s)", flush=True)
 
 
-KINDS = {"cka": cka, "passes": passes, "memory": memory}
+KINDS = {"each": each, "cka": cka, "passes": passes, "memory": memory}
 
 
 if __name__ == "__main__":
