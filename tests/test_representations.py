@@ -141,6 +141,23 @@ class TestRepresentations:
         np.testing.assert_array_equal(labels[order], labels)
         assert sorted(order) == list(range(200))
 
+    @pytest.mark.parametrize("metric", ["procrustes", "svcca", "pwcca"])
+    def test_a_null_without_a_closed_form_is_the_mean_of_draws(self, metric):
+        labels, generator = np.arange(60) % 3, np.random.default_rng(0)
+        orders = [self.R.permuted_within(labels, generator) for _ in range(3)]
+        layers = {"x": self.X[:60], "y": self.Y[:60, :4]}
+        table, measure = self.R.between_layers(layers, layers, labels, metric), self.R.LIKENESS[metric]
+        for row, x in enumerate(layers.values()):
+            for column, y in enumerate(layers.values()):
+                by_hand = measure(x, y), np.mean([measure(x, y[order]) for order in orders])
+                assert (table.value[row, column], table.null[row, column]) == pytest.approx(by_hand)
+        assert np.isnan(self.R.Likeness(1.0, 1.0).excess)
+        # In a class of its own every sample stays, and what is like itself is no more like than the null.
+        with np.errstate(all="raise"):
+            alone = self.R.between_layers({"y": np.eye(12)}, {"y": np.eye(12)}, np.arange(12), "mutual_neighbours")
+        assert alone.null.tolist() == [[1]]
+        assert np.isnan(alone.excess).all()
+
     def test_equally_near_samples_are_taken_by_position(self):
         # Directions of angles 0, 0, 90, 90 and 180 degrees, and a sample at 0.
         x = np.array([[1.0, 0], [3, 0], [0, 1], [0, 2], [-1, 0], [0, 0]])
