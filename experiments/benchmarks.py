@@ -245,7 +245,9 @@ def main() -> None:
         return
     if options.kind == "diagnostics":
         import attribution_speed
+        import inside_speed
 
+        inside_speed.each(rounds=options.rounds)
         attribution_speed.run(images_of(options), options.rounds, compare)
         return
     if options.kind == "large":

@@ -15,16 +15,18 @@ Command (reads a finished demo study, and writes nothing into it):
     python experiments/few_bits.py studies/digits
 
 Expected time: four minutes of one x86 core. `few_bits.csv` beside this file has the raw rows. Results (points, mean of
-three seeds, 95 % t-interval over seeds, one each; corrupted is the mean over all ten corruptions at three severities):
+three seeds, 95 % t-interval over seeds, one each, where 0 is in it in brackets the change that could have been seen
+with 80 % power; corrupted is the mean over all ten corruptions at three severities):
 
-- cost: 8 and 6 bits change no mean by more than 0.09 points. 4 bits: dense -0.22 +- 0.51 clean and +0.10 +- 0.96
-  corrupted, pruned -0.15 +- 0.32 and -0.18 +- 0.68; codebooks of 4 bits dense -0.17 +- 1.11 and -0.56 +- 4.11, pruned
-  -0.03 +- 0.18 and -0.39 +- 0.48. 3 bits: dense -1.34 +- 1.51 and -1.51 +- 8.98, pruned -1.14 +- 0.43 and -0.90 +-
-  2.07; codebooks of 3 bits dense -0.56 +- 1.35 and -1.84 +- 6.96, pruned -0.67 +- 0.24 and -1.78 +- 1.40.
+- cost: 8 and 6 bits change no mean by more than 0.09 points (0.17 to 0.9 could have been seen). 4 bits: dense -0.22 +-
+  0.51 (0.7) clean and +0.10 +- 0.96 (1.3) corrupted, pruned -0.15 +- 0.32 (0.4) and -0.18 +- 0.68 (0.9); codebooks of 4
+  bits dense -0.17 +- 1.11 (1.5) and -0.56 +- 4.11 (5.4), pruned -0.03 +- 0.18 (0.2) and -0.39 +- 0.48 (0.6). 3 bits:
+  dense -1.34 +- 1.51 (2.0) and -1.51 +- 8.98 (11.8), pruned -1.14 +- 0.43 and -0.90 +- 2.07 (2.7); codebooks of 3 bits
+  dense -0.56 +- 1.35 (1.8) and -1.84 +- 6.96 (9.1), pruned -0.67 +- 0.24 and -1.78 +- 1.40.
 - scale: the one of the least squared error keeps more clean accuracy at 3 bits (dense -0.34, pruned -0.64) and less
-  corruption accuracy (dense -4.34, pruned -2.29 +- 1.07, which has no 0 in it; largest weight: -1.51 and -0.90). At 4
-  bits the pruned networks lose 0.70 +- 0.24 corrupted with it and 0.18 +- 0.68 without. So the largest weight is the
-  default: squared error is no measure of what corruptions do.
+  corruption accuracy (dense -4.34 (6.8), pruned -2.29 +- 1.07, which has no 0 in it; largest weight: -1.51 and -0.90).
+  At 4 bits the pruned networks lose 0.70 +- 0.24 corrupted with it and 0.18 +- 0.68 without. So the largest weight is
+  the default: squared error is no measure of what corruptions do.
 - front (null between dense seeds: 0.3 points clean, 3.5 corrupted): from the smallest on, lth 0.95 in a codebook of 3
   bits (6.7 kB, 97.9 clean, 71.5 corrupted), snip 0.95 and lth 0.95 in 3 to 8 bits (6.8 to 9.1 kB; lth 98.4 and 71.7 at
   7.2, snip 95.9 and 77.3 at 9.1), biprop, which takes a bit per weight anyway (0.95: 7.2 kB, 91.4 and 76.5; 0.8: 9.7
@@ -46,7 +48,6 @@ import tyro
 
 from rosalind import demo, measuring, models, pruning, results, storage, study
 from rosalind.analysis import pareto
-from rosalind.analysis.robustness import power
 from rosalind.conditions import Network
 from rosalind.pruning.compression import compressed
 
@@ -95,7 +96,7 @@ def measured(folder: Path) -> Iterator[Row]:
 
 
 def costs(rows: list[Row]) -> Iterator[str]:
-    """A line per coding and kind of network: change to float32 in points, 95 % t-interval over seeds of group means."""
+    """A line per coding and kind of network: change to float32 in points, of the mean over groups, paired by seed."""
     found = {row[:3]: np.array(row[4:]) for row in rows}
     seeds = sorted({seed for _, _, seed in found})
     groups = list(dict.fromkeys(group for group, _, _ in found))
@@ -104,8 +105,7 @@ def costs(rows: list[Row]) -> Iterator[str]:
             changes = 100 * np.array(
                 [np.mean([found[g, coding, s] - found[g, "float32", s] for g in members], 0) for s in seeds]
             )
-            means, halves, _ = power.seed_interval(changes.T, step=reporting.IMAGE)
-            clean, corrupted = (f"{c:+.2f} +- {h:.2f}" for c, h in zip(means, halves, strict=True))
+            clean, corrupted = (reporting.difference(values, step=reporting.IMAGE) for values in changes.T)
             yield f"{kind:7s} {coding:18s} clean {clean}, corrupted {corrupted}"
 
 

@@ -1,14 +1,18 @@
 """How long do the diagnostics take beside the work that they cannot avoid; does a resnet18 fit in 4 GB?
 
-Commands (the first needs `pip install torch pytorch-cka`):
+Commands (`cka` needs `pip install torch pytorch-cka`):
 
+    python experiments/inside_speed.py each
     python experiments/inside_speed.py cka
     python experiments/inside_speed.py passes
     python experiments/inside_speed.py memory
 
+- each: every diagnostic of the demo's cnn, untrained, beside a forward pass over the images that it sees, or a sort of
+  the weights; attributions with a second network as the dense parent. What others have for it is beside Captum in
+  `attribution_speed.py`, and below.
 - cka: every layer of one network with every layer of another, features of `--samples` samples, beside the formula
   in plain NumPy pair by pair, and `cka.cka_from_features` of pytorch-cka 1.1.3 in float32 and float64. All are the
-  unbiased estimate; rosalind's null by permutations within classes is timed by itself.
+  unbiased estimate; with rosalind's null within classes it is timed by itself.
 - passes: `coherence` of 512 images beside a plain gradient of the loss in batches over the same; `linear_path` of 11
   points beside 11 times the evaluation of a network that measuring makes (features, head, geometry), with and without
   the BatchNorm statistics that each point needs anew.
@@ -17,15 +21,39 @@ Commands (the first needs `pip install torch pytorch-cka`):
 
 Ratios are medians of alternating runs in one process.
 
-Expected time: a minute, a minute, and half an hour of one core, most of it attributions. Results, one core
+Expected time: one minute each but for `memory`, half an hour of one core, most of it attributions. Results, one core
 (`taskset -c 1`, OMP_NUM_THREADS=1) of a machine with a load of 2 to 5, jax 0.10.2, torch 2.13.0:
+
+    each, AMD EPYC, load 8          milliseconds   images    over once over them
+    compressibility                       4                      3.7 (a sort)
+    effective_sparsity                    1                      1.0 (a sort)
+    storage                               4                      4.2 (a sort)
+    dead_units                           10           597        1.4
+    layer_features                       15           597        1.7
+    parent_profile                       25           597        3.1
+    activation_profile                   61           597        6.8
+    generalisation                       52         1,080        1.8
+    coherence                            56           512        7.8
+    kl_mass, 200 draws                1,530           500      238
+    sharpness, 10 draws               5,030         1,080      177
+    linear_path, 11 points              369           597       43
+    bezier, 1 epoch, 3 points           178         1,080        5.9
+    ewa                                  36           597        4.3
+    gradcam                              79           597        7.8
+    gradxinput                           99           597       10
+    lrp                                 104           597       12
+    integrated_gradients, 32 steps      374           200       94
+    occlusion, 49 patches               414           100      203
+    shapley, 16 patches               1,630            50     1170
+
+Maps are made for two classes, as two untrained networks see others; of a trained pair it is little more than one. Half
+of `activation_profile` are principal axes of 597 x 384 features.
 
     CKA, processor time                      512 samples             1,000 samples
                                         9 layers   20 layers    9 layers   20 layers
     milliseconds                           6          38            9         102
     over pytorch-cka in float64            0.1        0.22         0.03       0.17
     over pytorch-cka in float32            0.26       0.58         0.06       0.31
-    the null with it, over float32         0.8        1.3          0.16       0.7
     on an AMD EPYC, milliseconds           3          23            6          63
     over pytorch-cka in float32            0.19       0.36         0.05       0.23
 
@@ -34,6 +62,8 @@ Expected time: a minute, a minute, and half an hour of one core, most of it attr
   is in float64, to which its closed forms are held. Half of pytorch-cka's time is missed with 20 layers, 1,744 wide
   together, of 512 samples on the first processor alone. There the products, 1.4 Gflop (half of every Gram matrix is
   0.9), would take 15 ms at 100 Gflop/s; on the second 12 of 22 ms are theirs, 7 make the features of one length.
+  With the null, which is in closed form, it takes 1.2 (9 layers) and 1.1 times as long (20 layers) as without; of three
+  draws it took 3.2 and 2.3 times as long, and the shared neighbours with their null 3 times as long as now.
   pytorch-cka clips its estimate to [0, 1]; rosalind's may be below 0 by chance.
 - coherence takes 2.4 to 2.6 gradients of the demo's cnn (0.052 over 0.020 s of 512 images, processor time; 3.1 to 3.2
   before single gradients gave their sum as well, 13 with gradients per example alone): sums and lengths 1.3, products
@@ -146,7 +176,7 @@ def cka_of(first: dict[str, np.ndarray], second: dict[str, np.ndarray], labels: 
         a, b = alternating(ours, other, rounds)
         print(f"{len(first)} layers, {name}: {a:.3f} {b:.3f} {a / b:.2f}, largest difference {apart:.0e}", flush=True)
     a, b = alternating(null, in_torch, rounds)
-    print(f"{len(first)} layers with the null of 3 permutations, pytorch-cka: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
+    print(f"{len(first)} layers with the null, pytorch-cka: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
 
 
 def cka(samples: int = 512, rounds: int = 7) -> None:
@@ -223,6 +253,54 @@ def passes(model: str = "cnn", rounds: int = 5) -> None:
         print(f"{model}, path {words}: {a:.3f} {b:.3f} {a / b:.2f}", flush=True)
 
 
+OF_TRAINING = ("coherence", "generalisation", "sharpness", "kl_mass", "bezier")
+"""Diagnostics of training images."""
+
+FEW = {"bezier": {"epochs": 1, "points": 3}}
+"""Options other than the defaults."""
+
+
+def each(model: str = "cnn", rounds: int = 3, names: tuple[str, ...] = tuple(diagnostics.DIAGNOSTICS)) -> None:
+    """Print for every diagnostic its processor time over that of once over what it sees.
+
+    Args:
+        model: of the digits, untrained; all weights are kept.
+        rounds: alternating, after one that compiles.
+        names: of the diagnostics.
+    """
+    dataset = planning.load(config.Data("digits"))
+    filled = planning.completed(config.Study(model=config.Model(model)), dataset).model
+    whole = np.arange(len(dataset.train))
+    for name in names:
+        diagnostic, subject = diagnostics.DIAGNOSTICS[name], subject_of(name, filled, dataset)
+        reference = measuring.reference(subject.network, dataset.test, dataset.train)
+        network = dataclasses.replace(subject.network, reference=reference)
+        start = network.variables
+        options = {**subject.options, **FEW.get(name, {})}
+        dense = subject.other if diagnostic.asks_dense else None
+        subject = dataclasses.replace(
+            subject, network=network, options=options, dense=dense, initial=lambda of=start: of
+        )
+        seen = "weights" if diagnostic.needs == "weights" else "training" if name in OF_TRAINING else "test"
+        images = dataset.test
+        if seen == "training":
+            images = dataset.train.take(whole[: min(len(whole), int(options.get("samples", len(whole))))])
+        elif options.get("samples"):
+            images = images.take(np.arange(min(len(images), int(options["samples"]))))
+        once: Callable[[], Any] = lambda images=images, of=network: measuring.features_of(of, images)
+        if seen == "weights":
+            kernels = [x for path, x in models.flatten(start["params"]).items() if path.endswith("kernel")]
+            once = lambda of=kernels: [np.sort(np.abs(x), axis=None) for x in of]
+        # A copy of the network, of which no path and no statistics are known yet.
+        fresh = lambda of=subject: dataclasses.replace(of, network=dataclasses.replace(of.network))
+        ours, other = alternating(lambda compute=diagnostic.compute, of=fresh: compute(of()), once, rounds)
+        of = f"{len(images):,} images" if seen != "weights" else "the weights, sorted"
+        print(
+            f"{name:20s} {1000 * ours:8.1f} ms   {1000 * other:7.1f} ms once over {of:20s} {ours / other:7.1f}",
+            flush=True,
+        )
+
+
 def peak(call: str) -> float:
     """Largest resident memory of a process that runs a line of Python, GB.
 
@@ -270,7 +348,7 @@ def memory(folder: Path | None = None, names: tuple[str, ...] = tuple(diagnostic
             print(f"{name}: {gigabytes:.2f} ({time.monotonic() - began:.0f} s)", flush=True)
 
 
-KINDS = {"cka": cka, "passes": passes, "memory": memory}
+KINDS = {"each": each, "cka": cka, "passes": passes, "memory": memory}
 
 
 if __name__ == "__main__":

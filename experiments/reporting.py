@@ -22,11 +22,13 @@ def difference(pairs: Sequence[float] | np.ndarray, digits: int = 2, step: float
     >>> difference([1.0, 2.0, 3.0])
     '+2.00 +- 2.48 (n 3, p 0.074, could be seen 3.26)'
     >>> difference([0.0, 0.0, 0.0], step=IMAGE)
-    '+0.00 +- 0.17 (n 3, p 1, could be seen 0.00)'
+    '+0.00 +- 0.17 (n 3, p 1, could be seen 0.17)'
     """
     values = np.asarray(pairs, float)
     mean, half, count = power.seed_interval(values, step=step)
-    least = power.detectable_with_pairs(int(count), float(np.nanstd(values, ddof=1)))
+    # What images alone leave as half width of differences that are all equal.
+    counted = power.seed_interval(0 * values, step=step)[1]
+    least = np.hypot(power.detectable_with_pairs(int(count), float(np.nanstd(values, ddof=1))), counted)
     test = f"n {count}, p {power.paired_test(values, step):.2g}, could be seen {least:.{digits}f}"
     return f"{mean:+.{digits}f} +- {half:.{digits}f} ({test})"
 

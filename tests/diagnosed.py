@@ -37,6 +37,7 @@ def compute(
     *,
     train: Split | None = None,
     attacked: Callable[[Network], Split] | None = None,
+    dense: Network | None = None,
     **options: float,
 ):
     """The arrays of a diagnostic of a network, checked against what it declares."""
@@ -52,5 +53,6 @@ def compute(
         full,
         lambda part: None,
         attacked,
+        dense,
     )
     return diagnostics.check_given(name, diagnostic, diagnostic.compute(subject))

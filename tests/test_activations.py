@@ -152,6 +152,36 @@ class TestActivations:
         for layer, scale in enumerate((1, 2, 1)):
             np.testing.assert_allclose(sign * arrays["place"][:, :, layer], scale * by_hand, atol=1e-5)
 
+    def test_distances_to_the_parent_are_worked_out_by_hand(self):
+        # Images at 0, 1 and 10 of one axis in the parent: their distances are 1, 9 and 10, of which the median is 9.
+        at = np.array([0.0, 1.0, 10.0])
+
+        def made(name: str, moved: list[float], then: list[float], width: int = 2) -> Network:
+            def activations(images: np.ndarray) -> dict[str, np.ndarray]:
+                rows = images[:, 0, 0, 0]
+                first = np.stack([at[rows], np.array(moved)[rows]], 1)
+                return {"first": first, "then": -2 * first + np.array(then)[rows, None], "wide": np.ones((3, width))}
+
+            features = lambda images: activations(images)["first"]
+            return Network(name, None, features=features, kernel=np.eye(2), bias=np.zeros(2), activations=activations)
+
+        images = np.zeros((3, 8, 8, 1), np.uint8)
+        images[:, 0, 0, 0] = np.arange(3)
+        shown = Split(images, np.zeros(3, np.int32), np.arange(3, dtype=np.int32))
+        dense, child = made("dense", [0, 0, 0], [0, 0, 0]), made("child", [0, 9, 4.5], [0, 0, 36], 3)
+        arrays = compute("parent_profile", child, images=shown, dense=dense)
+        assert arrays["axis/layers"].tolist() == ["first", "then", "wide", "head"]
+        by_hand = [[0, 0, np.nan, 0], [1, 1, np.nan, 1], [0.5, np.hypot(36, 27) / 18, np.nan, 0.5]]
+        np.testing.assert_allclose(arrays["divergence"], by_hand, rtol=1e-6)
+        # Of a layer that the two have in other widths there is none, so that no sample has a turning layer.
+        assert (arrays["turning"] == -1).all()
+        assert np.isnan(arrays["turned"]).all()
+        arrays = compute("parent_profile", made("child", [0, 9, 4.5], [0, 0, 36]), images=shown, dense=dense)
+        assert np.isnan(arrays["divergence"][:, 2]).all(), "all samples are alike in it"
+        same = compute("parent_profile", network(NORM_MLP), dense=network(NORM_MLP))
+        assert not same["divergence"].any()
+        assert same["turned"].tolist() == [1, 0]
+
     @pytest.mark.parametrize("planted", [0, 1, 2])
     def test_noise_from_a_layer_on_turns_there(self, planted):
         base = np.random.default_rng(3).normal(size=(60, 3, 4, 4, 6))

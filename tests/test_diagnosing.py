@@ -133,7 +133,8 @@ def test_tables_are_of_layers_and_of_groups(folder):
     np.testing.assert_allclose(change[row], table.values[row] - table.values[parent])
     assert np.isnan(change[parent]).all()
     assert ("storage", "csr", None) in analysis.diagnostics.layer_arrays(study_results)
-    assert not [known for known in analysis.diagnostics.layer_arrays(study_results) if known[0] == "layer_features"]
+    features = [known for known in analysis.diagnostics.layer_arrays(study_results) if known[0] == "layer_features"]
+    assert features == [("layer_features", "likeness to the parent", "clean")]
     rows = {(r["array"], r["network"]): r for r in analysis.diagnostics.summary(study_results, ["storage"])}
     stored = analysis.diagnostics.layer_table(study_results, "storage", "nonzero")
     assert rows["nonzero", table.networks[row]]["value"] == pytest.approx(stored.values[row].mean())
@@ -184,6 +185,14 @@ def test_layers_of_a_network_are_most_like_themselves(folder):
     matrix = analysis.representations.between_layers(*features, labels)
     assert matrix.value.shape == matrix.excess.shape == (2, 2)
     assert (matrix.excess < matrix.value).all()
+    # The heat map has every network beside its dense one, and dense ones beside another seed.
+    table = analysis.diagnostics.layer_table(study_results, "layer_features", "likeness to the parent", "clean")
+    rows = dict(zip(table.networks, table.values, strict=True))
+    excess = [found["mlp-lth-0.9-seed0"][layer].excess for layer in table.layers]
+    np.testing.assert_allclose(rows["mlp-lth-0.9-seed0"], excess, atol=1e-6)
+    np.testing.assert_allclose(rows["mlp-dense-seed1"], np.diag(matrix.excess), atol=1e-6)
+    np.testing.assert_allclose(rows["mlp-dense-seed0"], rows["mlp-dense-seed1"], atol=1e-6)
+    assert set(rows) == set(study_results.networks)
     with pytest.raises(ValueError, match="rosalind diagnose"):
         analysis.representations.along_layers(study_results, pruned, "mlp-dense-seed0", "contrast-5")
 

@@ -206,7 +206,7 @@ FEW = {
 
 def test_a_network_whose_masks_keep_everything_is_the_dense_one():
     for name, diagnostic in DIAGNOSTICS.items():
-        model = SMALL_CNN if diagnostic.asks_dense else NORM_MLP
+        model = SMALL_CNN if "map" in diagnostic.gives else NORM_MLP
         kept = network(model)
         kept = dataclasses.replace(kept, reference=measuring.reference(kept, split(), split()))
         bare = dataclasses.replace(kept, masks={})
@@ -220,7 +220,9 @@ def test_a_network_whose_masks_keep_everything_is_the_dense_one():
 def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns():
     gaps = {
         "compressibility": {"pq_index", "error", "tail_index", "soft_sparsity_of_unit"},
-        "activation_profile": {"divergence", "place"},
+        "activation_profile": {"divergence", "turned", "place"},
+        # There is no parent.
+        "parent_profile": {"divergence", "turned"},
         "coherence": {"of_layer"},
         "sharpness": set(DIAGNOSTICS["sharpness"].gives),
         "linear_path": {"norm", "margin"},
@@ -232,7 +234,7 @@ def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns
         if name == "generalisation":
             # Has one of its own.
             continue
-        model, first = (SMALL_CNN, "conv1") if diagnostic.asks_dense else (NORM_MLP, "dense0")
+        model, first = (SMALL_CNN, "conv1") if "map" in diagnostic.gives else (NORM_MLP, "dense0")
         of = network(model)
         shape = next(mask.shape for path, mask in of.masks.items() if first in path)
         empty = network(model, **{first: np.zeros(shape, bool)})
@@ -240,7 +242,7 @@ def test_of_a_network_whose_first_layer_is_empty_gaps_are_said_and_nothing_warns
         arrays = compute(name, empty, network(model, 1) if diagnostic.of == "pair" else None, **FEW.get(name, {}))
         found = {key for key, x in arrays.items() if x.dtype.kind == "f" and np.isnan(x).any()}
         assert found == gaps.get(name, set()), name
-        if diagnostic.asks_dense:
+        if "map" in diagnostic.gives:
             assert arrays["zero"].all(), name
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import orthogonal_procrustes
 
 from rosalind import analysis
+from rosalind.analysis.representations import subspaces
 
 RNG = np.random.default_rng(7)
 
@@ -139,6 +140,52 @@ class TestRepresentations:
         order = self.R.permuted_within(labels, generator)
         np.testing.assert_array_equal(labels[order], labels)
         assert sorted(order) == list(range(200))
+
+    @pytest.mark.parametrize("metric", ["procrustes", "svcca", "pwcca"])
+    def test_a_null_without_a_closed_form_is_the_mean_of_draws(self, metric):
+        labels, generator = np.arange(60) % 3, np.random.default_rng(0)
+        orders = [self.R.permuted_within(labels, generator) for _ in range(3)]
+        layers = {"x": self.X[:60], "y": self.Y[:60, :4]}
+        table, measure = self.R.between_layers(layers, layers, labels, metric), self.R.LIKENESS[metric]
+        for row, x in enumerate(layers.values()):
+            for column, y in enumerate(layers.values()):
+                by_hand = measure(x, y), np.mean([measure(x, y[order]) for order in orders])
+                assert (table.value[row, column], table.null[row, column]) == pytest.approx(by_hand)
+        assert np.isnan(self.R.Likeness(1.0, 1.0).excess)
+        # In a class of its own every sample stays, and what is like itself is no more like than the null.
+        with np.errstate(all="raise"):
+            alone = self.R.between_layers({"y": np.eye(12)}, {"y": np.eye(12)}, np.arange(12), "mutual_neighbours")
+        assert alone.null.tolist() == [[1]]
+        assert np.isnan(alone.excess).all()
+
+    def test_equally_near_samples_are_taken_by_position(self):
+        # Directions of angles 0, 0, 90, 90 and 180 degrees, and a sample at 0.
+        x = np.array([[1.0, 0], [3, 0], [0, 1], [0, 2], [-1, 0], [0, 0]])
+        by_hand = {
+            1: [[1], [0], [3], [2], [2], [0]],
+            2: [[1, 2], [0, 2], [0, 3], [0, 2], [2, 3], [0, 1]],
+            4: [[1, 2, 3, 5], [0, 2, 3, 5], [0, 1, 3, 4], [0, 1, 2, 4], [0, 2, 3, 5], [0, 1, 2, 3]],
+        }
+        for k, rows in by_hand.items():
+            assert [np.flatnonzero(row).tolist() for row in subspaces.nearest(x, k)] == rows, k
+
+    @pytest.mark.parametrize("metric", ["cka", "rbf_cka", "mutual_neighbours", "units"])
+    def test_the_null_is_the_mean_over_every_permutation_within_classes(self, metric):
+        labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5])
+        generator, parts = np.random.default_rng(5), self.R.LIKENESS[metric]
+        x, y = generator.normal(size=(2, 12, 4)) + generator.normal(size=(2, 6, 4))[:, labels] + 3
+        inside = [itertools.permutations(np.flatnonzero(labels == label)) for label in range(6)]
+        orders = [np.concatenate(order) for order in itertools.product(*inside)]
+        assert len(orders) == 144
+        first, second = parts.prepare(x), parts.prepare(y)
+        permuted = [parts.permute(second, order) for order in orders]
+        shuffled = parts.prepare(y[orders[57]])
+        np.testing.assert_allclose(parts.compare([first], [permuted[57]]), parts.compare([first], [shuffled]))
+        by_hand = parts.compare([first], permuted).mean()
+        assert self.R.likeness(x, y, labels, metric).null == pytest.approx(by_hand, abs=1e-7)
+        # Of several layers at once, and of classes by other names.
+        table = self.R.between_layers({"y": y, "x": x}, {"y": y, "same": y}, 7 - 2 * labels, metric)
+        np.testing.assert_allclose(table.null[1], by_hand, atol=1e-7)
 
     def test_what_does_not_vary_has_no_likeness(self):
         # The mean of twenty times 0.1 is not 0.1 in float64.

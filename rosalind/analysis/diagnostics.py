@@ -1,11 +1,13 @@
 """Tables of what diagnostics gave: per layer, per network, and beside the dense parent."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rosalind.analysis import parent_likeness
 from rosalind.analysis.robustness import groups, mean_and_deviation, parent_of
 from rosalind.config import CLEAN
 from rosalind.results import DiagnosticInfo, Results, diagnostics
@@ -16,6 +18,9 @@ SEPARATE = ("channels", "kept", "sides", "targets")
 COMPRESSIBILITY = ("pq_index", "error", "tail_index")
 """Arrays per layer, of the diagnostic `compressibility`, that are numbers of a network as well. No others are: each
 makes the correction for many numbers stricter."""
+
+TO_PARENT = ("layer_features", "likeness to the parent")
+"""Diagnosis and array of `parent_likeness.to_parents`, which no file holds."""
 
 TENTH = 0.1
 """Share of a layer's weights that stay."""
@@ -60,7 +65,7 @@ def is_beside_itself(info: DiagnosticInfo) -> bool:
 def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = None) -> list[tuple[str, str, str | None]]:
     """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`.
 
-    Without those of `is_beside_itself`.
+    Without those of `is_beside_itself`; with `TO_PARENT` where `layer_features` of two networks are stored.
     """
     infos = list(diagnostics(results)[0] if stored is None else stored)
     listed = [
@@ -70,6 +75,8 @@ def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = Non
         for array, output in info.gives.items()
         if "layers" in output["axes"] and not set(SEPARATE) & set(output["axes"])
     ]
+    with_features = Counter(info.condition for info in infos if info.id == TO_PARENT[0])
+    listed += [(*TO_PARENT, condition) for condition, count in with_features.items() if count > 1]
     return list(dict.fromkeys(listed))
 
 
@@ -93,16 +100,21 @@ def layer_table(
         ValueError: nothing of this kind is stored.
         results.Damaged: a file cannot be read.
     """
+    is_likeness = (diagnosis, array) == TO_PARENT
     infos = [
         info
         for info in (diagnostics(results)[0] if stored is None else stored)
-        if (info.id, info.condition, info.other) == (diagnosis, condition, None) and array in info.gives
+        if (info.id, info.condition, info.other) == (diagnosis, condition, None)
+        and (is_likeness or array in info.gives)
     ]
     if not infos:
         raise ValueError(
             f"{results.folder} has no {array!r} of {diagnosis!r} under {condition!r}; it has "
             f"{', '.join('/'.join(filter(None, parts)) for parts in layer_arrays(results, stored)) or 'none'}."
         )
+    if is_likeness:
+        rows, words = parent_likeness.to_parents(results, {info.network: info for info in infos}), parent_likeness.ABOUT
+        return LayerTable(*_as_table(rows), words, "", "")
     rows = {}
     for info in infos:
         arrays, axes = info.arrays((array, "axis/layers")), list(info.gives[array]["axes"])
@@ -112,10 +124,14 @@ def layer_table(
         sums = np.where(np.isfinite(values), values, 0).sum(0)
         means = np.divide(sums, counted, out=np.full(len(sums), np.nan), where=counted > 0)
         rows[info.network] = dict(zip(arrays["axis/layers"].tolist(), means.tolist(), strict=True))
-    layers = list(dict.fromkeys(layer for row in rows.values() for layer in row))
-    values = np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
     output = infos[0].gives[array]
-    return LayerTable(list(rows), layers, values, output["about"], output["unit"], output["better"])
+    return LayerTable(*_as_table(rows), output["about"], output["unit"], output["better"])
+
+
+def _as_table(rows: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[str], np.ndarray]:
+    """Networks, layers and values of a `LayerTable` from numbers by network and layer."""
+    layers = list(dict.fromkeys(layer for row in rows.values() for layer in row))
+    return list(rows), layers, np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
 
 
 def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:

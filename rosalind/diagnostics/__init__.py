@@ -8,7 +8,14 @@ it. One of your own is named as `package.module:NAME`.
 from collections.abc import Mapping, Sequence
 
 from rosalind.config import Diagnosis, resolve, unknown
-from rosalind.diagnostics.activations import ACTIVATION_PROFILE, DEAD_UNITS, LAYER_FEATURES, pooled, turning_layer
+from rosalind.diagnostics.activations import (
+    ACTIVATION_PROFILE,
+    DEAD_UNITS,
+    LAYER_FEATURES,
+    PARENT_PROFILE,
+    pooled,
+    turning_layer,
+)
 from rosalind.diagnostics.attribution_methods import explains_log_probability, integrated_gradients
 from rosalind.diagnostics.attributions import EWA, GRADCAM, GRADXINPUT, INTEGRATED_GRADIENTS, LRP, OCCLUSION, SHAPLEY
 from rosalind.diagnostics.coherence import COHERENCE, coherence
@@ -35,6 +42,7 @@ DIAGNOSTICS: dict[str, Diagnostic] = {
     "storage": STORAGE,
     "dead_units": DEAD_UNITS,
     "activation_profile": ACTIVATION_PROFILE,
+    "parent_profile": PARENT_PROFILE,
     "layer_features": LAYER_FEATURES,
     "coherence": COHERENCE,
     "generalisation": GENERALISATION,

@@ -164,6 +164,18 @@ def turning_layer(divergence: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(divergence).any(1), -1, np.argmax(np.nan_to_num(steps, nan=-np.inf), axis=1))
 
 
+def _turns(divergence: np.ndarray) -> dict[str, np.ndarray]:
+    """`turning`, and `turned`, the share of every layer of the samples that turn somewhere; NaN where none does."""
+    turning = turning_layer(divergence)
+    known = turning[turning >= 0]
+    turned = np.bincount(known, minlength=divergence.shape[1]) / (len(known) or np.nan)
+    return {
+        "divergence": divergence.astype(np.float32),
+        "turning": turning.astype(np.int16),
+        "turned": turned.astype(np.float32),
+    }
+
+
 def _profile(subject: Subject) -> dict[str, Any]:
     clean, moved = pooled(subject.network, subject.clean), pooled(subject.network, subject.samples)
     subject.advance(1)
@@ -176,17 +188,27 @@ def _profile(subject: Subject) -> dict[str, Any]:
             of_clean, of_moved = -of_clean, -of_moved
         places.append(np.stack([of_clean, of_moved], 1))
         previous = of_clean
-    turning = turning_layer(np.stack(divergence, 1))
     return {
-        "divergence": np.stack(divergence, 1).astype(np.float32),
-        "turning": turning.astype(np.int16),
-        "turned": (turning[:, None] == np.arange(len(clean))[None]).mean(0).astype(np.float32),
+        **_turns(np.stack(divergence, 1)),
         "place": np.stack(places, 2).astype(np.float32),
         "axis/layers": np.array(list(clean)),
         "axis/samples": subject.clean.ids,
         "axis/sides": np.array(["clean", "condition"]),
     }
 
+
+_OF_TURNS = {
+    "turning": Given(
+        "index of the layer at which the divergence grows most; -1 where a divergence is NaN", "layer", ("samples",), -1
+    ),
+    "turned": Given(
+        "samples whose divergence grows most at this layer, of those without a gap; NaN where all have one",
+        "share",
+        ("layers",),
+        0,
+        1,
+    ),
+}
 
 ACTIVATION_PROFILE = Diagnostic(
     "2103.10229",
@@ -200,13 +222,7 @@ ACTIVATION_PROFILE = Diagnostic(
             0,
             better="lower",
         ),
-        "turning": Given(
-            "index of the layer at which the divergence grows most; -1 where a divergence is NaN",
-            "layer",
-            ("samples",),
-            -1,
-        ),
-        "turned": Given("samples whose divergence grows most at this layer", "share", ("layers",), 0, 1),
+        **_OF_TURNS,
         "place": Given(
             "place on the layer's first principal axis of the clean samples, its sign that of the layer before",
             "activations",
@@ -215,6 +231,38 @@ ACTIVATION_PROFILE = Diagnostic(
     },
     needs="features",
     under=True,
+    version=2,
+)
+
+
+def _parent_profile(subject: Subject) -> dict[str, Any]:
+    own = pooled(subject.network, subject.samples)
+    dense = {} if subject.dense is None else pooled(subject.dense, subject.samples)
+    subject.advance(1)
+    divergence = np.full((len(subject.samples), len(own)), np.nan)
+    for k, (name, h) in enumerate(own.items()):
+        if name in dense and dense[name].shape == h.shape:
+            divergence[:, k] = np.linalg.norm(h - dense[name], axis=1) / _scale(dense[name])
+    return {**_turns(divergence), "axis/layers": np.array(list(own)), "axis/samples": subject.samples.ids}
+
+
+PARENT_PROFILE = Diagnostic(
+    "2103.10229",
+    _parent_profile,
+    {
+        "divergence": Given(
+            "distance of a sample's mean activations from those that the dense parent has of the same image, over the "
+            "median distance of two samples in the parent: of the same units, as pruning leaves them, and not of a "
+            "network that was initialised anew; NaN without a parent, or where all samples are alike in it",
+            "distances",
+            ("samples", "layers"),
+            0,
+        ),
+        **_OF_TURNS,
+    },
+    needs="features",
+    under=True,
+    asks_dense=True,
 )
 
 

@@ -37,9 +37,10 @@ def attributed(subject: Subject, method: Method, *, is_coarse_grid: bool = False
     count = min(int(subject.options.get("samples", len(subject.samples))), len(subject.samples))
     rows = np.sort(data.stratified(subject.clean.labels, count, seed=0))
     samples, clean = subject.samples.take(rows), subject.clean.take(rows)
-    target_network = subject.network if subject.dense is None else subject.dense
-    targets = np.stack([predicted(target_network, samples), predicted(subject.network, samples)])
-    targets = np.stack([*targets, predicted(subject.network, clean)])
+    own = predicted(subject.network, samples)
+    of_dense = own if subject.dense is None else predicted(subject.dense, samples)
+    is_clean = np.array_equal(samples.images, clean.images)
+    targets = np.stack([of_dense, own, own if is_clean else predicted(subject.network, clean)])
     # A map is made once for an image and a class, however many targets ask for it.
     classes = int(targets.max()) + 1
     pairs, place = np.unique(np.arange(count)[None] * classes + targets, return_inverse=True)

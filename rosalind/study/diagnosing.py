@@ -293,7 +293,7 @@ def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis
         if end == name:
             continue
         if infos[end].is_imported and end not in imported_by_name:
-            raise ValueError(f"{diagnosis} of {name!r} asks {end!r} for its class: give its imported.Imported as well.")
+            raise ValueError(f"{diagnosis} of {name!r} looks at {end!r} too: give its imported.Imported as well.")
         first[name] = imported_by_name.get(end, end)
     return first
 

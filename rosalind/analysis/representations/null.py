@@ -6,6 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from rosalind.analysis.blas import one_thread
+from rosalind.analysis.representations.expected import (
+    expected_estimates,
+    expected_of_units,
+    expected_products,
+    one_hot,
+)
 from rosalind.analysis.representations.kernels import Features, Others, centred, estimates, unit_features, unit_rbf
 from rosalind.analysis.representations.subspaces import (
     NEAREST,
@@ -20,6 +27,9 @@ from rosalind.analysis.representations.subspaces import (
 )
 from rosalind.results import DiagnosticInfo, Results, diagnostics
 
+PERMUTATIONS = 10
+"""Draws of a null that has no closed form."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -30,11 +40,14 @@ class Metric:
         permute: What `prepare` would give of samples in another order, from what it gave and the order.
         compare: From what `prepare` gave of several layers, and of several others, to float64[first, second]: the
             likeness of each of the first to each of the second.
+        expected: The mean of `compare` over all permutations of the second within classes, of which it gets a column
+            each; None where it has no closed form.
     """
 
     prepare: Callable[[np.ndarray], np.ndarray]
     permute: Callable[[np.ndarray, np.ndarray], np.ndarray]
     compare: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], np.ndarray]
+    expected: Callable[[Sequence[np.ndarray], Sequence[np.ndarray], np.ndarray], np.ndarray] | None = None
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> float:
         return float(self.compare([self.prepare(x)], [self.prepare(y)])[0, 0])
@@ -51,6 +64,10 @@ def _shared_neighbours(first: Sequence[np.ndarray], second: Sequence[np.ndarray]
     return np.concatenate(shared, 1).astype(np.float64) / (NEAREST * len(first[0]))
 
 
+def _expected_neighbours(first: Sequence[np.ndarray], second: Sequence[np.ndarray], classes: np.ndarray) -> np.ndarray:
+    return expected_products(first, second, classes) / (NEAREST * len(classes))
+
+
 def _products(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([[np.vdot(x, y) for y in second] for x in first])
 
@@ -64,11 +81,11 @@ _ROWS = lambda x, order: x[order]
 _ROWS_AND_COLUMNS = lambda x, order: x[np.ix_(order, order)]
 
 LIKENESS = {
-    "cka": Metric(unit_features, _ROWS, estimates),
-    "rbf_cka": Metric(unit_rbf, _ROWS_AND_COLUMNS, _products),
-    "mutual_neighbours": Metric(nearest, _ROWS_AND_COLUMNS, _shared_neighbours),
+    "cka": Metric(unit_features, _ROWS, estimates, expected_estimates),
+    "rbf_cka": Metric(unit_rbf, _ROWS_AND_COLUMNS, _products, expected_products),
+    "mutual_neighbours": Metric(nearest, _ROWS_AND_COLUMNS, _shared_neighbours, _expected_neighbours),
     "procrustes": Metric(unit_length, _ROWS, _each(nuclear)),
-    "units": Metric(unit_columns, _ROWS, _each(of_units)),
+    "units": Metric(unit_columns, _ROWS, _each(of_units), expected_of_units),
     "svcca": Metric(largest_directions, _ROWS, _each(mean_correlation)),
     "pwcca": Metric(centred, _ROWS, _each(weighted_correlation)),
 }
@@ -93,12 +110,10 @@ class Likeness:
     Attributes:
         value: See `LIKENESS`.
         null: Mean of it after the samples of one are permuted within their classes: what the classes alone give.
-        deviation: Standard deviation of the null over permutations.
     """
 
     value: float
     null: float
-    deviation: float
 
     @property
     def excess(self) -> float:
@@ -107,7 +122,7 @@ class Likeness:
 
 
 def likeness(
-    x: Features, y: Others, labels: Int[np.ndarray, " n"], metric: str = "cka", permutations: int = 10
+    x: Features, y: Others, labels: Int[np.ndarray, " n"], metric: str = "cka", permutations: int = PERMUTATIONS
 ) -> Likeness:
     """Likeness of two representations of the same samples, with the null of permutations within classes.
 
@@ -116,28 +131,43 @@ def likeness(
         y: features of another layer or network, of any width.
         labels: classes of the samples.
         metric: a key of `LIKENESS`.
-        permutations: draws of the null.
+        permutations: draws of the null of `procrustes`, `svcca` and `pwcca`; that of the others is in closed form.
 
     Raises:
         ValueError: an unknown metric, or one that the features do not allow.
     """
-    value, permuted = _beside_null([x], [y], labels, metric, permutations)
-    return Likeness(float(value[0, 0]), float(np.mean(permuted)), float(np.std(permuted)))
+    parts = _metric(metric)
+    return likeness_of_prepared(parts, parts.prepare(x), parts.prepare(y), labels, permutations)
+
+
+def likeness_of_prepared(
+    parts: Metric, x: np.ndarray, y: np.ndarray, labels: Int[np.ndarray, " n"], permutations: int = PERMUTATIONS
+) -> Likeness:
+    """`likeness` from what `Metric.prepare` gave of both."""
+    value, null = _beside_null(parts, [x], [y], labels, permutations)
+    return Likeness(float(value[0, 0]), float(null[0, 0]))
+
+
+def _metric(name: str) -> Metric:
+    if name not in LIKENESS:
+        raise ValueError(f"metric must be one of {', '.join(LIKENESS)}, got {name!r}.")
+    return LIKENESS[name]
 
 
 def _beside_null(
-    first: Iterable[np.ndarray], second: Iterable[np.ndarray], labels: np.ndarray, metric: str, permutations: int
+    parts: Metric, rows: Sequence[np.ndarray], columns: Sequence[np.ndarray], labels: np.ndarray, permutations: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """float64[first, second] likenesses, and float64[permutations, first, second] what they are within classes."""
-    if metric not in LIKENESS:
-        raise ValueError(f"metric must be one of {', '.join(LIKENESS)}, got {metric!r}.")
-    parts, generator = LIKENESS[metric], np.random.default_rng(0)
-    rows, columns = [parts.prepare(x) for x in first], [parts.prepare(y) for y in second]
+    """float64[rows, columns] likenesses of what `prepare` gave, and their means within classes."""
+    if parts.expected is not None:
+        # Two threads wait for each other longer than the sums over classes take.
+        with one_thread():
+            null = parts.expected(rows, columns, one_hot(labels))
+        return parts.compare(rows, columns), null
+    generator = np.random.default_rng(0)
     orders = [permuted_within(labels, generator) for _ in range(permutations)]
     permuted = [parts.permute(column, order) for order in orders for column in columns]
-    # All in one call, in which what is made of the rows serves every permutation.
     both = parts.compare(rows, [*columns, *permuted]).reshape(len(rows), 1 + permutations, len(columns))
-    return both[:, 0], both[:, 1:].swapaxes(0, 1)
+    return both[:, 0], both[:, 1:].mean(1)
 
 
 def layer_features(info: DiagnosticInfo) -> dict[str, np.ndarray]:
@@ -176,8 +206,9 @@ def between_layers(
     permutations: int = 3,
 ) -> LayerLikeness:
     """The likeness of every pair of layers of two networks, see `likeness`."""
-    value, permuted = _beside_null(first.values(), second.values(), labels, metric, permutations)
-    null = permuted.mean(0)
+    parts = _metric(metric)
+    rows, columns = ([parts.prepare(x) for x in layers.values()] for layers in (first, second))
+    value, null = _beside_null(parts, rows, columns, labels, permutations)
     excess = np.divide(value - null, 1 - null, out=np.full_like(value, np.nan), where=null < 1)
     return LayerLikeness(list(first), list(second), value, null, excess)
 
@@ -199,7 +230,8 @@ def along_layers(
             f"{reference!r} has no layer_features under {condition!r}; rosalind diagnose {results.folder} "
             f"layer_features --under {condition} makes them."
         )
-    of_reference = layer_features(stored[reference])
+    parts = _metric(metric)
+    of_reference = {layer: parts.prepare(x) for layer, x in layer_features(stored[reference]).items()}
     subset = results.samples["subset"]
     labels = results.labels[subset]
     likenesses = {}
@@ -207,5 +239,7 @@ def along_layers(
         if network in stored:
             features = layer_features(stored[network])
             common = [layer for layer in features if layer in of_reference]
-            likenesses[network] = {k: likeness(features[k], of_reference[k], labels, metric) for k in common}
+            likenesses[network] = {
+                k: likeness_of_prepared(parts, parts.prepare(features[k]), of_reference[k], labels) for k in common
+            }
     return likenesses
