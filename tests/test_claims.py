@@ -213,14 +213,14 @@ class TestEvidence:
 
     @pytest.mark.parametrize("shared", planted.SHARED.values(), ids=list(planted.SHARED))
     def test_a_part_alone_holds_its_level(self, shared):
-        shares = planted.part_of_claim(20, shared, 0.0, draws=400)
+        shares = planted.part_of_claim(angles.FEWEST_METHODS, shared, 0.0, draws=400)
         # 5 % and three standard errors; of correlations that are not transformed 10 % where most is shared.
         assert shares["above"] + shares["below"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
     def test_what_is_said_of_a_part_alone_is_in_the_file(self):
         with (Path(planted.__file__).parent / "planted_parts.csv").open(newline="") as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        assert {row["groups"] for row in rows} >= {angles.FEWEST_GROUPS, 40}
+        assert {row["methods"] for row in rows} >= {angles.FEWEST_METHODS, 20, 40}
         for row in rows:
             assert row["draws"] >= 1000
             noise = 3 * np.sqrt(0.05 * 0.95 / row["draws"])
@@ -228,23 +228,28 @@ class TestEvidence:
             if not row["correlation"]:
                 assert row["above"] + row["below"] <= 0.05 + noise
 
-    def test_seeds_of_a_method_are_one_replicate_of_a_correlation(self):
-        networks = planted.Planted(0, False)
+    def test_seeds_and_sparsities_of_a_method_are_one_replicate_of_a_correlation(self, monkeypatch):
+        monkeypatch.setattr(planted, "SEEDS", 2)
+        networks = planted.Planted(0, False, differ=True)
         evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
         trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"]
-        assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(trained)}
-        assert evidence.controls["networks"] == planted.SEEDS * len(trained)
+        methods = {g.label for g in trained}
+        assert len(trained) == len(methods) + len(planted.FAMILIES) + 1
+        assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(methods)}
+        assert evidence.controls["networks"] == 2 * len(trained)
         assert not evidence.lacking
 
-    @pytest.mark.parametrize(("groups", "seeds", "is_enough"), [(20, 1, True), (19, 1, False), (19, 2, False)])
-    def test_a_correlation_takes_twenty_groups_however_many_seeds_they_have(self, groups, seeds, is_enough):
+    @pytest.mark.parametrize(
+        ("methods", "seeds", "is_enough"), [(12, 2, True), (12, 1, False), (11, 2, False), (20, 1, True)]
+    )
+    def test_a_correlation_takes_twelve_methods_and_twenty_networks(self, methods, seeds, is_enough):
         networks = planted.Planted(0, False)
-        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"][:groups]
+        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"][:methods]
         chosen = {name for group in trained for name in group.networks if networks.networks[name].seed < seeds}
         kept = {name: info for name, info in networks.networks.items() if name in chosen}
         object.__setattr__(networks, "networks", kept)
         evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
-        assert evidence.controls["networks"] == groups * seeds
+        assert evidence.controls["networks"] == methods * seeds
         assert (not evidence.lacking) == is_enough
 
     def test_angles_without_a_value_leave_a_gap_and_no_warning(self, monkeypatch):
