@@ -108,6 +108,21 @@ class TestJudging:
         apart = [np.roll(short, k) * (1 + k) for k in range(6)]
         assert judged(*apart).p_absent >= alone.p_absent
 
+    def test_a_bound_is_refuted_beyond_itself_and_not_by_less_than_would_matter(self):
+        generator = np.random.default_rng(3)
+        gain, left = (mean + 0.2 * generator.normal(size=9) for mean in (5.0, 0.5))
+        # Twelve methods and seven claims leave nine seeds no level at which one of them could hold.
+        others = {f"{k}": {"gain": Effect(-gain, LEAST)} for k in range(11)}
+        evidence = lambda left, absent: Evidence(
+            {"one": {"gain": Effect(gain, LEAST), "left": Effect(left, LEAST, absent=absent)}, **others}
+        )
+        both = {"it": PLAIN, "too": PLAIN}
+        judge = lambda *given: claims.judge(both, dict.fromkeys(both, evidence(*given)))[0]
+        assert judge(left, 0.0).verdict == "cannot tell"
+        assert judge(left, None).verdict == judge(-left, 0.0).verdict == "does not hold"
+        assert "its bound" in claims.sentences(claims.as_json(judge(-left, 0.0)))[0]
+        assert "its bound" not in claims.sentences(claims.as_json(judge(-left, None)))[0]
+
     def test_a_lacking_control_withholds_the_verdict(self):
         verdict = judged(np.arange(1.0, 9), lacking=("add it",))
         assert (verdict.verdict, verdict.p) == ("cannot tell", 2 / 2**8)
@@ -157,6 +172,10 @@ class TestJudging:
         assert "below 1 points: p 0.0156, 0.0156 with" in words
         held = claims.sentences(claims.as_json(judged(np.arange(1.0, 9))))[0]
         assert "below" not in held
+        # Verdicts that were stored before bounds read as they did.
+        stored = claims.as_json(verdict)
+        del stored["parts"][0]["absent"]
+        assert claims.sentences(stored)[0] == words
         assert "weakest" not in held
 
     def test_gaps_are_no_replicates(self):
