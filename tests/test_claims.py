@@ -371,8 +371,9 @@ class TestEvidence:
         pooled = lambda kind: np.sqrt(np.mean([errors[family][kind] ** 2 for family in errors]))
         assert pooled("chosen") == pytest.approx(curve.error[1])
         assert pooled("clean") == pytest.approx(curve.clean)
-        with pytest.raises(ValueError, match="size must be 1 to 4, got 5"):
-            redundancy.family_errors(table, 5)
+        for size in (5, 0, 2.5):
+            with pytest.raises(ValueError, match=f"size must be a whole number, 1 to 4, got {size}"):
+                redundancy.family_errors(table, size)
 
     def test_the_predicted_angle_needs_no_label(self, small_folder):
         study_results = results.load(small_folder)
@@ -436,7 +437,7 @@ class TestStudies:
         printed = capsys.readouterr().out
         stored = claims.current(results.load(folder))
         assert [verdict["name"] for verdict in stored] == ["margins_survive-least=0.02", "pruned_beats_dense"]
-        assert all(verdict["sentence"] in printed for verdict in stored)
+        assert all(verdict[words] in printed for verdict in stored for words in ("sentence", "statistic", "null"))
         assert stored[0]["parts"][0]["least"] == 0.02
         assert stored[0]["p_holm"] is None
         assert claims.text(stored) in printed

@@ -108,8 +108,8 @@ def _p_values(verdict: Mapping[str, Any], name: str) -> str:
 
 
 def sentences(verdict: Mapping[str, Any]) -> list[str]:
-    """Sentences below a verdict's statement: numbers, null, controls, what it lacks, what it would take."""
-    lines = [_numbers(verdict), f"Null: {verdict['null']}."]
+    """Sentences below a verdict's statement: numbers, statistic, null, controls, what it lacks and would take."""
+    lines = [_numbers(verdict), f"Statistic: {verdict['statistic']}.", f"Null: {verdict['null']}."]
     if verdict["controls"]:
         listed = "; ".join(
             f"{name} {_number(value)}{_ends(*interval[:2])}" for name, value, *interval in verdict["controls"]

@@ -29,7 +29,7 @@ def card(verdict: dict[str, Any]) -> str:
     lines = "".join(f"<p>{escape(line)}</p>" for line in more)
     return (
         f"<p><b>{SIGNS[word]} {word}</b>: {escape(verdict['sentence'])}</p><p>{escape(first)}</p>"
-        f"<details><summary>null, controls, what it would take</summary>{lines}</details>"
+        f"<details><summary>statistic, null, controls, what it would take</summary>{lines}</details>"
     )
 
 
