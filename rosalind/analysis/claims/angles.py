@@ -243,6 +243,7 @@ TICKET_ANGLES = Claim(
     measure=ticket_angles,
     options={"points": 2.0, "least": 0.5},
     paper="2206.07918",
+    view="distributions",
 )
 ANGLES_EXPLAIN = Claim(
     sentence=(
@@ -255,8 +256,9 @@ ANGLES_EXPLAIN = Claim(
     unit="methods",
     null="no correlation beyond clean accuracy's",
     scale="in Fisher's z",
-    page="networks",
+    page="inside",
     measure=angles_explain,
     options={"least": 0.1},
     paper="2206.07918",
+    view="correlates",
 )

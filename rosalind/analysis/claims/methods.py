@@ -110,6 +110,7 @@ BENCHMARK_SUBSET = Claim(
     measure=subset_predicts,
     options={"size": 3, "least": 0.2},
     paper="2206.07918",
+    view="redundancy",
 )
 PRUNED_BEATS_DENSE = Claim(
     sentence="A pruned network is more accurate than the dense one under corruption, at little cost of clean accuracy.",
@@ -124,4 +125,5 @@ PRUNED_BEATS_DENSE = Claim(
     measure=pruned_beats_dense,
     options={"points": 2.0, "least": 1.0},
     paper="2206.07918",
+    view="evaluation",
 )

@@ -19,7 +19,7 @@ FORMAT = 3
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict as the file has it; NaN is null."""
     claim = verdict.claim
-    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper")
+    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper", "view")
     numbers = ("verdict", "p", "p_holm", "p_absent", "p_absent_holm", "detectable", "needed", "advice")
     return _without_nan(
         {

@@ -81,6 +81,7 @@ class Claim:
             What one of your own raises costs its verdict, see `Verdict.error`.
         options: Options by name, with their defaults.
         paper: arXiv id of who stated it; empty for none.
+        view: The view on the page, an entry of `viewer.views.VIEWS`; empty for the top of the page.
     """
 
     sentence: str
@@ -92,6 +93,7 @@ class Claim:
     measure: Callable[[Results, Mapping[str, Any]], Evidence]
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
+    view: str = ""
 
 
 @dataclass(frozen=True)
