@@ -42,6 +42,12 @@ class TestJudging:
         assert np.isnan(verdict.p_holm)
         assert f"{2.0 ** (1 - count):.2g}" in verdict.advice
         assert "6 or more" in verdict.advice
+        assert "at once" not in verdict.advice
+        # With a deviation of 0 six replicates are enough, else more are told.
+        assert "by their deviation" not in judged(np.full(count, 100.0)).advice
+        wide = judged(100 * (-1.0) ** np.arange(count) + count)
+        more = f"by their deviation {wide.needed} would show 1 points"
+        assert (more in wide.advice) == (wide.needed > 6) == (count > 1)
 
     def test_a_part_of_few_replicates_leaves_the_whole_claim_out_of_the_correction(self):
         strong = {"": {"part": Effect(np.arange(1.0, 7), LEAST)}}
