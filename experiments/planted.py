@@ -4,10 +4,11 @@ Studies of 12 seeds are drawn in which every claim is true, or none is: tickets 
 angle that says more of errors than confidence does, margins of one's own or mere easiness, a pair of corruptions that
 does the same to every margin, three corruptions that stand for all, a method that beats every dense control. All
 claims are judged as a user would have them, through `analysis.claims.evaluate`. In a third kind of study each method
-has an angle and a robustness of its own, shared by its seeds, that are unrelated: seeds are no replicates there.
+has an angle and a robustness of its own, shared by its seeds and its two sparsities, that are unrelated: neither are
+replicates there.
 
-Last, one part of `angles_explain` alone: partial rank correlations of 20 groups of seeds, the fewest that it is judged
-on, and of 40, where an angle and robustness have nothing to do with each other beyond what both owe to clean accuracy,
+Last, one part of `angles_explain` alone: partial rank correlations of 12 methods, the fewest that it is judged on, of
+20 and of 40, where an angle and robustness have nothing to do with each other beyond what both owe to clean accuracy,
 and where the rest of them is correlated.
 
 Expected: at most 2.5 % of the studies without an effect say `holds` of a claim, as its tests are two-sided at 5 %, and
@@ -17,20 +18,21 @@ Command, about 20 minutes of one core for 200 studies of each kind and 1,000 dra
 
     python experiments/planted.py --studies 200
 
-Result (`planted.csv`), percent of 200 studies of each kind, seven claims at once, 12 seeds, 9 method families, 21 kinds
-of trained networks. Without an effect `holds` comes 0 to 1.5, and `does not hold` 0 to 82: most for ticket_angles and
+Result (`planted.csv`), percent of 200 studies of each kind, seven claims at once, 12 seeds, 9 method families, 21
+methods and trainings. Without an effect `holds` comes 0 to 1.5, and `does not hold` 0 to 82: most for ticket_angles and
 blur_pair, which are far from what would matter. Where methods differ angles_explain held in none and `does not hold` in
-3.5 (with seeds as its replicates, each of its parts had p < 5 % in 60 % or more of 60 such studies, and all six were
-above 0 in 7 %). With the planted effect `holds` comes 24.5 (angles_explain, six parts, 21 groups), 55.5
+5 (with seeds as its replicates, each of its parts had p < 5 % in 60 % or more of 60 such studies, and all six were
+above 0 in 7 %). With the planted effect `holds` comes 24.5 (angles_explain, six parts, 21 methods), 55.5
 (pruned_beats_dense, nine methods), 94 (ticket_angles, six parts) and 100 (the other four), and `does not hold` 2.5
 (ticket_angles) and 0.
 
-One part alone (`planted_parts.csv`; standard error 0.7): of 20 groups p < 5 % comes in 2.6, 4.0 and 5.4 % of 1,000
-draws where angle and robustness share nothing, half and most through clean accuracy, of 40 groups in 2.7, 3.5 and 4.7
-%. Intervals hold the truth in 95.0 to 97.6 %. The power, where half is shared and the rest is correlated by .3, .5 and
-.7: 14, 36 and 69 % of 20 groups, 32, 76 and 99 % of 40. With pseudo-values of the correlation itself, in place of its
-Fisher's z, 7.1, 8.8 and 10.4 % had p < 5 %, and the intervals held the truth in 90 to 93 %; `holds` came 56.5. The
-price of a level that holds is power: take 40 groups to see a correlation of .5.
+One part alone (`planted_parts.csv`; standard error 0.7): p < 5 % comes in 2.4, 2.9 and 4.4 % of 1,000 draws of 12
+methods where angle and robustness share nothing, half and most through clean accuracy, of 20 methods in 2.6, 4.0 and
+5.4, of 40 in 2.7, 3.5 and 4.7 %. Intervals hold the truth in 95.0 to 97.6 %. The power, where half is shared and the
+rest is correlated by .3, .5 and .7: 7, 15 and 30 % of 12 methods, 14, 36 and 69 % of 20, 32, 76 and 99 % of 40. With
+pseudo-values of the correlation itself, in place of its Fisher's z, 7.1, 8.8 and 10.4 % of 20 had p < 5 %, and the
+intervals held the truth in 90 to 93 %; `holds` came 56.5. The price of a level that holds is power: take 40 methods to
+see a correlation of .5.
 """
 
 import argparse
@@ -74,6 +76,8 @@ FAMILIES = {
     "n_m": "semi-structured",
 }
 SPARSITIES = (0.8,)
+SEVERAL = (0.8, 0.95)
+"""Sparsities where methods differ, which each shares among its own."""
 
 
 @dataclass(frozen=True)
@@ -88,25 +92,26 @@ class Network:
     epochs: float = 10.0
 
 
-def members() -> list[Network]:
+def members(sparsities: Sequence[float] = SPARSITIES) -> list[Network]:
     """The networks of every seed."""
     dense = [
         Network("dense", "dense"),
         Network("dense_extended", "dense"),
         Network("dense_frozen_head", "dense", options=(("frozen_head", True),)),
         Network("dense_untrained", "dense", epochs=0.0),
-        *(Network(f"dense_narrow-{s:g}", "dense") for s in SPARSITIES),
+        *(Network(f"dense_narrow-{s:g}", "dense") for s in sparsities),
         *(Network(f"dense_short-{epochs}", "dense", epochs=epochs) for epochs in range(1, 9)),
     ]
-    pruned = [Network(name, family, name, s) for name, family in FAMILIES.items() for s in SPARSITIES]
-    learned = [Network("biprop_learned_head", "ticket", "biprop", s, (("learn_head", True),)) for s in SPARSITIES]
+    pruned = [Network(name, family, name, s) for name, family in FAMILIES.items() for s in sparsities]
+    learned = [Network("biprop_learned_head", "ticket", "biprop", s, (("learn_head", True),)) for s in sparsities]
     return dense + pruned + learned
 
 
 class Planted(Results):
     """A study in memory, with the arrays that claims read.
 
-    Where methods `differ`, each shares a skill and an angle among its seeds that have nothing to do with each other.
+    Where methods `differ`, each shares a skill and an angle among its seeds and sparsities that have nothing to do with
+    each other.
     Angles, margins and logits are drawn; a sample is right where its margin is above 0.
     """
 
@@ -115,7 +120,7 @@ class Planted(Results):
         infos: dict[str, NetworkInfo] = {}
         kinds = {}
         for replicate in range(SEEDS):
-            for kind in members():
+            for kind in members(SEVERAL if differ else SPARSITIES):
                 name = f"{kind.label}-{kind.sparsity:g}-seed{replicate}"
                 kinds[name] = kind
                 infos[name] = NetworkInfo(
@@ -200,7 +205,7 @@ class _Arrays:
         return np.random.default_rng([self.seed, zlib.crc32(text.encode())])
 
     def _of_method(self, network: str, *words: str) -> float:
-        """A normal draw that the seeds of a method share; 0 where methods do not differ."""
+        """A normal draw that all networks of a method share; 0 where methods do not differ."""
         return float(self._own(self.kinds[network].label, *words).normal()) if self.differ else 0.0
 
     def cell(self, network: str, condition: str) -> dict[str, np.ndarray]:
@@ -272,15 +277,15 @@ SHARED = {"nothing": 0.0, "half": 1.0, "most": 2.0}
 """Of angle and robustness, what clean accuracy makes in deviations of the rest: where they share nothing, half of their
 variance, or four fifths."""
 
-GROUPS = (angles.FEWEST_GROUPS, 40)
-"""Groups of seeds that a part is judged on."""
+METHODS = (angles.FEWEST_METHODS, 20, 40)
+"""Methods that a part is judged on."""
 
 PARTS = (*((shared, 0.0) for shared in SHARED.values()), *((SHARED["half"], strength) for strength in (0.3, 0.5, 0.7)))
 """What a part is judged on: what clean accuracy makes, and the correlation of the rest of angle and robustness."""
 
 
 def true_z(shared: float, correlation: float) -> float:
-    """Fisher's z of the partial rank correlation of endless groups of `part_of_claim`.
+    """Fisher's z of the partial rank correlation of endless methods of `part_of_claim`.
 
     Rank correlations of normal numbers of correlation r are 6 / pi arcsin(r / 2) (Pearson 1907); so clean accuracy
     leaves a little to ranks where it makes much of both.
@@ -290,7 +295,7 @@ def true_z(shared: float, correlation: float) -> float:
     return float(np.arctanh((both - with_clean**2) / (1 - with_clean**2)))
 
 
-def part_of_claim(groups: int, shared: float, correlation: float, draws: int) -> dict[str, float]:
+def part_of_claim(methods: int, shared: float, correlation: float, draws: int) -> dict[str, float]:
     """Shares of draws of one part of `angles_explain` with p < 5 % above 0 and below, and whose interval holds truth.
 
     Angle and robustness are normal, and owe `shared` deviations each to clean accuracy.
@@ -298,7 +303,7 @@ def part_of_claim(groups: int, shared: float, correlation: float, draws: int) ->
     generator, truth = np.random.default_rng(0), true_z(shared, correlation)
     counts: Counter[str] = Counter()
     for _ in range(draws):
-        clean, angle, other = generator.normal(size=(3, groups))
+        clean, angle, other = generator.normal(size=(3, methods))
         robust = correlation * angle + np.sqrt(1 - correlation**2) * other
         values = angles.pseudo_values(shared * clean + angle, shared * clean + robust, clean)
         sign = 1 if values.mean() > 0 else -1
@@ -309,14 +314,14 @@ def part_of_claim(groups: int, shared: float, correlation: float, draws: int) ->
 
 
 def parts(draws: int, out: Path) -> None:
-    """Judge single parts of `angles_explain` over numbers of groups, and write their shares."""
-    kinds = [(groups, *of) for groups in GROUPS for of in PARTS]
+    """Judge single parts of `angles_explain` over numbers of methods, and write their shares."""
+    kinds = [(methods, *of) for methods in METHODS for of in PARTS]
     with Progress("one part", len(kinds), unit="kinds") as progress, out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["groups", "shared", "correlation", "draws", "above", "below", "holds_truth"])
-        for groups, shared, correlation in kinds:
-            shares = part_of_claim(groups, shared, correlation, draws)
-            writer.writerow([groups, shared, correlation, draws, *shares.values()])
+        writer.writerow(["methods", "shared", "correlation", "draws", "above", "below", "holds_truth"])
+        for methods, shared, correlation in kinds:
+            shares = part_of_claim(methods, shared, correlation, draws)
+            writer.writerow([methods, shared, correlation, draws, *shares.values()])
             progress.advance()
 
 

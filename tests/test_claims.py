@@ -42,6 +42,12 @@ class TestJudging:
         assert np.isnan(verdict.p_holm)
         assert f"{2.0 ** (1 - count):.2g}" in verdict.advice
         assert "6 or more" in verdict.advice
+        assert "at once" not in verdict.advice
+        # With a deviation of 0 six replicates are enough, else more are told.
+        assert "by their deviation" not in judged(np.full(count, 100.0)).advice
+        wide = judged(100 * (-1.0) ** np.arange(count) + count)
+        more = f"by their deviation {wide.needed} would show 1 points"
+        assert (more in wide.advice) == (wide.needed > 6) == (count > 1)
 
     def test_a_part_of_few_replicates_leaves_the_whole_claim_out_of_the_correction(self):
         strong = {"": {"part": Effect(np.arange(1.0, 7), LEAST)}}
@@ -108,6 +114,21 @@ class TestJudging:
         apart = [np.roll(short, k) * (1 + k) for k in range(6)]
         assert judged(*apart).p_absent >= alone.p_absent
 
+    def test_a_bound_is_refuted_beyond_itself_and_not_by_less_than_would_matter(self):
+        generator = np.random.default_rng(3)
+        gain, left = (mean + 0.2 * generator.normal(size=9) for mean in (5.0, 0.5))
+        # Twelve methods and seven claims leave nine seeds no level at which one of them could hold.
+        others = {f"{k}": {"gain": Effect(-gain, LEAST)} for k in range(11)}
+        evidence = lambda left, absent: Evidence(
+            {"one": {"gain": Effect(gain, LEAST), "left": Effect(left, LEAST, absent=absent)}, **others}
+        )
+        both = {"it": PLAIN, "too": PLAIN}
+        judge = lambda *given: claims.judge(both, dict.fromkeys(both, evidence(*given)))[0]
+        assert judge(left, 0.0).verdict == "cannot tell"
+        assert judge(left, None).verdict == judge(-left, 0.0).verdict == "does not hold"
+        assert "its bound" in claims.sentences(claims.as_json(judge(-left, 0.0)))[0]
+        assert "its bound" not in claims.sentences(claims.as_json(judge(-left, None)))[0]
+
     def test_a_lacking_control_withholds_the_verdict(self):
         verdict = judged(np.arange(1.0, 9), lacking=("add it",))
         assert (verdict.verdict, verdict.p) == ("cannot tell", 2 / 2**8)
@@ -157,6 +178,10 @@ class TestJudging:
         assert "below 1 points: p 0.0156, 0.0156 with" in words
         held = claims.sentences(claims.as_json(judged(np.arange(1.0, 9))))[0]
         assert "below" not in held
+        # Verdicts that were stored before bounds read as they did.
+        stored = claims.as_json(verdict)
+        del stored["parts"][0]["absent"]
+        assert claims.sentences(stored)[0] == words
         assert "weakest" not in held
 
     def test_gaps_are_no_replicates(self):
@@ -213,14 +238,14 @@ class TestEvidence:
 
     @pytest.mark.parametrize("shared", planted.SHARED.values(), ids=list(planted.SHARED))
     def test_a_part_alone_holds_its_level(self, shared):
-        shares = planted.part_of_claim(20, shared, 0.0, draws=400)
+        shares = planted.part_of_claim(angles.FEWEST_METHODS, shared, 0.0, draws=400)
         # 5 % and three standard errors; of correlations that are not transformed 10 % where most is shared.
         assert shares["above"] + shares["below"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
     def test_what_is_said_of_a_part_alone_is_in_the_file(self):
         with (Path(planted.__file__).parent / "planted_parts.csv").open(newline="") as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        assert {row["groups"] for row in rows} >= {angles.FEWEST_GROUPS, 40}
+        assert {row["methods"] for row in rows} >= {angles.FEWEST_METHODS, 20, 40}
         for row in rows:
             assert row["draws"] >= 1000
             noise = 3 * np.sqrt(0.05 * 0.95 / row["draws"])
@@ -228,23 +253,28 @@ class TestEvidence:
             if not row["correlation"]:
                 assert row["above"] + row["below"] <= 0.05 + noise
 
-    def test_seeds_of_a_method_are_one_replicate_of_a_correlation(self):
-        networks = planted.Planted(0, False)
+    def test_seeds_and_sparsities_of_a_method_are_one_replicate_of_a_correlation(self, monkeypatch):
+        monkeypatch.setattr(planted, "SEEDS", 2)
+        networks = planted.Planted(0, False, differ=True)
         evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
         trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"]
-        assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(trained)}
-        assert evidence.controls["networks"] == planted.SEEDS * len(trained)
+        methods = {g.label for g in trained}
+        assert len(trained) == len(methods) + len(planted.FAMILIES) + 1
+        assert {len(effect.values) for effect in evidence.effects[""].values()} == {len(methods)}
+        assert evidence.controls["networks"] == 2 * len(trained)
         assert not evidence.lacking
 
-    @pytest.mark.parametrize(("groups", "seeds", "is_enough"), [(20, 1, True), (19, 1, False), (19, 2, False)])
-    def test_a_correlation_takes_twenty_groups_however_many_seeds_they_have(self, groups, seeds, is_enough):
+    @pytest.mark.parametrize(
+        ("methods", "seeds", "is_enough"), [(12, 2, True), (12, 1, False), (11, 2, False), (20, 1, True)]
+    )
+    def test_a_correlation_takes_twelve_methods_and_twenty_networks(self, methods, seeds, is_enough):
         networks = planted.Planted(0, False)
-        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"][:groups]
+        trained = [g for g in robustness.groups(networks) if g.label != "dense_untrained"][:methods]
         chosen = {name for group in trained for name in group.networks if networks.networks[name].seed < seeds}
         kept = {name: info for name, info in networks.networks.items() if name in chosen}
         object.__setattr__(networks, "networks", kept)
         evidence = claims.CLAIMS["angles_explain"].measure(networks, {"least": 0.1})
-        assert evidence.controls["networks"] == groups * seeds
+        assert evidence.controls["networks"] == methods * seeds
         assert (not evidence.lacking) == is_enough
 
     def test_angles_without_a_value_leave_a_gap_and_no_warning(self, monkeypatch):
@@ -347,8 +377,9 @@ class TestEvidence:
         pooled = lambda kind: np.sqrt(np.mean([errors[family][kind] ** 2 for family in errors]))
         assert pooled("chosen") == pytest.approx(curve.error[1])
         assert pooled("clean") == pytest.approx(curve.clean)
-        with pytest.raises(ValueError, match="size must be 1 to 4, got 5"):
-            redundancy.family_errors(table, 5)
+        for size in (5, 0, 2.5):
+            with pytest.raises(ValueError, match=f"size must be a whole number, 1 to 4, got {size}"):
+                redundancy.family_errors(table, size)
 
     def test_the_predicted_angle_needs_no_label(self, small_folder):
         study_results = results.load(small_folder)
@@ -412,7 +443,7 @@ class TestStudies:
         printed = capsys.readouterr().out
         stored = claims.current(results.load(folder))
         assert [verdict["name"] for verdict in stored] == ["margins_survive-least=0.02", "pruned_beats_dense"]
-        assert all(verdict["sentence"] in printed for verdict in stored)
+        assert all(verdict[words] in printed for verdict in stored for words in ("sentence", "statistic", "null"))
         assert stored[0]["parts"][0]["least"] == 0.02
         assert stored[0]["p_holm"] is None
         assert claims.text(stored) in printed

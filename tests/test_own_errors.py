@@ -70,6 +70,7 @@ SQUARE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones((2, 2
 UNEVEN = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0), "y": Effect(np.ones(3), 1.0)}}))
 ZERO = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 0.0)}}))
 ANY = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2))}}))
+LOOSE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0, absent=2.0)}}))
 CONTROL = claim(lambda results, options: Evidence({}, {"beside": "much"}))
 NOTE = claim(lambda results, options: Evidence({}, notes="one text"))
 BRACES, PAGE = claim(wrong, "{much}"), claim(wrong, page="elsewhere")
@@ -215,6 +216,7 @@ BAD = (
     "UNEVEN",
     "ZERO",
     "ANY",
+    "LOOSE",
     "CONTROL",
     "NOTE",
 )

@@ -15,6 +15,7 @@ from rosalind.analysis import claims
 from rosalind.analysis.store import Store
 from rosalind.figures import markdown
 from rosalind.viewer.state import LAYOUTS
+from rosalind.viewer.views import VIEWS
 from rosalind.viewer.views.networks.claims import Claims
 
 SHOWN = """() => [...Bokeh.index.query((view) => view.model.type === "Div")]
@@ -41,12 +42,16 @@ class TestView:
         try:
             page = Tab(browser, f"{address}?layout=networks")
             cards = page.tab.evaluate(SHOWN)
-            # A verdict whose page is the one that it stands on leads to its top.
+            # A verdict leads to the view behind it, on the page that it stands on and on another.
+            top = lambda view: page.tab.evaluate(f"document.getElementById('{view}').getBoundingClientRect().top")
             page.tab.evaluate("document.getElementById('claims').scrollIntoView()")
             page.settled()
-            assert page.tab.evaluate("scrollY") > 100
+            assert top("evaluation") < -100
             page.push("see: Which networks?")
-            assert page.tab.evaluate("scrollY") == 0
+            assert 0 < top("evaluation") < 100
+            page.push("see: How do they differ?")
+            assert page.tab.evaluate("scrollY") > 100
+            assert 0 < top("distributions") < 100
         finally:
             ended(process)
         stored = json.loads((folder / "comparison" / "claims.json").read_text())["claims"]
@@ -84,5 +89,7 @@ class TestView:
         assert page.asked == [{"layout": "samples"}]
 
 
-def test_a_claim_can_point_to_every_page():
+def test_a_claim_can_point_to_every_page_and_points_to_a_view_on_its_own():
     assert {*claims.PAGES, "all"} == set(LAYOUTS)
+    for claim in claims.CLAIMS.values():
+        assert VIEWS[claim.view].page == claim.page

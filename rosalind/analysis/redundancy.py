@@ -256,19 +256,20 @@ def _held_out(
     return errors, guesses, from_clean, folds
 
 
-def family_errors(table: Benchmarks, size: int, key: int = KEY, draws: int = 100) -> dict[str, dict[str, float]]:
+def family_errors(table: Benchmarks, size: float, key: int = KEY, draws: int = 100) -> dict[str, dict[str, float]]:
     """By held-out family, root mean square errors in points of predicting the mean over all benchmarks.
 
     `chosen` of the subset of `size` that is chosen without the family, `random` the mean of random subsets of that
     size, `clean` from clean accuracy alone; see `curve`, whose errors pool the families.
 
     Raises:
-        ValueError: as of `curve`; a size that is not 1 to the number of benchmarks less one.
+        ValueError: as of `curve`; a size that is no whole number, 1 to the number of benchmarks less one.
     """
     _, x, clean, members = _whole(table)
-    if not 1 <= size < min(len(table.names), subset_fits.SIZES + 1):
-        raise ValueError(f"size must be 1 to {min(len(table.names) - 1, subset_fits.SIZES)}, got {size}.")
-    errors, guesses, from_clean, _ = _held_out(x, clean, members, size, key, draws)
+    most = min(len(table.names) - 1, subset_fits.SIZES)
+    if size not in range(1, most + 1):
+        raise ValueError(f"size must be a whole number, 1 to {most}, got {size:g}.")
+    errors, guesses, from_clean, _ = _held_out(x, clean, members, int(size), key, draws)
     root = lambda missed: 100 * np.sqrt((missed**2).mean(-1))
     return {
         name: {

@@ -279,17 +279,29 @@
   history.scrollRestoration = "manual";
   addEventListener("scroll", () => { if (goal === null) stood[layout] = scrollY; });
   for (const gesture of ["wheel", "pointerdown", "keydown"]) addEventListener(gesture, () => { goal = null; }, true);
-  const stand = (top) => {
-    goal = top;
+  // `go` scrolls there.
+  const stand = (go) => {
+    goal = go;
     const until = performance.now() + 1500;
     // Cards take their heights some frames after they come.
     const again = () => {
-      if (goal !== top) return;
-      scrollTo(0, top);
+      if (goal !== go) return;
+      go();
       if (performance.now() < until || document.body.hasAttribute("data-busy")) requestAnimationFrame(again);
       else goal = null;
     };
     again();
+  };
+  // The view that a page which is on its way is opened for.
+  let sought = "";
+  const reveal = (view) => { if (view) stand(() => document.getElementById(view)?.scrollIntoView({ behavior: "instant" })); };
+  window.rosalindShows = (page, view) => {
+    if (document.body.dataset.layout !== page) {
+      sought = view;
+      return;
+    }
+    scrollTo(0, 0);
+    reveal(view);
   };
   new MutationObserver(() => {
     current();
@@ -298,7 +310,10 @@
       // Else a page that a key or a button opens is first seen as far down as one stood on the page before.
       goal = null;
       scrollTo(0, 0);
-      if (travels && stood[layout]) stand(stood[layout]);
+      const top = stood[layout];
+      if (travels && top) stand(() => scrollTo(0, top));
+      else reveal(sought);
+      sought = "";
     }
     if (document.body.dataset.theme === theme) return;
     theme = document.body.dataset.theme;

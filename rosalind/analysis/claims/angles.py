@@ -20,8 +20,8 @@ ANGLES = ("angle", "angle_centred", "angle_class_mean")
 FEWEST_NETWORKS = 20
 """Fewest networks that a partial correlation is taken over."""
 
-FEWEST_GROUPS = 20
-"""Fewest groups of seeds that they are of: of so many, a part alone holds its level (`experiments/planted.py`)."""
+FEWEST_METHODS = 12
+"""Fewest methods and trainings that they are of; a part alone holds its level there (`experiments/planted.py`)."""
 
 
 def class_averaged(
@@ -186,15 +186,17 @@ def pseudo_values(
 def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
     """Evidence that angles on clean images go with accuracy under corruption beyond clean accuracy, over methods.
 
-    Seeds of a method share what it does to angles and to robustness, so that a correlation that chance made over
-    methods comes again in every seed: groups of seeds are the replicates, each with its mean over seeds.
+    Seeds and sparsities of a method share what it does to angles and to robustness, so that a correlation that chance
+    made over methods comes again in all of them: methods, and trainings of dense networks, are the replicates, each
+    with its mean over sparsities of means over seeds.
     """
     clean, main = clean_of(results, "train"), robustness.main_mean(results)
     if clean is None or main is None:
         return Evidence({}, lacking=(arms.NEEDED,))
     unharmed, corrupted = arms.accuracy_under(results, clean), arms.corrupted(results, main)
     labels = results.labels.astype(np.int64)
-    rows, count = [], 0
+    of_methods: dict[str, list[np.ndarray]] = {}
+    count = 0
     for group in robustness.groups(results):
         of_seeds = []
         for name in () if arms.is_untrained(results, group) else group.networks:
@@ -206,18 +208,17 @@ def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
             statistics = [class_averaged(np.degrees(cell[a].astype(np.float64)), labels, right) for a in ANGLES]
             of_seeds.append([unharmed[name], corrupted[name], *np.ravel(statistics)])
         if of_seeds:
-            rows.append(np.mean(of_seeds, 0))
+            of_methods.setdefault(group.method, []).append(np.mean(of_seeds, 0))
             count += len(of_seeds)
     lacking = []
-    if count < FEWEST_NETWORKS or len(rows) < FEWEST_GROUPS:
-        more = additions.command("--methods ...", "--sparsities ...")
+    if count < FEWEST_NETWORKS or len(of_methods) < FEWEST_METHODS:
         lacking.append(
-            f"A correlation takes {FEWEST_NETWORKS} networks or more of {FEWEST_GROUPS} methods, sparsities or "
-            f"trainings; the study has {count} of {len(rows)}: {more}."
+            f"A correlation takes {FEWEST_NETWORKS} networks or more of {FEWEST_METHODS} methods or trainings; the "
+            f"study has {count} of {len(of_methods)}: {additions.command('--methods ...', '--baselines ...')}."
         )
-    if not rows:
+    if not of_methods:
         return Evidence({}, lacking=tuple(lacking))
-    table = np.array(rows).reshape(-1, 2 + 2 * len(ANGLES))
+    table = np.array([np.mean(of_sparsities, 0) for of_sparsities in of_methods.values()])
     parts = {}
     for place, angle in enumerate(ANGLES):
         for kind, (statistic, sign) in enumerate((("larger mean", 1), ("smaller deviation", -1))):
@@ -242,20 +243,22 @@ TICKET_ANGLES = Claim(
     measure=ticket_angles,
     options={"points": 2.0, "least": 0.5},
     paper="2206.07918",
+    view="distributions",
 )
 ANGLES_EXPLAIN = Claim(
     sentence=(
         "Large and narrow angles on clean images go with accuracy under corruption beyond what clean accuracy says."
     ),
     statistic=(
-        "Fisher's z of the partial rank correlation over groups of seeds, given clean accuracy (0.1, 0.5 and 1 are "
+        "Fisher's z of the partial rank correlation over methods, given clean accuracy (0.1, 0.5 and 1 are "
         "correlations of 0.10, 0.46 and 0.76); pseudo-values of the jackknife"
     ),
-    unit="groups of seeds",
+    unit="methods",
     null="no correlation beyond clean accuracy's",
     scale="in Fisher's z",
-    page="networks",
+    page="inside",
     measure=angles_explain,
     options={"least": 0.1},
     paper="2206.07918",
+    view="correlates",
 )

@@ -50,8 +50,8 @@ def checked(given: Any) -> Evidence:
     Raises:
         ValueError: no `Evidence`; effects that are not by alternative and part, or an alternative without a part;
             values that are no numbers, of more than one axis, or of other replicates than those of the part beside it;
-            a `least` that is not above 0; a control that is no number and no Effect; sentences that are no
-            texts.
+            a `least` that is not above 0, or an `absent` above it; a control that is no number and no Effect; sentences
+            that are no texts.
     """
     if not isinstance(given, Evidence):
         raise ValueError(f"`measure` must give an Evidence, got {type(given).__name__}.")
@@ -89,7 +89,11 @@ def _effect(name: str, value: Any, judged: bool) -> Effect:
     least = float(_numbers(f"`least` of {name}", value.least, 0))
     if judged and not 0 < least < np.inf:
         raise ValueError(f"`least` of {name} must be above 0, the smallest mean that would matter, got {least:g}.")
-    return dataclasses.replace(value, values=_numbers(f"values of {name}", value.values, 1), least=least)
+    absent = value.absent
+    if absent is not None and not (absent := float(_numbers(f"`absent` of {name}", absent, 0))) <= least:
+        raise ValueError(f"`absent` of {name} must be a number up to `least`, {least:g}, or None, got {absent:g}.")
+    values = _numbers(f"values of {name}", value.values, 1)
+    return dataclasses.replace(value, values=values, least=least, absent=absent)
 
 
 def _numbers(name: str, value: Any, axes: int) -> np.ndarray:

@@ -39,7 +39,13 @@ def part_of(alternative: str, name: str, effect: Effect) -> Part:
         float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
         sign_flip_test(values) if len(values) and mean > 0 else 1.0,
         effect.least,
+        absent_below(effect),
     )
+
+
+def absent_below(effect: Effect) -> float:
+    """The mean below which a claim does not hold."""
+    return effect.least if effect.absent is None else effect.absent
 
 
 def control_of(given: float | Effect) -> Control:
@@ -74,9 +80,9 @@ def judge(claims: Mapping[str, Claim], evidence: Mapping[str, Evidence]) -> list
 
     A claim holds where, in one of its alternatives, every part is above 0 in a sign-flip test over replicates, after
     Holm's correction over alternatives and over claims. It does not hold where every alternative has a part whose mean
-    is below the least that would matter, tested by signs that all parts of a replicate share. A claim that lacks a
-    control, or has too few replicates to reach the level whatever their values, is not tested and takes no part in the
-    correction over claims.
+    is below the least that would matter, or beyond a bound, tested by signs that all parts of a replicate share. A
+    claim that lacks a control, or has too few replicates to reach the level whatever their values, is not tested and
+    takes no part in the correction over claims.
     """
     parts = {
         name: tuple(
@@ -155,18 +161,18 @@ def _holding(parts: tuple[Part, ...]) -> tuple[float, Part | None]:
 
 
 def _absent(effects: Mapping[str, Mapping[str, Effect]]) -> float:
-    """p that every alternative has a part whose mean is below what would matter: the largest over alternatives."""
+    """p that every alternative has a part whose mean is `absent_below`: the largest over alternatives."""
     return max((_below(list(parts.values())) for parts in effects.values()), default=float("nan"))
 
 
 def _below(parts: list[Effect]) -> float:
-    """Two-sided p that the mean of some part is below its least, of signs that all parts of a replicate share.
+    """Two-sided p that the mean of some part is `absent_below`, of signs that all parts of a replicate share.
 
     The statistic is the largest shortfall in standard errors (Westfall and Young's maximum), so that parts that say the
     same cost no power. Replicates without a value in all parts are left out; 1 where no part falls short, or without
     any replicate.
     """
-    gaps = np.stack([effect.least - effect.values for effect in parts])
+    gaps = np.stack([absent_below(effect) - effect.values for effect in parts])
     gaps = gaps[:, np.isfinite(gaps).all(0)]
     count = gaps.shape[1]
     if not count or not (gaps.mean(1) > 0).any():

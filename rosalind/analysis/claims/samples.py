@@ -187,6 +187,7 @@ LARGE_ANGLES = Claim(
     measure=large_angles,
     options={"least": 0.01},
     paper="2206.07918",
+    view="samples",
 )
 MARGINS_SURVIVE = Claim(
     sentence="Samples with a large margin survive corruption, beyond that some samples are easy for every network.",
@@ -201,4 +202,5 @@ MARGINS_SURVIVE = Claim(
     measure=margins_survive,
     options={"least": 0.01},
     paper="2206.07918",
+    view="samples",
 )

@@ -12,14 +12,14 @@ from rosalind.results import Damaged, Results, load_json, save_json
 FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
-FORMAT = 2
-"""Raised where files of an earlier format can no longer be read: they are made again."""
+FORMAT = 3
+"""Raised where files of an earlier format can no longer be read or believed: they are made again."""
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """A verdict as the file has it; NaN is null."""
     claim = verdict.claim
-    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper")
+    words = ("sentence", "statistic", "unit", "null", "scale", "page", "paper", "view")
     numbers = ("verdict", "p", "p_holm", "p_absent", "p_absent_holm", "detectable", "needed", "advice")
     return _without_nan(
         {
@@ -93,7 +93,10 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     place += f"{' of' if place else ','} the strongest of {several} alternatives" if several > 1 else ""
     p = _p_values(verdict, "p")
     if verdict["verdict"] != "holds" and verdict["p_absent_holm"] is not None:
-        p += f"; that a part is below {part['least']:g} {verdict['scale']}: {_p_values(verdict, 'p_absent')}"
+        # Verdicts that were stored earlier have no bounds.
+        short = {other.get("absent", other["least"]) for other in verdict["parts"]}
+        least = f"{short.pop():g} {verdict['scale']}" if len(short) == 1 else "what would matter, or beyond its bound"
+        p += f"; that a part is below {least}: {_p_values(verdict, 'p_absent')}"
     return f"{name}{place}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} {verdict['unit']}; {p}."
 
 
@@ -105,8 +108,8 @@ def _p_values(verdict: Mapping[str, Any], name: str) -> str:
 
 
 def sentences(verdict: Mapping[str, Any]) -> list[str]:
-    """Sentences below a verdict's statement: numbers, null, controls, what it lacks, what it would take."""
-    lines = [_numbers(verdict), f"Null: {verdict['null']}."]
+    """Sentences below a verdict's statement: numbers, statistic, null, controls, what it lacks and would take."""
+    lines = [_numbers(verdict), f"Statistic: {verdict['statistic']}.", f"Null: {verdict['null']}."]
     if verdict["controls"]:
         listed = "; ".join(
             f"{name} {_number(value)}{_ends(*interval[:2])}" for name, value, *interval in verdict["controls"]
@@ -117,8 +120,9 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
 
 EXPLAINED = (
     "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
-    "claims), and does not hold where a part is below the least that would matter, tested likewise; else the study "
-    "cannot tell. Intervals: 95 %, t. Replicates are of the study's test images: nothing is said of others."
+    "claims), and does not hold where a part is below the least that would matter, or beyond a bound, tested "
+    "likewise; else the study cannot tell. Intervals: 95 %, t. Replicates are of the study's test images: nothing is "
+    "said of others."
 )
 """How verdicts are reached, in words."""
 

@@ -21,11 +21,14 @@ class Effect:
         least: The smallest mean that would matter: below it with confidence, the claim does not hold. NaN of a control,
             which no claim hangs on.
         step: What one image adds to a value that is counted in images, see `power.seed_interval`; 0 where it is not.
+        absent: The mean below which, with confidence, the claim does not hold; `least` where None. 0 of a bound, which
+            holds by however little a mean is above it.
     """
 
     values: Float64[np.ndarray, " n"]
     least: float = float("nan")
     step: float = 0.0
+    absent: float | None = None
 
 
 class Control(NamedTuple):
@@ -78,6 +81,7 @@ class Claim:
             What one of your own raises costs its verdict, see `Verdict.error`.
         options: Options by name, with their defaults.
         paper: arXiv id of who stated it; empty for none.
+        view: The view on the page, an entry of `viewer.views.VIEWS`; empty for the top of the page.
     """
 
     sentence: str
@@ -89,6 +93,7 @@ class Claim:
     measure: Callable[[Results, Mapping[str, Any]], Evidence]
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
+    view: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Part:
         deviation: Standard deviation over replicates; NaN with one.
         p: Two-sided, of flipping signs, that the mean is above 0; 1 where it is below.
         least: The smallest mean that would matter.
+        absent: The mean below which the claim does not hold: `least`, or 0 of a bound.
     """
 
     alternative: str
@@ -116,6 +122,7 @@ class Part:
     deviation: float
     p: float
     least: float
+    absent: float
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ class Verdict:
         parts: All of them.
         p: That all parts of an alternative are above 0, corrected for alternatives (Holm); NaN of nothing measured.
         p_holm: Corrected for the claims that were tested together; NaN where so few replicates cannot reach the level.
-        p_absent: That every alternative has a part below `least`.
+        p_absent: That every alternative has a part below its `absent`.
         p_absent_holm: Likewise corrected.
         detectable: The smallest mean that so many replicates would show four times in five; NaN with one.
         needed: Replicates to show a mean of `least` four times in five; 0 where that is not known.

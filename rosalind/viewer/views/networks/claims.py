@@ -29,7 +29,7 @@ def card(verdict: dict[str, Any]) -> str:
     lines = "".join(f"<p>{escape(line)}</p>" for line in more)
     return (
         f"<p><b>{SIGNS[word]} {word}</b>: {escape(verdict['sentence'])}</p><p>{escape(first)}</p>"
-        f"<details><summary>null, controls, what it would take</summary>{lines}</details>"
+        f"<details><summary>statistic, null, controls, what it would take</summary>{lines}</details>"
     )
 
 
@@ -105,8 +105,8 @@ class Claims:
         """A verdict beside the button that opens its page."""
         button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=220, name=f"claims-{verdict['name']}")
         button.on_click(lambda page=verdict["page"]: self.change(layout=page))
-        # Its own page begins above.
-        code = "if (document.body.dataset.layout === page) scrollTo(0, 0)"
-        button.js_on_event(ButtonClick, CustomJS(args={"page": verdict["page"]}, code=code))
+        # Verdicts that were stored earlier name no view. A page without a server has no such function.
+        args = {"page": verdict["page"], "view": verdict.get("view", "")}
+        button.js_on_event(ButtonClick, CustomJS(args=args, code="window.rosalindShows?.(page, view)"))
         text = Div(text=card(verdict), sizing_mode="stretch_width")
         return row(text, button, sizing_mode="stretch_width")
