@@ -3,7 +3,7 @@
 #
 # Versions:  Python 3.11; holoviews 1.23.2, bokeh 3.9.2, pandas 3.1.1, xarray 2026.9.0, numpy 2.4.6.
 # Behaviour: `Dataset.aggregate` and `reduce` hand the function to whatever holds the data. pandas gets the function in its groups, and has
-#            its own way with it: NaN is left out, by `np.mean` as by `lambda x: np.mean(x)`, and by maxima, sums and deviations. A
+#            its own way with it: NaN is left out, of means and of deviations. A
 #            dictionary of arrays, an array, a grid and xarray have NumPy's answer, NaN. What holds the data is chosen by what it
 #            came in: a tuple of columns becomes a DataFrame. `np.nanmean` says the same everywhere.
 # A guess:   the function that is given is what is computed, and elements drawn from the same numbers are the same figure.

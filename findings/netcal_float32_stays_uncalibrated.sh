@@ -4,8 +4,8 @@
 # Versions:  Python 3.11; netcal 1.4.0, torch 2.13.0, pyro-ppl 1.9.2, gpytorch 1.15.2, scipy 1.17.1, scikit-learn 1.9.1, numpy 2.4.6.
 # Behaviour: `fit` has SciPy minimise the loss without a gradient: it takes the slope from a step of 1.5e-8. Each weight it tries is
 #            converted to the type of the data, and in float32 1 + 1.5e-8 is 1. The slope is 0, the start is the minimum, and
-#            `transform` gives back what it was given. Temperature, vector and Platt scaling all do so, with the default
-#            method, "mle". Nothing is said. Two issues describe it without the cause (EFS-OpenSource/calibration-framework#48, #61).
+#            `transform` gives back what it was given. Temperature and vector scaling both do so, with the default method,
+#            "mle". Nothing is said. Two issues describe it without the cause (EFS-OpenSource/calibration-framework#48, #61).
 #            What the property `temperature` gives, and where p = softmax(z / T) is the formula of its page, is 1 / T.
 # A guess:   float32 is what networks give; a fit in it has fewer digits. A temperature above 1 is of a network that was too sure.
 # For users: "temperature scaling does not help the pruned network" follows for every network whose probabilities were not converted, and

@@ -2,7 +2,7 @@
 # ood-metrics' misclassification probability is 0.45 where 8 of 100 samples are misclassified: each class's error has the other's share.
 #
 # Versions:  Python 3.11; ood-metrics 1.1.2, scikit-learn 1.7.2, numpy 1.26.4, scipy 1.17.1, matplotlib 3.10.7.
-# Behaviour: `detection_error`, and with it `calc_metrics`, returns the share of negatives times the misses among positives, plus the share
+# Behaviour: `detection_error` returns the share of negatives times the misses among positives, plus the share
 #            of positives times the false alarms among negatives. The probability of a misclassification has the shares the other way
 #            round. Of as many positives as negatives it is right. It is the least over all thresholds that find 95 % or more, not that
 #            of 95 %, and for a test set of 100 to 1 a detector that never rejects is nearly at the largest error there is, 0.99,

@@ -5,8 +5,8 @@
 # Behaviour: `Margin` finds the largest probability of another class by writing -1 over that of the true class, in the array that it was
 #            given. Where TorchCP applies the softmax itself, that is a copy; with `score_type="identity"`, for probabilities, it is the
 #            caller's own. The threshold of the first calibration is right. Afterwards the network has an accuracy of 0 on these
-#            samples, and the next calibration on them, with another alpha or another score, sees true classes at -1. `LAC`, `APS`
-#            and `RAPS` leave the array alone. Nothing is said.
+#            samples, and the next calibration on them, with another alpha or another score, sees true classes at -1. `LAC` leaves
+#            the array alone. Nothing is said.
 # A guess:   what computes a score reads its argument.
 # For users: several scores or several alphas on one calibration set are the usual table; whatever comes after `Margin` is wrong, and its
 #            coverage of 100 % passes every check that asks for 90 %. Hand over a copy. rosalind has no prediction sets.
