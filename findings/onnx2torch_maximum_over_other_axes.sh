@@ -6,8 +6,8 @@
 #            moves the others by one, and onnx2torch subtracts that from every axis that follows, also from those that are counted
 #            from the end and have not moved. -2 and -1 become height, as -2, and then channels, as -2 of what is left. The
 #            result has the shape [samples, width]. Where width is the number of channels, nothing is raised. Sums, means and norms,
-#            `keepdims=1` and axes counted from the front are right. PyTorch's exporter without Dynamo writes the axes as the
-#            code has them: `amax((-2, -1))`.
+#            `keepdims=1` and axes counted from the front are right. PyTorch's older exporter (`dynamo=False`) writes
+#            the axes as the code has them.
 # A guess:   an axis counted from the end names the same axis as one counted from the front, as it does for the mean.
 # For users: features pooled by their maximum come from other places than they did, the layer behind them takes them all the same if sizes
 #            happen to agree, and the network is at chance. Compare outputs with ONNX Runtime's after reading a file. rosalind writes
@@ -16,6 +16,7 @@
 # Output seen (maxima of 4 channels over maps of 4 x 4, of 2 images; largest error):
 #   ReduceMax,  axes (2, 3),   keepdims 0: 0.00
 #   ReduceMax,  axes (-2, -1), keepdims 0: 0.83, maxima over axes (1, 2)
+#   amax,       axes (-2, -1), exported:   0.83, maxima over axes (1, 2)
 #   ReduceMax,  axes (-2, -1), keepdims 1: 0.00
 #   ReduceMin,  axes (-2, -1), keepdims 0: 0.93, minima over axes (1, 2)
 #   ReduceMean, axes (-2, -1), keepdims 0: 0.00
@@ -30,6 +31,8 @@ mkdir -p "$work/torchvision"
 touch "$work/torchvision/__init__.py"
 echo 'def roi_align(): pass' >"$work/torchvision/ops.py"
 PYTHONPATH="$work" "$work/env/bin/python" -W ignore - <<'EOF'
+import io
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -49,9 +52,24 @@ def pooled(operator, axes, keepdims):
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, features.shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return read(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8))
+
+
+class Maximum(torch.nn.Module):
+    def forward(self, x):
+        return x.amax((-2, -1))
+
+
+def exported():
+    file = io.BytesIO()
+    torch.onnx.export(Maximum(), (torch.from_numpy(features),), file, opset_version=13, dynamo=False)
+    return read(onnx.load_from_string(file.getvalue()))
+
+
+def read(model):
+    """What ONNX Runtime and onnx2torch compute of a file."""
     onnx.checker.check_model(model, full_check=True)
-    (right,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": features})
+    (right,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {model.graph.input[0].name: features})
     with torch.no_grad():
         return right, convert(model)(torch.from_numpy(features)).numpy()
 
@@ -59,14 +77,16 @@ def pooled(operator, axes, keepdims):
 for operator, axes, keepdims, other in (
     ("ReduceMax", (2, 3), 0, None),
     ("ReduceMax", (-2, -1), 0, np.max),
+    ("amax", (-2, -1), None, np.max),
     ("ReduceMax", (-2, -1), 1, None),
     ("ReduceMin", (-2, -1), 0, np.min),
     ("ReduceMean", (-2, -1), 0, None),
 ):
-    right, found = pooled(operator, axes, keepdims)
+    right, found = exported() if keepdims is None else pooled(operator, axes, keepdims)
     error = np.abs(right - found).max()
+    how = "exported:  " if keepdims is None else f"keepdims {keepdims}:"
     wrong = "" if other is None else f", {'maxima' if other is np.max else 'minima'} over axes (1, 2)"
-    print(f"{operator + ',':11} axes {str(axes) + ',':9} keepdims {keepdims}: {error:.2f}{wrong}")
+    print(f"{operator + ',':11} axes {str(axes) + ',':9} {how} {error:.2f}{wrong}")
     if other is None:
         assert np.allclose(right, found, atol=1e-6), "these are right"
     else:
