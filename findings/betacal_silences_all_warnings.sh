@@ -3,7 +3,7 @@
 #
 # Versions:  Python 3.11; betacal 1.1.0, scikit-learn 1.9.1, scipy 1.17.1, numpy 2.4.6, pandas 3.1.1.
 # Behaviour: `BetaCalibration().fit` calls `warnings.filterwarnings("ignore")` without a context around it, whatever its parameters.
-#            The filter stands in front of all others: those of `python -W error`, of `PYTHONWARNINGS` and of the caller.
+#            The filter stands in front of all others: those of `python -W error` and of the caller.
 #            NumPy's RuntimeWarning of a division or an empty mean, and scikit-learn's of a fit that has not converged, no longer
 #            appear, in any module. The calibration itself is as published.
 # A guess:   a library that wants to be quiet is quiet within its own call.
