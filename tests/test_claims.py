@@ -293,6 +293,17 @@ class TestEvidence:
         assert np.isnan([effect.values for effect in controls]).all()
         assert {verdict.verdict for verdict in claims.evaluate(networks, [("ticket_angles", {})])} == {"cannot tell"}
 
+    @pytest.mark.parametrize(
+        ("lost", "matched"), [("dense-0-seed3", "dense"), ("dense-0-", "dense_extended"), ("", "")]
+    )
+    def test_networks_that_were_not_measured_are_no_pair_of_a_ticket(self, lost, matched, monkeypatch):
+        networks, under = planted.Planted(0, False), claims.angles.arms.accuracy_under
+        known = lambda *of: {name: np.nan if name.startswith(lost) else x for name, x in under(*of).items()}
+        monkeypatch.setattr(claims.angles.arms, "accuracy_under", known)
+        evidence = claims.CLAIMS["ticket_angles"].measure(networks, claims.CLAIMS["ticket_angles"].options)
+        assert [name.partition(" against ")[2] for name in evidence.effects] == [matched] * bool(matched)
+        assert bool(evidence.lacking) == (not matched)
+
     def test_severities_of_a_pair_are_matched_to_each_other_first(self):
         # Drops of the demo: the median over corruptions lies between severities that are 6 and 16 points apart.
         drops = {

@@ -78,7 +78,7 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         return Evidence({}, lacking=(arms.NEEDED,))
     unharmed = arms.accuracy_under(results, clean)
     percent = lambda group: 100 * np.array([unharmed[name] for name in group.networks])
-    accuracy = lambda group: float(percent(group).mean())
+    accuracy = lambda group: arms.finite_mean(percent(group))
     kind = lambda group: results.networks[group.networks[0]]
     pruned = arms.pruned_groups(results)
     tickets = [g for g in pruned if kind(g).method == "biprop" and not kind(g).options.get("learn_head")]
@@ -87,7 +87,10 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         addition = additions.command("--methods ... biprop", "--sparsities ... 0.8")
         return Evidence({}, lacking=(f"The study has no binarised ticket: {addition}.",))
     # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
-    pairs = [(ticket, other) for other in dense for ticket in tickets]
+    both = [(ticket, other) for other in dense for ticket in tickets]
+    pairs = [pair for pair in both if np.isfinite([*map(accuracy, pair)]).all()]
+    if not pairs:
+        return Evidence({}, lacking=(arms.NEEDED,))
     gaps = [abs(accuracy(ticket) - accuracy(other)) for ticket, other in pairs]
     matched = [k for k, gap in enumerate(gaps) if gap <= options["points"]]
     ticket, other = pairs[matched[0] if matched else int(np.argmin(gaps))]
