@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from pages import opened
+from pages import opened, watch
 
 from rosalind import results
 from rosalind.analysis import robustness
@@ -85,8 +85,8 @@ class TestWatching:
         session = opened(copied, "geometry")
         session.change(x="margin", b=("mlp-lth-0.9-seed0", "contrast-5"))
         folder, before = copied.results.folder, session.state
-        session.growth.watch()
-        assert session.growth.generation == 0
+        watch(session)
+        assert session.controls.remade.text != "1"
         info = results.load_json(folder / "networks" / "mlp-lth-0.9-seed0.json")
         arrays = results.load_arrays(folder / "networks" / "mlp-lth-0.9-seed0.npz")
         cell = results.load_arrays(results.geometry_file(folder, "mlp-lth-0.9-seed0", "clean"))
@@ -96,8 +96,8 @@ class TestWatching:
             arrays,
             {"clean": cell},
         )
-        session.growth.watch()
-        assert session.growth.generation == 1
+        watch(session)
+        assert session.controls.remade.text == "1"
         assert session.state == before
         assert "newcomer" in session.widgets["b-find"].completions
         session.change(b=("newcomer", "clean"))
@@ -108,7 +108,7 @@ class TestWatching:
         session = opened(copied, "networks")
         before = session.state
         shutil.rmtree(copied.results.folder)
-        session.growth.watch()
+        watch(session)
         assert session.state == before
         assert any("is gone" in problem for problem in copied.problems)
 

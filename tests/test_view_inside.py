@@ -4,7 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from pages import Page, opened, says, told
+from pages import Page, opened, says, told, watch
 from written_diagnostics import (
     DENSE,
     LAYERS,
@@ -356,7 +356,7 @@ def test_what_is_made_meanwhile_is_shown(copied):
     session = opened(store, "inside", a=(DENSE[0], "clean"), b=(PRUNED[1], "clean"))
     assert not session.views["path"].figure.visible
     write_path(copied, DENSE[0], PRUNED[1], ERRORS)
-    session.growth.watch()
+    watch(session)
     session.complete()
     assert session.views["path"].figure.visible
 

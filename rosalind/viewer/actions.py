@@ -9,7 +9,7 @@ class Actions:
     """Actions of a reader on a page; none of them raises, errors are shown on the page.
 
     Attributes:
-        change: `change(**fields)` sets fields of the state, see `app.Session.change`.
+        change: `change(**fields)` sets fields of the state, see `session.Session.change`.
         select_flip: Select by one of `selection_steps.FLIPS`, from A to B.
         clear: Drop the selection and the sample that is shown large.
         save_slice: Save the selection under a name with a note.
