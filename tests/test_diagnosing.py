@@ -135,6 +135,15 @@ def test_tables_are_of_layers_and_of_groups(folder):
     assert ("storage", "csr", None) in analysis.diagnostics.layer_arrays(study_results)
     features = [known for known in analysis.diagnostics.layer_arrays(study_results) if known[0] == "layer_features"]
     assert features == [("layer_features", "likeness to the parent", "clean")]
+    # Without a dense network none has one to be like, and one of your own by this name has no features.
+    infos = results.diagnostics(study_results)[0]
+    unlike = [info for info in infos if info.id == "layer_features" and info.network.startswith("mlp-lth-0.9")]
+    own = [dataclasses.replace(info, name="own:layer_features") for info in infos if info.id == "layer_features"]
+    assert len(unlike) > 1
+    for stored in (unlike, own):
+        assert not [known for known in analysis.diagnostics.layer_arrays(study_results, stored) if known in features]
+        with pytest.raises(ValueError, match="has no 'likeness to the parent' of 'layer_features'"):
+            analysis.diagnostics.layer_table(study_results, *features[0], stored)
     rows = {(r["array"], r["network"]): r for r in analysis.diagnostics.summary(study_results, ["storage"])}
     stored = analysis.diagnostics.layer_table(study_results, "storage", "nonzero")
     assert rows["nonzero", table.networks[row]]["value"] == pytest.approx(stored.values[row].mean())

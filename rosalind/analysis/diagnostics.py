@@ -1,6 +1,5 @@
 """Tables of what diagnostics gave: per layer, per network, and beside the dense parent."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,10 +61,16 @@ def is_beside_itself(info: DiagnosticInfo) -> bool:
     return info.name == "activation_profile" and info.condition == CLEAN
 
 
+def _has_features(info: DiagnosticInfo) -> bool:
+    # One of your own may have this id.
+    return info.id == info.name == TO_PARENT[0]
+
+
 def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = None) -> list[tuple[str, str, str | None]]:
     """Diagnosis, array and condition of all numbers per layer that a study has; `stored` as of `layer_table`.
 
-    Without those of `is_beside_itself`; with `TO_PARENT` where `layer_features` of two networks are stored.
+    Without those of `is_beside_itself`; with `TO_PARENT` where `layer_features` of a network and its reference are
+    stored.
     """
     infos = list(diagnostics(results)[0] if stored is None else stored)
     listed = [
@@ -75,8 +80,10 @@ def layer_arrays(results: Results, stored: Sequence[DiagnosticInfo] | None = Non
         for array, output in info.gives.items()
         if "layers" in output["axes"] and not set(SEPARATE) & set(output["axes"])
     ]
-    with_features = Counter(info.condition for info in infos if info.id == TO_PARENT[0])
-    listed += [(*TO_PARENT, condition) for condition, count in with_features.items() if count > 1]
+    by_condition: dict[str | None, dict[str, DiagnosticInfo]] = {}
+    for info in filter(_has_features, infos):
+        by_condition.setdefault(info.condition, {})[info.network] = info
+    listed += [(*TO_PARENT, c) for c, of in by_condition.items() if parent_likeness.references(results, of)]
     return list(dict.fromkeys(listed))
 
 
@@ -105,16 +112,17 @@ def layer_table(
         info
         for info in (diagnostics(results)[0] if stored is None else stored)
         if (info.id, info.condition, info.other) == (diagnosis, condition, None)
-        and (is_likeness or array in info.gives)
+        and (_has_features(info) if is_likeness else array in info.gives)
     ]
-    if not infos:
+    by_network = {info.network: info for info in infos}
+    if not infos or (is_likeness and not parent_likeness.references(results, by_network)):
         raise ValueError(
             f"{results.folder} has no {array!r} of {diagnosis!r} under {condition!r}; it has "
             f"{', '.join('/'.join(filter(None, parts)) for parts in layer_arrays(results, stored)) or 'none'}."
         )
     if is_likeness:
-        rows, words = parent_likeness.to_parents(results, {info.network: info for info in infos}), parent_likeness.ABOUT
-        return LayerTable(*_as_table(rows), words, "", "")
+        rows = parent_likeness.to_parents(results, by_network)
+        return LayerTable(*_as_table(rows), parent_likeness.ABOUT, "", "")
     rows = {}
     for info in infos:
         arrays, axes = info.arrays((array, "axis/layers")), list(info.gives[array]["axes"])
@@ -131,7 +139,8 @@ def layer_table(
 def _as_table(rows: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[str], np.ndarray]:
     """Networks, layers and values of a `LayerTable` from numbers by network and layer."""
     layers = list(dict.fromkeys(layer for row in rows.values() for layer in row))
-    return list(rows), layers, np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
+    values = np.array([[row.get(layer, np.nan) for layer in layers] for row in rows.values()])
+    return list(rows), layers, values.reshape(len(rows), len(layers))
 
 
 def summary(results: Results, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:

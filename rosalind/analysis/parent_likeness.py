@@ -33,6 +33,12 @@ def reference_of(results: Results, network: str, among: Mapping[str, object]) ->
     return None if other == network or not info.is_dense else other
 
 
+def references(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[str, str]:
+    """By network its `reference_of`, of those where both are among `infos`."""
+    found = {network: reference_of(results, network, infos) for network in infos}
+    return {network: other for network, other in found.items() if other in infos and other is not None}
+
+
 def to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[str, dict[str, float]]:
     """By network and layer the excess of CKA, as `ABOUT` says; NaN where a layer does not vary.
 
@@ -64,11 +70,9 @@ def _to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[s
             raise Damaged(f"{infos[network].path} is not of {len(ids)} samples of this study.")
         return {name: parts.prepare(x[rows]) for name, x in features.items()}, [ids[k] for k in rows]
 
-    references = {network: reference_of(results, network, infos) for network in infos}
     samples: dict[str, list[int]] = {}
-    for network in sorted(infos, key=lambda name: references[name] or ""):
-        reference = references[network]
-        if reference is None or reference not in infos or len(infos[network].labels("samples")) < 4:
+    for network, reference in sorted(references(results, infos).items(), key=lambda pair: pair[1]):
+        if len(infos[network].labels("samples")) < 4:
             continue
         if reference not in prepared:
             # Networks of one reference stand side by side, so that one is kept.
