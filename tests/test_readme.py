@@ -1,4 +1,4 @@
-"""The README's Python does what the README says of it."""
+"""The README's Python does what the README says of it, and its lists are whole."""
 
 import re
 import shlex
@@ -48,3 +48,8 @@ def test_the_method_that_it_adds_prunes(tmp_path, monkeypatch):
     assert masks.sparsity_of(found.masks) == pytest.approx(0.5, abs=0.01)
     other = pruned.run(Method("magnitude", (0.5,)))[0]
     assert any((np.asarray(found.masks[path]) != np.asarray(other.masks[path])).any() for path in found.masks)
+
+
+def test_it_names_every_scope():
+    (listed,) = re.findall(r"Scopes: (.*?);", README, re.S)
+    assert sorted(re.findall(r"`(\w+)`", listed)) == sorted(masks.SCOPES)
