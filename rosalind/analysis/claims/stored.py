@@ -12,7 +12,7 @@ from rosalind.results import Damaged, Results, load_json, save_json
 FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
-FORMAT = 3
+FORMAT = 4
 """Raised where files of an earlier format can no longer be read or believed: they are made again."""
 
 
@@ -93,8 +93,7 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     place += f"{' of' if place else ','} the strongest of {several} alternatives" if several > 1 else ""
     p = _p_values(verdict, "p")
     if verdict["verdict"] != "holds" and verdict["p_absent_holm"] is not None:
-        # Verdicts that were stored earlier have no bounds.
-        short = {other.get("absent", other["least"]) for other in verdict["parts"]}
+        short = {other["absent"] for other in verdict["parts"]}
         least = f"{short.pop():g} {verdict['scale']}" if len(short) == 1 else "what would matter, or beyond its bound"
         p += f"; that a part is below {least}: {_p_values(verdict, 'p_absent')}"
     return f"{name}{place}: {part['value']:+.3g}{ends} {verdict['scale']}, n = {part['n']} {verdict['unit']}; {p}."

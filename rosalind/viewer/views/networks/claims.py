@@ -105,8 +105,8 @@ class Claims:
         """A verdict beside the button that opens its page."""
         button = Button(label=f"see: {LAYOUTS[verdict['page']]}", width=220, name=f"claims-{verdict['name']}")
         button.on_click(lambda page=verdict["page"]: self.change(layout=page))
-        # Verdicts that were stored earlier name no view. A page without a server has no such function.
-        args = {"page": verdict["page"], "view": verdict.get("view", "")}
+        args = {"page": verdict["page"], "view": verdict["view"]}
+        # A page without a server has no such function.
         button.js_on_event(ButtonClick, CustomJS(args=args, code="window.rosalindShows?.(page, view)"))
         text = Div(text=card(verdict), sizing_mode="stretch_width")
         return row(text, button, sizing_mode="stretch_width")
