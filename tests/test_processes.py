@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import sys
+import threading
 import time
 import uuid
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -137,17 +138,18 @@ def of_one(**begin):
     return ProcessPoolExecutor(1, mp_context=FORKS, **begin)
 
 
-def test_a_unit_that_ends_its_process_costs_itself(tmp_path):
+def test_a_unit_that_ends_its_process_costs_itself(tmp_path, monkeypatch):
+    before, waiting, told = threading.active_count(), set(), pool._end_of
+    monkeypatch.setattr(pool, "_end_of", lambda process: waiting.add(threading.active_count()) or told(process))
     # Of the standard library, which a process finds at once.
     once = f"open({str(tmp_path / 'once')!r}, 'x'); import os; os._exit(7)"
     with pool.Processes(2, of_one) as executor:
-        killed, ended, others = (
-            executor.submit(signal.raise_signal, signal.SIGKILL),
-            executor.submit(exec, once),
-            [executor.submit(abs, -k) for k in range(4)],
-        )
+        killed = executor.submit(signal.raise_signal, signal.SIGKILL)
         with pytest.raises(pool.Ended, match="ended its process twice, with SIGKILL"):
             killed.result()
+        # Its own thread alone: of two that ask how a process ended one is told.
+        assert waiting <= {before + 1}
+        ended, others = executor.submit(exec, once), [executor.submit(abs, -k) for k in range(4)]
         # Given to a new process, where the file is there.
         with pytest.raises(FileExistsError):
             ended.result()

@@ -92,6 +92,8 @@ class Processes(ThreadPoolExecutor):
                 return own.submit(function, *arguments).result()
             except BrokenProcessPool:
                 del self._of_thread.pool
+                # Of two threads that wait for a process one is not told how it ended.
+                own.shutdown()
         raise Ended(
             f"it ended its process twice, with {_end_of(process)}: memory is short (take fewer jobs), or code crashes"
         )
