@@ -29,7 +29,7 @@ class DiagnosticTask:
         network: Its id, or the network itself where it was made elsewhere.
         other: Id of the network at the other end, of a pair.
         planned: The condition; None of a diagnostic that sees no images.
-        dense: The dense network whose classes attributions are also asked for, as `network`; None of all others.
+        dense: `Subject.dense` of a diagnostic that asks for it, as `network`; None of all others.
     """
 
     diagnosis: Diagnosis
