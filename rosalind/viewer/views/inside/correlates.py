@@ -30,6 +30,9 @@ WIDE, HIGH = 480, 270
 GAP, RING = 9.0, 6.0
 """Pixels from the middle of a mark to its name, and how many more where a ring is around it."""
 
+LETTER = 19.0
+"""Pixels from the middle of a mark to that of the letter of its side."""
+
 LETTERS = 24
 """Longest name beside a mark; the tooltip has the whole."""
 
@@ -196,9 +199,13 @@ class Correlates:
             texts = [text if k in sides else "" for k, text in enumerate(texts)]
         (left, right), (low, high) = ((ends.start, ends.end) for ends in (self.figure.x_range, self.figure.y_range))
         pixels = np.stack([(x - left) / (right - left) * WIDE, (high - y) / (high - low) * HIGH], 1)
-        gaps = [GAP + RING * (k in sides) for k in range(len(texts))]
+        # Letters of sides are kept free too.
+        letters = pixels[sorted(sides)] - [LETTER, 0]
+        points, shown = np.concatenate([pixels, letters]), [*texts, *[""] * len(letters)]
+        gaps = [GAP + RING * (k in sides) for k in range(len(shown))]
         edges = np.array([[0.0, 0.0], [WIDE, HIGH]])
-        offsets, placed = label_places.place(pixels, texts, gaps, sorted(sides), edges)
+        # Only right beside its mark: further off a name would be read as another's.
+        offsets, placed = label_places.place(points, shown, gaps, sorted(sides), edges, rings=(1.0,))
         at = np.flatnonzero(placed)
         dx, dy = offsets[at].T.astype(np.float32)
         places = {"x": x[at].astype(np.float32), "y": y[at].astype(np.float32), "dx": dx, "dy": dy}
