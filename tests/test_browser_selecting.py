@@ -5,7 +5,7 @@ import json
 from urllib.parse import parse_qs
 
 import numpy as np
-from chromium import ALL, FRAME, NETWORKS, SAMPLES, UNLIKE, canvas
+from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, canvas
 
 from rosalind.analysis.store import Store
 
@@ -154,6 +154,30 @@ def test_dragging_along_an_axis_selects(page):
     status = page.text("status")
     assert "<span>angle" in status
     assert "<b>0 of" not in status
+
+
+def test_a_finger_scrolls_upwards_and_draws_sideways(page):
+    touch = page.tab.context.new_cdp_session(page.tab)
+
+    def swipe(across: float, down: float) -> float:
+        """Pixels that the page is scrolled by a finger which moves by so many of a figure's widths and heights."""
+        box = page.frame("local-a")
+        before = page.tab.evaluate("scrollY")
+        for step in range(11):
+            x = box["x"] + box["width"] * (0.3 + across * step / 10)
+            y = box["y"] + box["height"] * (0.7 + down * step / 10)
+            kind = "touchMove" if step else "touchStart"
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+            page.tab.evaluate(PAINTED)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.settled()
+        return page.tab.evaluate("scrollY") - before
+
+    assert swipe(0, -0.5) > 50
+    assert page.status().startswith("0 of")
+    assert swipe(0.4, -0.3) == 0
+    assert not page.status().startswith("0 of")
+    touch.detach()
 
 
 def test_a_selection_is_exported_as_it_is(page, small_folder):

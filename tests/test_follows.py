@@ -144,6 +144,15 @@ def test_a_view_follows_with_the_slice_s_numbers_and_comes_back(texts, part, nam
         assert says(after, *expected(part)), after
 
 
+@pytest.mark.parametrize("name", ["lineage", "pareto", "collapse", "redundancy"])
+def test_what_is_not_folded_says_whose_numbers_it_has(part, name):
+    page = Page(part.store, VIEWS[name], **SIDES)
+    page.change(rule=part.rule)
+    seen = f"{page.view.finding} {getattr(page.view, 'key', '')}"
+    # How many benchmarks predict the rest needs all samples.
+    assert "(all samples)" in seen if name == "redundancy" else says(seen, part.count)
+
+
 def test_groups_of_all_samples_are_the_stored_ones(part):
     store = part.store
     for mode, metric in (("absolute", "all"), ("change_from_clean", "norm")):

@@ -231,6 +231,13 @@ class TestViews:
             share = [100 * (store.values(cell, "margin") <= end).mean() for end in at]
             np.testing.assert_allclose(page.view.null.data[f"margin-{side}"], share, atol=0.01)
 
+    def test_no_null_is_heaped_up_at_an_end(self, store):
+        page = Page(store, Distributions, a=A, b=("mlp-lth-0.5-seed0", "clean"), null=True)
+        shown = page.view.figures["y"].x_range
+        for cell in page.frame().null:
+            norms = store.values(cell, "norm")
+            assert ((norms >= shown.start) & (norms <= shown.end)).mean() > 0.98
+
 
 class TestChips:
     def test_every_step_is_a_chip_and_goes_alone(self, store, box):

@@ -51,6 +51,18 @@ def test_a_page_names_its_scripts_before_the_session_is_made(server):
     assert 'body data-theme="light"' in get(server, "/?theme=%22onload=alert(1)%22")
 
 
+def test_a_page_is_of_the_study_as_it_is_now(folder):
+    condition = folder / "conditions" / "contrast-5.json"
+    stored = condition.read_bytes()
+    condition.unlink()
+    counted = lambda body: re.search(r"\d+ networks x \d+ conditions", body).group()
+    with in_thread(folder) as served:
+        before = counted(get(served, "/"))
+        condition.write_bytes(stored)
+        # No page is open that would look at the folder.
+        assert counted(get(served, "/")) != before
+
+
 def test_what_cannot_be_read_is_500_and_what_fails_later_is_on_the_page(server, monkeypatch):
     def broken(*args, **options):
         raise RuntimeError("<b>no view</b>")

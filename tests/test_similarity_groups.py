@@ -8,7 +8,7 @@ import pytest
 from pages import Page, says
 
 from rosalind import results
-from rosalind.analysis import label_places, similarity
+from rosalind.analysis import label_places, palette, similarity
 from rosalind.analysis.similarity import groups
 from rosalind.viewer import similarity_caption
 from rosalind.viewer.views.networks.similarity import Similarity
@@ -320,6 +320,8 @@ class TestView:
         view = page.view
         page.change(choices={"similarity-show": "corruptions"})
         assert view.groups.names == ("clean", "gaussian_noise", "contrast")
+        # The legend above gives these colours to methods.
+        assert set(palette.COLOURS).isdisjoint(view.groups_plane.marks.data["colour"])
         view.groups_plane.tap(*view.groups.layout[2])
         assert page.state.b[1] == "contrast-5"
         rank = np.argsort(view.matrix.order)

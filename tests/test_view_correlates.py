@@ -51,6 +51,17 @@ def test_points_and_tau_are_those_of_scipy(store, page, against, sliced):
         assert says(page.view.caption.text, mask.sum())
 
 
+def test_points_have_names_and_their_numbers_too(store, page):
+    data = page.view.points.data
+    assert set(page.view.names.data["text"]) <= set(data["name"])
+    assert {"dense", "lth 0.9"} <= set(page.view.names.data["text"])
+    # A name further off would be read as another point's.
+    assert np.abs(page.view.names.data["dy"]).max() < 30
+    for x, y, text in zip(data["x"], data["y"], data["text"], strict=True):
+        assert says(text, x, y)
+        assert "accuracy" in text
+
+
 def test_a_click_makes_a_group_b(store, page):
     page.view.points.selected.indices = [page.view.points.data["name"].index("magnitude 0.9")]
     assert page.state.b == ("magnitude 0.9 over seeds", "clean")

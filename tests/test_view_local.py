@@ -229,6 +229,22 @@ class TestDistributions:
         chosen = selected(store, page.state) & (store.labels == 6)
         assert counts.data["text"][at] == f"{chosen.sum()} of {(store.labels == 6).sum()}"
 
+    def test_medians_and_ways_are_of_what_is_selected(self, store):
+        page = Page(store, SampleDensity)
+        whole = page.view.figures["difference"].title.text
+        page.change(step={"true": 3}, true_class=None)
+        moved = [
+            store.difference(page.state.a, page.state.b, measure)[store.labels == 3] for measure in ("angle", "norm")
+        ]
+        first = [store.values(page.state.a, measure)[store.labels == 3] for measure in ("angle", "norm")]
+        for side, values in (("difference", moved), ("a", first)):
+            shown = page.view.medians[side].data
+            assert [shown["x"][0], shown["y"][0]] == pytest.approx([np.median(v) for v in values], rel=1e-4)
+        title = page.view.figures["difference"].title.text
+        assert says(title, ((moved[0] < 0) & (moved[1] > 0)).sum(), ((moved[0] > 0) & (moved[1] > 0)).sum())
+        page.change(rule=())
+        assert page.view.figures["difference"].title.text == whole != title
+
     def test_a_class_is_kept_by_its_name_too(self, store):
         page = Page(store, SampleDensity)
         names = page.view.shifts.figure.yaxis[0]

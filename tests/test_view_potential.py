@@ -106,3 +106,9 @@ class TestPrunePotential:
         assert "≥" in page.view.finding
         assert len(page.view.finding.split()) <= 18
         assert len(page.view.arrows.data["x"]) >= sum(hollow)
+
+    def test_two_that_go_as_far_are_both_named(self, store, page):
+        sparsest = [f"mlp-{method}-0.9-seed{seed}" for method in ("lth", "magnitude") for seed in (0, 1)]
+        right = [store.predictions((name, "clean")) == store.labels for name in sparsest]
+        page.change(rule=[{"op": "replace", "ids": store.ids[np.all(right, 0)].tolist()}])
+        assert "lth and magnitude ≥90.0 %, clean" in page.view.finding

@@ -316,6 +316,11 @@ class TestDocument:
         assert session.errors.visible
         assert session.state == before
 
+    def test_a_study_that_is_not_compared_yet_has_no_problem(self, folder):
+        shutil.rmtree(folder / "comparison")
+        (folder / "summary.csv").unlink()
+        assert Store(folder).problems == []
+
     def test_the_store_is_bounded(self, small_folder):
         small = Store(small_folder, limit=10_000)
         made = {cell: small.values(cell, "angle") for cell in sorted(small.cells)}

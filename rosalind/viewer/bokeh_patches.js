@@ -1,6 +1,6 @@
 // Private names of BokehJS: each patch saves the time that its comment gives, of a brush with all views on one page.
-// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last two
-// keep a reader's place, and are for slow hands and slow machines.
+// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last three
+// keep a reader's place, and are for slow hands, slow machines and fingers.
 (() => {
   const patch = (owner, names, apply) => {
     if (owner && names.every((name) => name in owner)) apply(owner);
@@ -236,6 +236,23 @@
       const gestures = this.ui_event_bus?.ui_gestures?.constructor;
       if (gestures?.press_threshold) gestures.press_threshold = 1e9;
     };
+  });
+
+  // A finger that moves up or down over a figure scrolls the page, and one that moves sideways begins a box: BokehJS takes
+  // both for a box, and a page of figures could not be scrolled. A box that the scrolling ends selects nothing.
+  patch(view("BoxSelectTool"), ["_pan_end", "_stop"], (box) => {
+    const end = box._pan_end;
+    box._pan_end = function (event) {
+      event.native?.type === "pointercancel" ? this._stop() : end.call(this, event);
+    };
+    patch(view("Figure"), ["_update_touch_action"], (figure) => {
+      const update = figure._update_touch_action;
+      figure._update_touch_action = function () {
+        update.call(this);
+        if (this.model.toolbar.tools.some((tool) => tool.active && tool.type === "BoxSelectTool"))
+          this.canvas.touch_action.replace(".bk-events { touch-action: pan-y pinch-zoom; }");
+      };
+    });
   });
 
   window.bokehPatches = {

@@ -43,6 +43,9 @@ class PageHandler(DocHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         with self.turns.working:
             if not (gone := self.store.gone()):
+                # A page that was made ahead is of the study as it was: what a command has just made was not on it
+                # until some reader's page looked at the folder again.
+                self.store.refresh()
                 default(self.store)
         if gone:
             # Without a script, so that nothing loads it again.

@@ -59,13 +59,18 @@ def _edges(stored: Cells, cells: Sequence[Cell]) -> np.ndarray:
 
 
 def read_histograms(results: Results) -> tuple[tuple[dict[Cell, np.ndarray], np.ndarray], list[str]]:
-    """Counts uint32[3, bins] by cell with the shared edges float32[3, bins + 1], and the problems as sentences."""
+    """Counts uint32[3, bins] by cell with the shared edges float32[3, bins + 1], and the problems as sentences.
+
+    A study that has not been compared yet, as one that is growing, has none; that is no problem.
+    """
     by_cell: dict[Cell, np.ndarray] = {}
     edges, problems = np.zeros((3, 2), np.float32), []
     for path, rename in results.derived("comparison/histograms.npz"):
         try:
             arrays = load_arrays(path, ("network", "condition", "counts", "edges"))
             check_arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
+        except FileNotFoundError:
+            continue
         except (Damaged, OSError) as error:
             problems.append(f"{error} Cells have no histograms.")
             continue

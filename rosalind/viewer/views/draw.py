@@ -35,7 +35,6 @@ SIDE_COLOURS = palette.SIDES
 
 FLIP_COLOURS = palette.FLIPS
 FLIP_MARKERS = ("circle", "triangle", "inverted_triangle", "x")
-FAMILY_COLOURS = palette.COLOURS
 CLASS_COLOURS = (
     *("#4477aa", "#e0556a", "#2d8f3c", "#9c8700", "#2492bd"),
     *("#b83d83", "#c8660a", "#2f9080", "#9977cc", "#848e9f"),

@@ -52,7 +52,8 @@ class Collapse:
             elif np.isfinite([a, b]).all():
                 alike = round(a, 3) == round(b, 3)
                 how = "as tight in B as in A" if alike else "tighter in B" if b < a else "wider in B"
-                self.finding = f"Classes are {how}: within-class over between-class spread {b:.3f}, in A {a:.3f}."
+                spread = f"within-class over between-class spread {b:.3f}, in A {a:.3f}"
+                self.finding = f"Classes are {how}: {spread}{frame.among}."
             else:
                 self.finding = "Too few samples or classes with stored features to say."
 

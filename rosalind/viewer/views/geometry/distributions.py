@@ -123,6 +123,7 @@ class Distributions:
 
     def _all(self, frame: Frame) -> None:
         data: dict[str, np.ndarray] = {}
+        null: dict[str, np.ndarray] = {}
         self.limits: dict[str, tuple[float, float]] = {}
         self.peaks: dict[str, float] = {}
         self.bins = distributions.bins_for(float(frame.shown.sum()))
@@ -130,26 +131,23 @@ class Distributions:
             measure = self._measure(frame, part)
             of = lambda cells, measure=measure: [frame.ordered(cell, measure, shown=True) for cell in cells]
             shown = of((frame.state.a, frame.state.b))
-            limits = self.limits[part] = distributions.limits(*shown, *of(frame.state.pins))
+            nulls = of(frame.null or ())
+            # What lies beyond counts at the ends: of a null that is elsewhere it would be a peak there.
+            limits = self.limits[part] = distributions.limits(*shown, *of(frame.state.pins), *nulls)
             figure = self.figures[part]
             figure.x_range.update(start=limits[0], end=limits[1])
             figure.xaxis.axis_label = draw.axis_label(frame.store, measure, frame.state.raw)
             data |= (curves := self._curves(part, shown))
+            null |= (beside := self._curves(part, nulls) if nulls else {name: curves[name][:0] for name in curves})
             if part != "margin":
-                peak = self.peaks[part] = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                peak = self.peaks[part] = _highest(part, curves) or 1.0
                 middles = np.array([distributions.median(side) for side in shown], np.float32)
                 top = np.full(2, peak, np.float32)
                 self.medians[part].data = {"x": middles, "top": top, "colour": list(draw.SIDE_COLOURS)}
-                figure.y_range.end = 1.08 * peak
+                figure.y_range.end = 1.08 * max(peak, _highest(part, beside))
             else:
                 figure.y_range.end = 104
         self.all.data = data
-        null: dict[str, np.ndarray] = {name: np.empty(0, np.float32) for name in data}
-        if frame.null is not None:
-            null = {}
-            for part in PARTS:
-                measure = self._measure(frame, part)
-                null |= self._curves(part, [frame.ordered(cell, measure, shown=True) for cell in frame.null])
         draw.fill(self.null, null)
 
     def _curves(self, part: str, sides: list[Ordered]) -> dict[str, np.ndarray]:
@@ -176,9 +174,9 @@ class Distributions:
             measure = self._measure(frame, part)
             curves = self._curves(part, [frame.ordered(cell, measure) for cell in (frame.state.a, frame.state.b)])
             if part != "margin":
-                highest = max(float(curves[f"{part}-{side}"].max()) for side in "ab") or 1.0
+                scale = np.float32(self.peaks[part] / (_highest(part, curves) or 1.0))
                 for side in "ab":
-                    curves[f"{part}-{side}"] *= np.float32(self.peaks[part] / highest)
+                    curves[f"{part}-{side}"] *= scale
             data |= curves
         self.picked.data = data
 
@@ -215,3 +213,8 @@ class Distributions:
         )
         grey = "Grey lines are the null's two. " if frame.null is not None else ""
         return text + grey + frame.null_sentence
+
+
+def _highest(part: str, curves: dict[str, np.ndarray]) -> float:
+    """The highest point of two curves of a figure; 0 without any."""
+    return max(float(curves[f"{part}-{side}"].max(initial=0)) for side in "ab")

@@ -211,9 +211,9 @@ class SampleDensity:
             self._ranges(frame)
             self._titles(frame)
             self.outside = self._outside() + self._missing()
-            # NaN of none, which no glyph draws.
-            self.middles = {side: tuple(map(distributions.median, self._ordered(frame, side))) for side in self.placed}
             self.shifts.update(frame)
+        if self.changed("middles", (where, frame.slice_key)):
+            self._middles(frame)
         self.shifts.count(frame)
         self._densities(tuple(self.placed))
         contours = frame.choice("local-contours") == "classes"
@@ -235,14 +235,25 @@ class SampleDensity:
         )
         self.caption.text = self._caption(frame)
 
+    def _middles(self, frame: Frame) -> None:
+        """The medians of what is selected, else of all shown, and how many of it moved each way."""
+        for side in self.placed:
+            # NaN of none, which no glyph draws.
+            middle = map(distributions.median, self._ordered(frame, side, shown=not frame.has_selection))
+            self.medians[side].data = {axis: [value] for axis, value in zip("xy", middle, strict=True)}
+        x, y = (values.take(frame.rows) for values in self.placed["difference"])
+        ways = {"↖": (x < 0) & (y > 0), "↗": (x > 0) & (y > 0), "↙": (x < 0) & (y < 0), "↘": (x > 0) & (y < 0)}
+        counted = "  ".join(f"{arrow} {np.count_nonzero(moved):,}" for arrow, moved in ways.items())
+        self.figures["difference"].title.text = f"B minus A\n{counted}"
+
     @staticmethod
-    def _ordered(frame: Frame, side: str) -> tuple[Ordered, Ordered]:
-        """Both measures of a panel over all samples shown."""
+    def _ordered(frame: Frame, side: str, shown: bool = True) -> tuple[Ordered, Ordered]:
+        """Both measures of a panel over all samples shown, or over those that numbers are of."""
         state = frame.state
         pairs = {"a": (state.a, None), "b": (state.b, None), "difference": (state.a, state.b), "null": frame.null}
         pair = pairs[side]
         assert pair is not None
-        x, y = (frame.ordered(pair[0], axis, other=pair[1], shown=True) for axis in (state.x, state.y))
+        x, y = (frame.ordered(pair[0], axis, other=pair[1], shown=shown) for axis in (state.x, state.y))
         return x, y
 
     def _ranges(self, frame: Frame) -> None:
@@ -266,11 +277,6 @@ class SampleDensity:
             figure.yaxis.axis_label = change + draw.axis_label(frame.store, state.y, state.raw)
         for side, (network, condition) in (("a", state.a), ("b", state.b)):
             self.figures[side].title.text = f"{side.upper()}: {draw.cut(network, NAME)}\n{draw.cut(condition, NAME)}"
-        x, y = self.placed["difference"]
-        left, right, up, down = (x < 0) & frame.shown, (x > 0) & frame.shown, y > 0, y < 0
-        ways = {"↖": left & up, "↗": right & up, "↙": left & down, "↘": right & down}
-        counted = "  ".join(f"{arrow} {np.count_nonzero(moved):,}" for arrow, moved in ways.items())
-        self.figures["difference"].title.text = f"B minus A\n{counted}"
         if frame.null is not None:
             first, second = frame.null
             # The condition is B's; three panels leave room for a name a line.
@@ -304,7 +310,7 @@ class SampleDensity:
         return {"x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
 
     def _curves(self, frame: Frame, classes: np.ndarray) -> None:
-        """The contours of some classes, each with its name where no other is, and the median of all shown."""
+        """The contours of some classes, each with its name where no other is."""
         # A class keeps its colour where there is one for each; else those that are drawn differ.
         few = len(frame.store.class_names) <= len(draw.CLASS_COLOURS)
         for side, (x, y) in self.placed.items():
@@ -324,7 +330,6 @@ class SampleDensity:
                 "align": ["right" if is_left else "left" for is_left in left],
                 "away": [-4 if is_left else 4 for is_left in left],
             }
-            self.medians[side].data = {axis: [v] for axis, v in zip("xy", self.middles[side], strict=True)}
 
     def _contoured(self, frame: Frame) -> np.ndarray:
         if frame.state.true_class is not None:

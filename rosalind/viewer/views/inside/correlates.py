@@ -7,7 +7,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import BasicTickFormatter, HoverTool, TapTool
 
-from rosalind.analysis import network_numbers, palette, predictors
+from rosalind.analysis import label_places, network_numbers, palette, predictors
 from rosalind.analysis.concordance import kendall, kendall_interval
 from rosalind.analysis.network_numbers import NetworkNumbers
 from rosalind.analysis.robustness import nan_mean_std
@@ -23,6 +23,21 @@ AGAINST = ("corrupted", "retention", "gap")
 """Those of `predictors.TARGETS` that a slice has too."""
 
 KEY = "; means over seeds; A and B in rings."
+
+WIDE, HIGH = 480, 270
+"""Pixels of the frame that names are placed for; a wider one has more room between them."""
+
+GAP, RING = 9.0, 6.0
+"""Pixels from the middle of a mark to its name, and how many more where a ring is around it."""
+
+LETTER = 19.0
+"""Pixels from the middle of a mark to that of the letter of its side."""
+
+LETTERS = 24
+"""Longest name beside a mark; the tooltip has the whole."""
+
+NAMED = 30
+"""Most groups that are named beside their points; of more only A and B."""
 
 
 def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
@@ -65,6 +80,7 @@ class Correlates:
         """The groups of the points."""
         self.points = draw.empty("x", "y", "colour", "marker", "name", "text")
         self.sides = draw.empty("x", "y", "text", "ring")
+        self.names = draw.empty("x", "y", "text", "dx", "dy")
         self.figure = self._figure()
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("correlates-caption")
@@ -89,6 +105,8 @@ class Correlates:
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.sides, size=17, **ring)
         figure.text("x", "y", x_offset=-13, source=self.sides, **draw.TAG)
+        look = {"text_color": "#000000", "text_font_size": "11px", "text_baseline": "middle", "text_align": "center"}
+        figure.text("x", "y", "text", x_offset="dx", y_offset="dy", source=self.names, name="ink", **look)
         tips = [("", "@name"), ("", "@text")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -153,7 +171,10 @@ class Correlates:
                 "colour": [k.colour if g.name in chosen else draw.GREY for k, g in zip(looks, groups, strict=True)],
                 "marker": [look.marker for look in looks],
                 "name": [group.name for group in groups],
-                "text": [f"{a:.4g}, {b:.2f}" for a, b in zip(x_mean[at], y_mean[at], strict=True)],
+                "text": [
+                    f"{predictors.words_of(name)} {a:.4g}, {predictors.TARGETS[against]} {b:.2f}{' %' * (unit == 100)}"
+                    for a, b in zip(x_mean[at], y_mean[at], strict=True)
+                ],
             },
         )
         for ends, values in ((self.figure.x_range, x_mean[at]), (self.figure.y_range, y_mean[at])):
@@ -165,10 +186,30 @@ class Correlates:
         letters = draw.letters_at({"A": place(frame.state.a[0]), "B": place(frame.state.b[0])})
         tags = [(x_mean[k], y_mean[k], text, draw.side_colour(text)) for k, text in letters.items()]
         draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
+        self._name(x_mean[at], y_mean[at], [group.name for group in groups], {self.shown.index(k) for k in letters})
         self.figure.xaxis.axis_label = predictors.words_of(name)
         self.figure.yaxis.axis_label = predictors.TARGETS[against] + (", %" if unit == 100 else "")
         self._say(frame, name, against, x[at], y[at], [group.family for group in groups])
         return True
+
+    def _name(self, x: np.ndarray, y: np.ndarray, names: list[str], sides: set[int]) -> None:
+        """Write names beside the points, those of A and B first, where they cover nothing."""
+        texts = [draw.plain(draw.cut(name, LETTERS)) for name in names]
+        if len(names) > NAMED:
+            texts = [text if k in sides else "" for k, text in enumerate(texts)]
+        (left, right), (low, high) = ((ends.start, ends.end) for ends in (self.figure.x_range, self.figure.y_range))
+        pixels = np.stack([(x - left) / (right - left) * WIDE, (high - y) / (high - low) * HIGH], 1)
+        # Letters of sides are kept free too.
+        letters = pixels[sorted(sides)] - [LETTER, 0]
+        points, shown = np.concatenate([pixels, letters]), [*texts, *[""] * len(letters)]
+        gaps = [GAP + RING * (k in sides) for k in range(len(shown))]
+        edges = np.array([[0.0, 0.0], [WIDE, HIGH]])
+        # Only right beside its mark: further off a name would be read as another's.
+        offsets, placed = label_places.place(points, shown, gaps, sorted(sides), edges, rings=(1.0,))
+        at = np.flatnonzero(placed)
+        dx, dy = offsets[at].T.astype(np.float32)
+        places = {"x": x[at].astype(np.float32), "y": y[at].astype(np.float32), "dx": dx, "dy": dy}
+        draw.fill(self.names, {**places, "text": [texts[k] for k in at]})
 
     def _say(self, frame: Frame, name: str, against: str, x: np.ndarray, y: np.ndarray, families: list[str]) -> None:
         """The finding and the caption of what is drawn."""

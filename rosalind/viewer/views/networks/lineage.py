@@ -70,7 +70,7 @@ class Lineage:
         for source in (self.nodes, self.seeds, self.means):
             chosen = lambda attr, old, new, source=source: self.choose(source, new)
             source.selected.on_change("indices", chosen)
-        self.caption, self.key = draw.caption("lineage-caption"), self._legend()
+        self.caption = draw.caption("lineage-caption")
         self.root = draw.stacked(
             frame.chooser(change, "lineage-accuracy", "accuracy", ACCURACIES, width=220),
             row(self.tree, self.sizes, sizing_mode="stretch_width"),
@@ -237,7 +237,7 @@ class Lineage:
             number = lambda name: self.store.groups.index(self.store.sides.group(name))
             groups = {side: number(name) for side, name in sides.items()}
             self._label(groups)
-            self.finding = self._finding(groups)
+            self.finding, self.key = self._finding(groups), self._legend(frame)
             self.sizes.visible = bool(self.group_means)
             self.caption.text = self._caption(ACCURACIES[which], groups, frame)
 
@@ -320,9 +320,10 @@ class Lineage:
         text += f"; {alone} without a line: not made from a network of this study" if alone else ""
         return f"{text}. Click a point to make it B."
 
-    def _legend(self) -> str:
-        """The looks of the families as HTML."""
+    def _legend(self, frame: Frame) -> str:
+        """The looks of the families as HTML, and whose accuracies are shown."""
+        of = f" of the {len(frame.rows):,} selected, grey rings: of all" if frame.has_selection else ""
         return (
-            f"{draw.family_legend(self.looks)}; lines lead to what was made from a network; numbers: percent right; "
-            "small: seeds, large: their means."
+            f"{draw.family_legend(self.looks)}; lines lead to what was made from a network; "
+            f"numbers: percent right{of}; small: seeds, large: their means."
         )

@@ -196,7 +196,7 @@ class Pareto:
         # The picture shows one of the accuracies: a group that is best in another is on the front too.
         return (
             f"{int(front.sum())} of {counted(len(front), 'group')} {verb} Pareto-optimal in {self._objectives()}"
-            f"{': ' * bool(parts)}{', '.join(parts)}."
+            f"{': ' * bool(parts)}{', '.join(parts)}{frame.among}."
         )
 
     def _missing(self, frame: Frame) -> str:

@@ -199,9 +199,11 @@ class PrunePotential:
         for condition in conditions:
             of = [one for one in measured if one.condition == condition]
             if of:
-                best = max(of, key=lambda one: (one.mean, one.beyond))
-                name = escape(draw.cut(best.method, NAME_LETTERS))
-                parts.append(f"{name} {_words(best, short=True)}, {escape(self._name(condition))}")
+                most = _words(max(of, key=lambda one: (one.mean, one.beyond)), short=True)
+                # Where two go as far as can be told, neither is furthest.
+                equal = [escape(draw.cut(one.method, NAME_LETTERS)) for one in of if _words(one, short=True) == most]
+                names = " and ".join(equal) if len(equal) <= 2 else f"{len(equal)} methods"
+                parts.append(f"{names} {most}, {escape(self._name(condition))}")
         return f"Furthest within {_points(delta)} of dense{frame.among}: {'; '.join(parts)}."
 
     def _name(self, condition: str) -> str:

@@ -284,7 +284,7 @@ class Redundancy:
         # A brush changes nothing here, so nothing is sent.
         if text == self.caption.text:
             return
-        self.finding, self.caption.text = self._finding(points), text
+        self.finding, self.caption.text = self._finding(points, frame), text
         curve = self.correlations.curve
         size = curve.smallest(points) if curve else None
         step = None if curve is None or size is None else (size, curve.error[size - 1])
@@ -306,7 +306,7 @@ class Redundancy:
         row, column = (frame.choice(f"redundancy-{side}") for side in ("row", "column"))
         return (names.index(row), names.index(column)) if {row, column} <= set(names) else None
 
-    def _finding(self, points: float) -> str:
+    def _finding(self, points: float, frame: Frame) -> str:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
         if len(self.correlations.names) < 2:
@@ -316,10 +316,12 @@ class Redundancy:
             return "Too few networks or families to say which corruptions predict the others: add methods to the study."
         size = curve.smallest(points)
         within = f"the mean of all within {points:g} point{'s' * (points != 1)}"
+        # The curve is of all samples, and only the matrix beside it of the selected ones.
+        among = " (all samples)" * frame.has_selection
         if size is None:
-            return f"No {len(curve.names)} of {curve.total} benchmarks predict {within}."
+            return f"Not even {len(curve.names)} of {curve.total} benchmarks predict {within}{among}."
         listed = ", ".join(curve.sets[size - 1][:4]) + (f" and {size - 4} more" if size > 4 else "")
-        return f"{size} of {curve.total} benchmarks predict {within}: {escape(listed)}."
+        return f"{size} of {curve.total} benchmarks predict {within}{among}: {escape(listed)}."
 
     def _caption(self, pair: tuple[int, int] | None, points: float, frame: Frame) -> str:
         correlation, names = self.correlations.correlation, self.correlations.names
@@ -350,7 +352,7 @@ class Redundancy:
         size = curve.smallest(points)
         if size is None:
             return [
-                f"No {len(curve.names)} of {curve.total} benchmarks predict the mean of all to within {points:g} "
+                f"Not even {len(curve.names)} of {curve.total} benchmarks predict the mean of all to within {points:g} "
                 f"points on held-out families; the best reach {curve.error.min():.2f}."
             ]
         mean, low, high = curve.random[size - 1]

@@ -65,7 +65,7 @@ class Similarity:
         modes: Any = list(MODE_LABELS.items())
         self.mode = Select(options=modes, value=frame.state.mode, title="distances", width=150, name="mode")
         self.mode.on_change("value", lambda attr, old, new: self._choose_mode(new))
-        show = frame.chooser(change, "similarity-show", "compare", width=180)
+        show = frame.chooser(change, "similarity-show", "compare", width=215)
         self.opened = frame.chooser(change, "similarity-open", "open one method", {NONE: "none: all as discs"}, 170)
         metric = frame.chooser(change, "similarity-metric", "between", METRIC_LABELS, 180)
         self.layout = frame.chooser(change, "similarity-layout", "plane", LAYOUTS, 140)
@@ -237,9 +237,9 @@ class Similarity:
         else:
             of_family = {"methods": (self.families, self.colours, self.markers)}
             kinds = list(dict.fromkeys(self.groups.kinds))
-            shades = [draw.FAMILY_COLOURS[k % len(draw.FAMILY_COLOURS)] for k in range(len(kinds))]
+            # Colours are of families of methods; corruptions differ in shape and name.
             shapes = [MARKERS.get(name, OTHER)[0] for name in kinds]
-            listed, colours, markers = of_family.get(kind, (kinds, shades, shapes))
+            listed, colours, markers = of_family.get(kind, (kinds, [draw.GREY] * len(kinds), shapes))
             at = [listed.index(name) for name in self.groups.kinds]
             looks = [colours[k] for k in at], [markers[k] for k in at]
             self.groups_plane.show_groups(shown, *looks, sides, self.groups if shown is not self.groups else None)
