@@ -79,6 +79,7 @@ DAMAGES = {
     "maps, ids of two axes": (MAPS, lambda path: changed(path, id=np.zeros((2, 2), int))),
     "histograms, no edges": (HISTOGRAMS, lambda path: changed(path, edges=None)),
     "histograms, other axes": (HISTOGRAMS, lambda path: changed(path, counts=np.zeros(3))),
+    "histograms, lost": (HISTOGRAMS, lambda path: path.unlink()),
     "network, empty table": (NETWORK, lambda path: path.write_text("{}")),
     "network, a list": (NETWORK, lambda path: path.write_text("[]")),
     "network, nothing": (NETWORK, lambda path: path.write_text("null")),

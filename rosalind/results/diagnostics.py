@@ -1,5 +1,6 @@
 """Reading what diagnostics gave: `diagnostics/<diagnosis>/<network>[--<other>][@<condition>].npz` and its JSON."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,7 @@ def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
     """
     infos, problems = [], []
     codes: dict[str, str | None] = {}
+    outdated: Counter[str] = Counter()
     place = {name: k for k, name in enumerate(results.networks)}
     for path in sorted((results.folder / "diagnostics").glob("*/[!.]*.json")):
         try:
@@ -107,7 +109,7 @@ def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
         if id_ not in codes:
             codes[id_] = code_now(results.folder, id_)
         if info.code is not None and codes[id_] not in (None, info.code):
-            problems.append(f"{path} was made by other code than {id_} is now: rosalind diagnose makes it anew.")
+            outdated[id_] += 1
             continue
         ends = ((info.network, info.network_hash), (info.other, info.other_hash))
         for name, digest in ends:
@@ -116,4 +118,9 @@ def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
                 break
         else:
             infos.append(info)
+    problems += [
+        f"{count} files of {id_} in {results.folder} were made by other code than it is now: rosalind diagnose makes "
+        "them anew."
+        for id_, count in outdated.items()
+    ]
     return sorted(infos, key=lambda info: (info.id, place[info.network])), problems

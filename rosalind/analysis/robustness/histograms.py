@@ -69,10 +69,9 @@ def read_histograms(results: Results) -> tuple[tuple[dict[Cell, np.ndarray], np.
         try:
             arrays = load_arrays(path, ("network", "condition", "counts", "edges"))
             check_arrays(path, arrays, {"counts": (len(arrays["network"]), 3, None), "edges": (3, None)})
-        except FileNotFoundError:
-            continue
         except (Damaged, OSError) as error:
-            problems.append(f"{error} Cells have no histograms.")
+            if path.with_name("stamp.json").exists() or not isinstance(error, FileNotFoundError):
+                problems.append(f"{error} Cells have no histograms.")
             continue
         if by_cell and not np.array_equal(edges, arrays["edges"]):
             problems.append(f"{path} has other bins than the first study's; its cells have no histograms.")
