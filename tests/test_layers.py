@@ -101,7 +101,7 @@ def test_imports_point_downwards():
 
 
 def test_no_files_import_each_other_in_a_circle():
-    """Not for types alone either: who is told apart by what it takes can be read without its users."""
+    """Nor for types alone: a file can then be read, and tested, without those that use it."""
     modules = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in FILES}
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
     graph = {name: (imports(path) & modules.keys()) - {name} for name, path in modules.items()}

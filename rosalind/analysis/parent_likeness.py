@@ -1,6 +1,8 @@
 """Likeness of every layer to the dense parent's, from `layer_features`: one number along a method's sparsities."""
 
+import itertools
 from collections.abc import Mapping
+from operator import itemgetter
 
 import numpy as np
 
@@ -35,8 +37,8 @@ def reference_of(results: Results, network: str, among: Mapping[str, object]) ->
 
 def references(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[str, str]:
     """By network its `reference_of`, of those where both are among `infos`."""
-    found = {network: reference_of(results, network, infos) for network in infos}
-    return {network: other for network, other in found.items() if other in infos and other is not None}
+    others = {network: reference_of(results, network, infos) for network in infos}
+    return {network: other for network, other in others.items() if other in infos and other is not None}
 
 
 def to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[str, dict[str, float]]:
@@ -60,7 +62,6 @@ def to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[st
 def _to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[str, dict[str, float]]:
     parts, likenesses = LIKENESS["cka"], {}
     place = {int(number): k for k, number in enumerate(results.samples["id"])}
-    prepared: dict[str, dict[str, np.ndarray]] = {}
 
     def read(network: str) -> tuple[dict[str, np.ndarray], list[int]]:
         ids = infos[network].labels("samples")
@@ -70,21 +71,17 @@ def _to_parents(results: Results, infos: Mapping[str, DiagnosticInfo]) -> dict[s
             raise Damaged(f"{infos[network].path} is not of {len(ids)} samples of this study.")
         return {name: parts.prepare(x[rows]) for name, x in features.items()}, [ids[k] for k in rows]
 
-    samples: dict[str, list[int]] = {}
-    for network, reference in sorted(references(results, infos).items(), key=lambda pair: pair[1]):
-        if len(infos[network].labels("samples")) < 4:
-            continue
-        if reference not in prepared:
-            # Networks of one reference stand side by side, so that one is kept.
-            prepared, samples = {}, {}
-            prepared[reference], samples[reference] = read(reference)
-        own, ids = read(network)
-        if ids != samples[reference]:
-            raise Damaged(f"the layer_features of {network} and {reference} are of different samples.")
+    enough = [pair for pair in references(results, infos).items() if len(infos[pair[0]].labels("samples")) >= 4]
+    for reference, pairs in itertools.groupby(sorted(enough, key=itemgetter(1)), itemgetter(1)):
+        of_reference, ids = read(reference)
         labels = results.labels[[place[number] for number in ids]]
-        likenesses[network] = {
-            layer: likeness_of_prepared(parts, x, prepared[reference][layer], labels).excess
-            for layer, x in own.items()
-            if layer in prepared[reference]
-        }
+        for network, _ in pairs:
+            own, own_ids = read(network)
+            if own_ids != ids:
+                raise Damaged(f"the layer_features of {network} and {reference} are of different samples.")
+            likenesses[network] = {
+                layer: likeness_of_prepared(parts, x, of_reference[layer], labels).excess
+                for layer, x in own.items()
+                if layer in of_reference
+            }
     return {network: likenesses[network] for network in infos if network in likenesses}

@@ -165,7 +165,7 @@ def turning_layer(divergence: np.ndarray) -> np.ndarray:
 
 
 def _turns(divergence: np.ndarray) -> dict[str, np.ndarray]:
-    """`turning`, and `turned`, the share of every layer of the samples that turn somewhere; NaN where none does."""
+    """The arrays of `_OF_TURNS` beside the divergence float[samples, layers] that they are of."""
     turning = turning_layer(divergence)
     known = turning[turning >= 0]
     turned = np.bincount(known, minlength=divergence.shape[1]) / (len(known) or np.nan)

@@ -119,8 +119,8 @@ def diagnostics(results: Results) -> tuple[list[DiagnosticInfo], list[str]]:
         else:
             infos.append(info)
     problems += [
-        f"{count} files of {id_} in {results.folder} were made by other code than it is now: rosalind diagnose makes "
-        "them anew."
+        f"Left out of {id_} in {results.folder}, as made by other code than it is now: {count}. rosalind diagnose "
+        "makes such files anew."
         for id_, count in outdated.items()
     ]
     return sorted(infos, key=lambda info: (info.id, place[info.network])), problems

@@ -20,15 +20,7 @@ from rosalind.viewer import address, bokeh_patches, slices, theme
 from rosalind.viewer.actions import Actions
 from rosalind.viewer.controls import Controls
 from rosalind.viewer.panels import Panels
-from rosalind.viewer.state import (
-    History,
-    State,
-    checked_pins,
-    clause,
-    selected,
-    with_choices,
-    with_scope,
-)
+from rosalind.viewer.state import History, State, checked_pins, clause, selected, with_choices, with_scope
 from rosalind.viewer.turns import Turns
 from rosalind.viewer.views import VIEWS, Frame, View, choices
 

@@ -34,7 +34,6 @@ ARROW = 3
 LEFT = np.pi / 2
 """Radians by which a triangle is turned to point to the left."""
 
-
 NAME_LETTERS = 24
 """Most letters of a method's name beside its row."""
 
