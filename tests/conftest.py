@@ -29,6 +29,7 @@ import hypothesis
 import jax
 import pytest
 from flax import linen as nn
+from written_diagnostics import write_all
 
 from rosalind import config, data, models, results, study, training
 
@@ -154,6 +155,15 @@ def folder(small_folder, tmp_path) -> Path:
     """A copy of the finished small study that may be changed."""
     copied = tmp_path / "copy"
     shutil.copytree(small_folder, copied)
+    return copied
+
+
+@pytest.fixture(scope="session")
+def inside_folder(small_folder, tmp_path_factory) -> Path:
+    """The small study with diagnostics that were written by hand; tests must not change it."""
+    copied = tmp_path_factory.mktemp("inside") / "study"
+    shutil.copytree(small_folder, copied)
+    write_all(copied)
     return copied
 
 

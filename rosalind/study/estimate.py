@@ -11,7 +11,7 @@ import numpy as np
 
 from rosalind import data, diagnostics, measuring, models, pruning, results, training
 from rosalind.config import Model, Study
-from rosalind.study import capacity, checking, diagnosing, planning
+from rosalind.study import capacity, checking, diagnostic_tasks, planning
 from rosalind.study.missing import Missing, look
 
 BACKWARD = 3
@@ -118,7 +118,7 @@ def _diagnostic_files(missing: Missing) -> int:
         subjects = list(task_of)
         if diagnostic.of == "pair":
             count += children * len(conditions)
-            subjects = diagnosing.pairs(stored, known) if stored else []
+            subjects = diagnostic_tasks.pairs(stored, known) if stored else []
         for first, _, other in (ends.partition(":") for ends in subjects):
             count += len(conditions)
             if folder is not None and not missing.networks & {first, other}:

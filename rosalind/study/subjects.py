@@ -1,6 +1,5 @@
 """Subjects of diagnostics: networks, images and initial weights, read back from a study's folder."""
 
-import dataclasses
 import functools
 import zlib
 from collections.abc import Callable
@@ -11,48 +10,14 @@ import jax
 import numpy as np
 
 from rosalind import conditions, data, diagnostics, measuring, models, results
-from rosalind.conditions import Planned
-from rosalind.config import Condition, Data, Diagnosis
+from rosalind.config import Condition, Data
 from rosalind.diagnostics import Subject
 from rosalind.imported import Imported
 from rosalind.study import cells, network_files, networks, planning
+from rosalind.study.diagnostic_tasks import DiagnosticTask, name_of
 
 SAMPLES = 500
 """Test samples that activations are computed of, where a study keeps features of none."""
-
-
-@dataclasses.dataclass(frozen=True)
-class DiagnosticTask:
-    """One file of a diagnostic to compute.
-
-    Attributes:
-        network: Its id, or the network itself where it was made elsewhere.
-        other: Id of the network at the other end, of a pair.
-        planned: The condition; None of a diagnostic that sees no images.
-        dense: `Subject.dense` of a diagnostic that asks for it, as `network`; None of all others.
-    """
-
-    diagnosis: Diagnosis
-    network: str | Imported
-    other: str | None
-    planned: Planned | None
-    dense: str | Imported | None = None
-
-    @property
-    def name(self) -> str:
-        """In messages: the diagnosis, its networks and the condition."""
-        ends = name_of(self.network) + (f" to {self.other}" if self.other else "")
-        return f"{self.diagnosis.id} of {ends}" + (f" under {self.planned.condition.id}" if self.planned else "")
-
-    def path(self, folder: Path) -> Path:
-        """Of the arrays in a study's folder."""
-        condition = self.planned.condition.id if self.planned else None
-        return results.diagnostic_file(folder, self.diagnosis.id, name_of(self.network), self.other, condition)
-
-
-def name_of(network: str | Imported) -> str:
-    """The id of a network that may have been made elsewhere."""
-    return network if isinstance(network, str) else network.name
 
 
 @functools.lru_cache(maxsize=2)
