@@ -23,6 +23,7 @@ from rosalind.viewer.views.draw import (
     plot,
     remedy,
     stacked,
+    where_written,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -205,7 +206,7 @@ class Explained:
         except ValueError as error:
             return f"No explanation: {escape(str(error))}"
         line = command(self.store, a, b)
-        return f"No explanation of these two is stored. {remedy('Make it with', line)}"
+        return f"No explanation of these two is stored. {remedy(where_written(self.store, 'Make it with'), line)}"
 
     def _draw(self, explained: Explanation) -> None:
         shares, total = explained.shares, explained.total

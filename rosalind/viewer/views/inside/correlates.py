@@ -39,9 +39,11 @@ LETTERS = 24
 NAMED = 30
 """Most groups that are named beside their points; of more only A and B."""
 
-UNITS = dict.fromkeys(("accuracy", "calibration_error", "confidence", "disagreement", "sparsity"), (100.0, "%"))
-UNITS |= dict.fromkeys(("angle", "angle_centred", "angle_class_mean"), (180 / np.pi, "degrees"))
-"""Factor and unit in which a number of clean images is shown: tables hold shares and radians, other cards none of them."""
+UNITS = {
+    **dict.fromkeys(("accuracy", "calibration_error", "confidence", "disagreement", "sparsity"), (100.0, "%")),
+    **dict.fromkeys(("angle", "angle_centred", "angle_class_mean"), (180 / np.pi, "degrees")),
+}
+"""Factor and unit in which a number of clean images is shown, as on other cards: tables hold shares and radians."""
 
 
 def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
@@ -155,6 +157,7 @@ class Correlates:
         if numbers is None or name not in numbers.tables:
             return False
         factor, unit_of_x = UNITS.get(name, (1.0, ""))
+        of_x, of_y = f" {unit_of_x}".rstrip(), "" if against == "retention" else " %"
         x = factor * numbers.tables[name]
         summary = frame.slice_summary if frame.slice_summary is not None else self.store.summary
         # Differences of accuracies that are equal may differ by rounding.
@@ -177,7 +180,7 @@ class Correlates:
                 "marker": [look.marker for look in looks],
                 "name": [group.name for group in groups],
                 "text": [
-                    f"{predictors.words_of(name)} {a:.4g}{' ' * bool(unit_of_x)}{unit_of_x}, {predictors.TARGETS[against]} {b:.2f}{' %' * (unit == 100)}"
+                    f"{predictors.words_of(name)} {a:.4g}{of_x}, {predictors.TARGETS[against]} {b:.2f}{of_y}"
                     for a, b in zip(x_mean[at], y_mean[at], strict=True)
                 ],
             },

@@ -11,7 +11,18 @@ from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, card, empty, fill, paragraphs, plot, remedy, stacked
+from rosalind.viewer.views.draw import (
+    GREY,
+    caption,
+    card,
+    empty,
+    fill,
+    paragraphs,
+    plot,
+    remedy,
+    stacked,
+    where_written,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
@@ -170,7 +181,8 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
-    return f"No losses from A to B are stored under {escape(condition)}. {remedy('Make them with', line)}"
+    how = remedy(where_written(store, "Make them with"), line)
+    return f"No losses from A to B are stored under {escape(condition)}. {how}"
 
 
 def _others(store: Store) -> str:
