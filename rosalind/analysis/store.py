@@ -118,7 +118,7 @@ class Store:
 
     @property
     def is_writable(self) -> bool:
-        """Whether files may be added to all its folders from here."""
+        """True where files may be added to all its folders from here."""
         return all(os.access(folder, os.W_OK) for folder in self.folders)
 
     @property
