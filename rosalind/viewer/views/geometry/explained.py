@@ -171,7 +171,7 @@ class Explained:
         notes = " ".join(explained.notes) if explained else ""
         self.key = ""
         if explained is not None:
-            self.key = "Bars sum to the gain; whiskers: 95 % over seeds."
+            self.key = "Bars sum to the gain; whiskers: 95 % over seeds; rings: selected samples."
         if explained is not None and len(explained.shown):
             self.key += f" Samples that carry it, clean and under {escape(explained.shown_condition)}; "
             self.key += "a prediction per seed."
