@@ -95,6 +95,21 @@ class TestSwitch:
             pass
 
 
+def test_a_part_of_a_view_that_is_made_later_is_scanned_for_few_times(store, monkeypatch):
+    page, scans = opened(store, layout="networks"), []
+    models = page.document.models
+    recompute = models.recompute
+    monkeypatch.setattr(models, "recompute", lambda: (scans.append(len(models)), recompute()))
+    page.change(choices={"similarity-show": "networks under conditions"})
+    assert 0 < len(scans) < 5
+    assert page.views["similarity"].points_plane.root.children[0] in set(models)
+    with pytest.raises(KeyError), bokeh_patches.scan_once(page.document):
+        raise KeyError
+    before = len(scans)
+    models.invalidate()
+    assert len(scans) == before + 1, "a failure leaves nothing frozen"
+
+
 def test_json_made_ahead_is_handed_out_once_and_never_stale(small_folder):
     document = opened(Store(small_folder), "networks").document
     status = lambda: str(document.to_json()).count(" selected<")

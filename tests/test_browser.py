@@ -98,6 +98,12 @@ def test_health(address):
         assert answer.read() == b"ok"
 
 
+WHOLE = """name => {
+  const {el} = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  return el.getBoundingClientRect().toJSON();
+}"""
+
+
 def test_keys_undo_and_the_dark_theme(page):
     background = "() => getComputedStyle(document.body).backgroundColor"
     light, pale = page.tab.evaluate(background), canvas(page, "local-a").mean()
@@ -105,6 +111,8 @@ def test_keys_undo_and_the_dark_theme(page):
     assert "theme=dark" in page.address()
     assert page.tab.evaluate(background) != light
     assert canvas(page, "local-a").mean() < pale - 80
+    whole = canvas(page, "local-a", WHOLE).astype(int)
+    assert max(np.ptp(whole[:3], (0, 1)).max(), np.ptp(whole[:, :3], (0, 1)).max()) < 12, "no light line at the edges"
     page.press("Control+z")
     assert "theme=dark" not in page.address()
     page.press("Control+Shift+Z")

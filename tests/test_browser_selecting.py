@@ -5,6 +5,7 @@ import json
 from urllib.parse import parse_qs
 
 import numpy as np
+import pytest
 from chromium import ALL, FRAME, NETWORKS, PAINTED, SAMPLES, UNLIKE, canvas
 
 from rosalind.analysis.store import Store
@@ -27,6 +28,33 @@ def test_a_dragged_box_reaches_every_view(page, small_folder):
     assert page.tab.evaluate(UNLIKE) == [], "what a reader sees is what the model says"
     page.tab.get_by_text(f"{inside.sum():,} of 597").first.wait_for()
     assert page.errors() == []
+
+
+@SAMPLES
+@pytest.mark.parametrize("is_scrolled", [False, True])
+def test_what_was_clicked_stays_where_it_is_under_words_of_another_line(page, is_scrolled):
+    button = page.tab.get_by_role("button", name="hard", exact=True)
+    lines = """(text) => {
+      const heading = Bokeh.documents[0].get_model_by_name("head-samples");
+      heading.text = `<h2>Which samples?</h2><p class="finding">${text}</p>`;
+    }"""
+    height = "() => document.getElementById('samples').offsetHeight"
+    page.push(button)
+    page.tab.evaluate(lines, "Short.")
+    page.tab.evaluate(f"scrollTo(0, {40 * is_scrolled})")
+    page.push(button)
+    seen = []
+    for text in ("Short.", "A longer one. " * 20, "Short."):
+        page.tab.evaluate(lines, text)
+        page.tab.evaluate(PAINTED)
+        seen.append((page.tab.evaluate(height), button.bounding_box()["y"]))
+    assert seen[1][0] > seen[0][0] + 20
+    assert [place for _, place in seen] == pytest.approx([seen[0][1]] * 3, abs=1)
+    # Who scrolls, moves it.
+    page.tab.mouse.wheel(0, 30)
+    page.tab.evaluate(lines, "A longer one. " * 20)
+    page.tab.evaluate(PAINTED)
+    assert button.bounding_box()["y"] != pytest.approx(seen[0][1], abs=1)
 
 
 @SAMPLES

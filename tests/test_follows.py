@@ -91,7 +91,7 @@ SAYS: dict[str, Callable[[Slice], tuple[float, ...]] | str] = {
     "layers": "whatever is selected",
     "layer_likeness": lambda s: (s.count, layer_likeness.compared(s.store, (A, B), "cka").diagonal[2]),
     "correlates": lambda s: (s.count,),
-    "path": lambda s: (s.count, 1 - s.accuracy(A) / 100, 1 - s.accuracy(B) / 100),
+    "path": lambda s: (s.count, 100 - s.accuracy(A), 100 - s.accuracy(B)),
 }
 """By view the numbers of the slice that it says in this order, or the words in which it says that it stays."""
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 import sys
 import time
@@ -152,7 +153,7 @@ class TestJobs:
         assert not map_jobs.can_make(store, [(A, "clean")])
         assert map_jobs.can_make(store, [(B, "clean")])
         with monkeypatch.context() as read_only:
-            read_only.setattr(map_jobs.os, "access", lambda path, mode: False)
+            read_only.setattr(os, "access", lambda path, mode: False)
             assert not map_jobs.can_make(store, [(B, "clean")])
         monkeypatch.setattr(map_jobs.importlib.util, "find_spec", lambda name: None)
         assert not map_jobs.can_make(store, [(B, "clean")])

@@ -62,6 +62,23 @@ def test_points_have_names_and_their_numbers_too(store, page):
         assert "accuracy" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "factor", "unit"),
+    [
+        ("accuracy", "accuracy", 100, ", %"),
+        ("angle", "angle_mean", 180 / np.pi, ", degrees"),
+        ("loss", "loss", 1, "likelihood"),
+    ],
+)
+def test_shares_and_angles_have_the_units_of_other_cards(store, page, name, column, factor, unit):
+    page.change(choices={"correlates-number": name})
+    x = [[factor * store.summary[one, "clean"][column] for one in group.networks] for group in store.groups]
+    np.testing.assert_allclose(page.view.points.data["x"], np.mean(x, 1), rtol=1e-5)
+    assert page.view.figure.xaxis.axis_label.endswith(unit)
+    for value, text in zip(page.view.points.data["x"], page.view.points.data["text"], strict=True):
+        assert says(text.partition(", ")[0], value)
+
+
 def test_a_click_makes_a_group_b(store, page):
     page.view.points.selected.indices = [page.view.points.data["name"].index("magnitude 0.9")]
     assert page.state.b == ("magnitude 0.9 over seeds", "clean")

@@ -284,7 +284,7 @@ def test_studies_that_are_joined_keep_theirs(copied, inside_folder):
     assert likeness.figure.visible
     assert "two studies" in told(path)
     found.change(a=(f"other+{DENSE[0]}", "clean"))
-    np.testing.assert_allclose(path.points.data["y"], ERRORS[::-1], rtol=1e-6)
+    np.testing.assert_allclose(path.points.data["y"], 100 * np.array(ERRORS[::-1]), rtol=1e-6)
     found.change(b=(f"other+{PRUNED[1]}", "clean"))
     assert f"rosalind diagnose {other} linear_path --networks {DENSE[0]}:{PRUNED[1]}<" in told(path)
 

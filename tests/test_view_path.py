@@ -32,9 +32,9 @@ class TestPath:
     def test_both_directions(self, store):
         found = page(store)
         view = found.view
-        np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
+        np.testing.assert_allclose(view.points.data["y"], 100 * np.array(ERRORS[::-1]), rtol=1e-6)
         np.testing.assert_allclose(view.points.data["x"], np.linspace(0, 1, 5), atol=1e-6)
-        np.testing.assert_allclose(view.null.data["y"], [0.1, 0.9, 0.1], rtol=1e-6)
+        np.testing.assert_allclose(view.null.data["y"], [10, 90, 10], rtol=1e-6)
         assert says(told(view), 30, 30, 20, 10, 80, 80)
         # Beside two dense networks; the legend names what is drawn alone.
         assert says(view.finding, 30, 80)
@@ -42,13 +42,13 @@ class TestPath:
         found.change(choices={"path-show": "angle"})
         np.testing.assert_allclose(view.points.data["y"], [90, 67.5, 45, 22.5, 0], atol=1e-4)
         found.change(a=(PRUNED[0], "clean"), b=(DENSE[0], "clean"), choices={"path-show": "error"})
-        np.testing.assert_allclose(view.points.data["y"], ERRORS, rtol=1e-6)
+        np.testing.assert_allclose(view.points.data["y"], 100 * np.array(ERRORS), rtol=1e-6)
 
     def test_a_condition_without_it_shows_another_and_says_so(self, store):
         found = page(store)
         found.change(b=(PRUNED[0], "contrast-5"))
         assert found.view.figure.visible
-        assert "under clean" in told(found.view)
+        assert "under clean" in found.view.finding
         assert f"linear_path --networks {DENSE[0]}:{PRUNED[0]} --under contrast-5" in told(found.view)
 
     def test_without_a_path_the_command_or_the_reason(self, store):
@@ -74,15 +74,15 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     results.save_json(plain.with_suffix(".json"), changed, replace=True)
     found = page(Store(copied))
     view = found.view
-    np.testing.assert_allclose(view.attacked.data["y"], [0.2, 0.22, 0.24, 0.22, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(view.attacked.data["y"], [20, 22, 24, 22, 10], rtol=1e-6)
     assert "(bezier-attack2)" in told(view)
-    np.testing.assert_allclose(view.points.data["y"], ERRORS[::-1], rtol=1e-6)
-    np.testing.assert_allclose(view.curve.data["y"], [0.2, 0.25, 0.2, 0.15, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(view.points.data["y"], 100 * np.array(ERRORS[::-1]), rtol=1e-6)
+    np.testing.assert_allclose(view.curve.data["y"], [20, 25, 20, 15, 10], rtol=1e-6)
     assert says(told(view), 30, 30, 7.5, 10, 20, 10, 80, 80)
     found.change(b=(PRUNED[1], "clean"))
     assert found.view.figure.visible
     assert not len(found.view.points.data["x"])
-    np.testing.assert_allclose(found.view.ends.data["y"], [0.2, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(found.view.ends.data["y"], [20, 20], rtol=1e-6)
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
     # Every diagnosis of the name has its panel in the report.
     drawn = figures.paths_figure(results.load(copied), "bezier").axes

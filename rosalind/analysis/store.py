@@ -117,6 +117,11 @@ class Store:
         return "+".join(shown(folder.resolve().name) for folder in self.folders)
 
     @property
+    def is_writable(self) -> bool:
+        """True where files may be added to all its folders from here."""
+        return all(os.access(folder, os.W_OK) for folder in self.folders)
+
+    @property
     def names(self) -> list[str]:
         """Ids of all sides without their condition: networks, then groups of seeds."""
         return [*self.networks, *self.sides.groups_by_id]

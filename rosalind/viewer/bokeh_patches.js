@@ -1,6 +1,6 @@
 // Private names of BokehJS: each patch saves the time that its comment gives, of a brush with all views on one page.
-// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. The last three
-// keep a reader's place, and are for slow hands, slow machines and fingers.
+// A patch is left out where a name that it needs is missing; pages without it are slower and show the same. Of the last
+// four three keep a reader's place, for slow hands, slow machines and fingers, and one wipes canvases to their edges.
 (() => {
   const patch = (owner, names, apply) => {
     if (owner && names.every((name) => name in owner)) apply(owner);
@@ -263,4 +263,18 @@
     // BokehJS 3.9 keeps models that nothing refers to any more until it counts them anew.
     dropUnusedModels: (document) => document?._recompute_all_models?.(),
   };
+
+  // BokehJS wipes a canvas from its first half pixel on, from which it draws: at the left and the top of every figure a
+  // light line stayed on a page that turned dark.
+  patch(view("Canvas"), ["create_layer"], (canvas) => {
+    const create = canvas.create_layer;
+    canvas.create_layer = function () {
+      const layer = create.call(this);
+      layer.clear = function () {
+        const { x, y, width, height } = this.bbox;
+        this.ctx.clearRect(x - 1, y - 1, width + 2, height + 2);
+      };
+      return layer;
+    };
+  });
 })();

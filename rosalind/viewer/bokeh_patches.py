@@ -222,6 +222,27 @@ def collect_together() -> None:
 
 
 @contextmanager
+def scan_once(document: Document | None) -> Iterator[None]:
+    """Context manager: Bokeh scans a page for new models once, when the body ends or fails, not at each change.
+
+    A part of a view that is made when it is asked for is on the page already when its models get their styles: 34
+    scans of 0.06 s each.
+    """
+    if document is None or not has(document, "models") or not has(document.models, "freeze"):
+        yield
+        return
+    failure: BaseException | None = None
+    with document.models.freeze():
+        # Bokeh never lifts its freeze where the body fails.
+        try:
+            yield
+        except BaseException as error:
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+@contextmanager
 def scan_only(document: Document, known: ModelsOfRoots, changing: Sequence[Model]) -> Iterator[None]:
     """Context manager: Bokeh re-scans only `changing` for new models, once, when the body ends or fails.
 
@@ -237,24 +258,22 @@ def scan_only(document: Document, known: ModelsOfRoots, changing: Sequence[Model
     if not has(document, "models") or not has(document.models, "freeze"):
         yield
         return
-    failure: BaseException | None = None
-    with document.models.freeze():
-        # Bokeh never lifts its freeze where the body fails.
-        try:
-            yield
-        except BaseException as error:
-            failure = error
-        roots = document.roots
-        current = set().union(*known.values()) == set(document.models)
+    roots: list[Model] = []
+    try:
+        with scan_once(document):
+            try:
+                yield
+            finally:
+                roots = document.roots
+                current = set().union(*known.values()) == set(document.models)
+                for root in roots:
+                    if not (current and root.id in known and root not in changing):
+                        known.pop(root.id, None)
+                    # Bokeh calls this method of every root; `setattr` refuses names that are no properties.
+                    object.__setattr__(root, "references", lambda root=root: _references(root, known))
+    finally:
         for root in roots:
-            if not (current and root.id in known and root not in changing):
-                known.pop(root.id, None)
-            # Bokeh calls this method of every root; `setattr` refuses names that are no properties.
-            object.__setattr__(root, "references", lambda root=root: _references(root, known))
-    for root in roots:
-        object.__delattr__(root, "references")
-    if failure is not None:
-        raise failure
+            object.__delattr__(root, "references")
 
 
 def _references(root: Model, known: ModelsOfRoots) -> set[Model]:

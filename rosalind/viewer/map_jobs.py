@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -122,7 +121,7 @@ def can_make(store: Store, cells: Sequence[Cell]) -> bool:
     """
     if any(importlib.util.find_spec(name) is None for name in ("jax", "flax")):
         return False
-    if not all(os.access(folder, os.W_OK) for folder in store.folders):
+    if not store.is_writable:
         return False
     networks = store.results.networks
     return all(

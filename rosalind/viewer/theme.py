@@ -30,6 +30,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
 from rosalind.analysis import palette
+from rosalind.viewer import bokeh_patches
 
 COLOURS = {
     "light": {
@@ -313,8 +314,9 @@ class ThemeTracker:
         stale_models = models(stale)
         if new:
             new_models = stale_models if len(new) == len(stale) else models(new)
-            attach_styles(new_models, self._sheets)
-            drop_muted_glyphs(new_models)
+            with bokeh_patches.scan_once(root.document):
+                attach_styles(new_models, self._sheets)
+                drop_muted_glyphs(new_models)
         if stale:
             apply_theme(stale_models, theme)
             self._theme_of |= {part.id: theme for part in stale}

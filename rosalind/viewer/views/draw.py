@@ -294,6 +294,11 @@ def remedy(words: str, *lines: str) -> str:
     return f'<span class="remedy">{words}<br>{commands(*lines)}</span>'
 
 
+def where_written(store: Store, words: str) -> str:
+    """Words before commands that write into a study; where its folder is read-only here, they are for a copy of it."""
+    return words if store.is_writable else f"The folder is read-only: on a copy of it {words[0].lower()}{words[1:]}"
+
+
 def card(rows: Sequence[tuple[str, str]]) -> str:
     """The card beside the pointer, for `HoverTool.tooltips`: labels and values as Bokeh's lists of them have.
 

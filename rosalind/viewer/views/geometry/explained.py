@@ -23,6 +23,7 @@ from rosalind.viewer.views.draw import (
     plot,
     remedy,
     stacked,
+    where_written,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -170,7 +171,7 @@ class Explained:
         notes = " ".join(explained.notes) if explained else ""
         self.key = ""
         if explained is not None:
-            self.key = "Bars sum to the gain; whiskers: 95 % over seeds."
+            self.key = "Bars sum to the gain; whiskers: 95 % over seeds; rings: selected samples."
         if explained is not None and len(explained.shown):
             self.key += f" Samples that carry it, clean and under {escape(explained.shown_condition)}; "
             self.key += "a prediction per seed."
@@ -205,7 +206,7 @@ class Explained:
         except ValueError as error:
             return f"No explanation: {escape(str(error))}"
         line = command(self.store, a, b)
-        return f"No explanation of these two is stored. {remedy('Make it with', line)}"
+        return f"No explanation of these two is stored. {remedy(where_written(self.store, 'Make it with'), line)}"
 
     def _draw(self, explained: Explanation) -> None:
         shares, total = explained.shares, explained.total

@@ -39,6 +39,12 @@ LETTERS = 24
 NAMED = 30
 """Most groups that are named beside their points; of more only A and B."""
 
+UNITS = {
+    **dict.fromkeys(("accuracy", "calibration_error", "confidence", "disagreement", "sparsity"), (100.0, "%")),
+    **dict.fromkeys(("angle", "angle_centred", "angle_class_mean"), (180 / np.pi, "degrees")),
+}
+"""Factor and unit in which a number of clean images is shown, as on other cards: tables hold shares and radians."""
+
 
 def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
     """The numbers of all networks, made once for all readers; None where they are too few, or a file is damaged.
@@ -150,7 +156,9 @@ class Correlates:
         numbers = self.numbers
         if numbers is None or name not in numbers.tables:
             return False
-        x = numbers.tables[name]
+        factor, unit_of_x = UNITS.get(name, (1.0, ""))
+        of_x, of_y = f" {unit_of_x}".rstrip(), "" if against == "retention" else " %"
+        x = factor * numbers.tables[name]
         summary = frame.slice_summary if frame.slice_summary is not None else self.store.summary
         # Differences of accuracies that are equal may differ by rounding.
         y = np.round(numbers.accuracies(summary)[against], 12)
@@ -172,7 +180,7 @@ class Correlates:
                 "marker": [look.marker for look in looks],
                 "name": [group.name for group in groups],
                 "text": [
-                    f"{predictors.words_of(name)} {a:.4g}, {predictors.TARGETS[against]} {b:.2f}{' %' * (unit == 100)}"
+                    f"{predictors.words_of(name)} {a:.4g}{of_x}, {predictors.TARGETS[against]} {b:.2f}{of_y}"
                     for a, b in zip(x_mean[at], y_mean[at], strict=True)
                 ],
             },
@@ -187,7 +195,7 @@ class Correlates:
         tags = [(x_mean[k], y_mean[k], text, draw.side_colour(text)) for k, text in letters.items()]
         draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
         self._name(x_mean[at], y_mean[at], [group.name for group in groups], {self.shown.index(k) for k in letters})
-        self.figure.xaxis.axis_label = predictors.words_of(name)
+        self.figure.xaxis.axis_label = predictors.words_of(name) + (f", {unit_of_x}" if unit_of_x else "")
         self.figure.yaxis.axis_label = predictors.TARGETS[against] + (", %" if unit == 100 else "")
         self._say(frame, name, against, x[at], y[at], [group.family for group in groups])
         return True

@@ -11,11 +11,22 @@ from rosalind.analysis.palette import SIDES
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged
-from rosalind.viewer.views.draw import GREY, caption, card, empty, fill, paragraphs, plot, remedy, stacked
+from rosalind.viewer.views.draw import (
+    GREY,
+    caption,
+    card,
+    empty,
+    fill,
+    paragraphs,
+    plot,
+    remedy,
+    stacked,
+    where_written,
+)
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SHOW = {
-    "error": "error (share)",
+    "error": "error (%)",
     "angle": "angle (degrees)",
     "norm": "norm (units)",
     "margin": "margin (units)",
@@ -120,12 +131,16 @@ class Path:
         self.figure.visible = self.show.visible = way is not None
         for item, line in zip(self.figure.legend[0].items, (null, path, curve, attacked), strict=True):
             item.visible = line is not None
+        # Errors are stored as shares; findings and other cards count points of percent.
+        factor = 100 if show == "error" else 1
         lines = (self.points, self.curve, self.attacked, self.null)
         for source, shown in zip(lines, (path, curve, attacked, null), strict=True):
-            columns = {"x": shown.points, "y": shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
+            columns = (
+                {"x": shown.points, "y": factor * shown.values[show]} if shown else {"x": np.empty(0), "y": np.empty(0)}
+            )
             fill(source, {name: values.astype(np.float32) for name, values in columns.items()})
         placed = tuple(at) if frame.has_selection else ()
-        values = paths.ends_of_slice(self.store, frame.selected, placed, show)
+        values = factor * paths.ends_of_slice(self.store, frame.selected, placed, show)
         rings = values if self.figure.visible else values[:0]
         fill(self.sliced, {"x": np.arange(len(rings), dtype=np.float32), "y": rings.astype(np.float32)})
         values_drawn = np.concatenate([source.data["y"] for source in (*lines, self.sliced)])
@@ -133,7 +148,7 @@ class Path:
             low, high = float(values_drawn.min()), float(values_drawn.max())
             margin = 0.08 * (high - low) or 0.5
             self.figure.y_range.update(start=low - margin, end=high + margin)
-        ends = [] if way is None else [float(way.values[show][k]) for k in (0, -1)]
+        ends = [] if way is None else [factor * float(way.values[show][k]) for k in (0, -1)]
         tags = {"text": ["A", "B"], "align": ["right", "left"], "offset": [-9, 9], "colour": list(SIDES)}
         place = {"x": np.arange(len(ends), dtype=np.float32), "y": np.array(ends, np.float32)}
         fill(self.ends, {**place, **(tags if ends else {key: [] for key in tags})})
@@ -142,7 +157,7 @@ class Path:
             self.finding, text = text, MEANING
         else:
             name = "straight line" if path is not None else "trained curve"
-            self.finding = _finding(name, way.barrier, null)
+            self.finding = _finding(name, way, null)
         of_slice = ""
         if len(values):
             ends = " and ".join(f"{value:.3g}" if np.isfinite(value) else "unknown" for value in values)
@@ -151,11 +166,14 @@ class Path:
         self.caption.text = paragraphs(of_slice, f"{text} {others}".strip(), frame.null_sentence)
 
 
-def _finding(name: str, barrier: float, null: paths.Path | None) -> str:
-    """The rise of the error above the line between its ends, beside two dense networks; 20 words at most."""
-    rise = f"rises {100 * barrier:.1f} points" if barrier >= 5e-4 else "does not rise"
-    beside = f"; between two dense networks {100 * null.barrier:.1f} points" if null is not None else ""
-    return f"On the {name} from A to B the error {rise}{beside}."
+def _finding(name: str, way: paths.Path, null: paths.Path | None) -> str:
+    """The rise of the error above the line between its ends, beside two dense networks; 20 words at most.
+
+    The condition is named, as it is that of B only where losses are stored under it.
+    """
+    rise = f"rises {100 * way.barrier:.1f} points" if way.barrier >= 5e-4 else "does not rise"
+    beside = f"; between two dense networks {100 * null.barrier:.1f}" if null is not None else ""
+    return f"On the {name} from A to B the error under {escape(way.condition)} {rise}{beside}."
 
 
 def _missing(store: Store, first: str, second: str, condition: str) -> str:
@@ -163,7 +181,8 @@ def _missing(store: Store, first: str, second: str, condition: str) -> str:
     if reason := paths.why_none(store, first, second):
         return escape(reason)
     line = inside.command(store, "linear_path", [first, second], condition, pair=True)
-    return f"No losses from A to B are stored under {escape(condition)}. {remedy('Make them with', line)}"
+    how = remedy(where_written(store, "Make them with"), line)
+    return f"No losses from A to B are stored under {escape(condition)}. {how}"
 
 
 def _others(store: Store) -> str:

@@ -15,7 +15,7 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.results import Damaged, Results, load, shown
 from rosalind.viewer.state import LAYOUTS
-from rosalind.viewer.views.draw import caption, paragraphs, remedy, stacked
+from rosalind.viewer.views.draw import caption, paragraphs, remedy, stacked, where_written
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
 SIGNS = {"holds": "✓", "does not hold": "✕", "cannot tell": "?"}
@@ -91,7 +91,7 @@ class Claims:
             )
         else:
             lines = (f"rosalind claims {shown(folder)}" for folder in self.store.folders)
-            how = remedy("Judge them with", *lines)
+            how = remedy(where_written(self.store, "Judge them with"), *lines)
             self.finding = f"No claim is judged on the networks and cells as they are now. {how}"
         # Tests over seeds that were written down before are not repeated on samples that someone picked.
         stays = "Verdicts are of all samples, whatever is selected." if frame.has_selection else ""

@@ -10,7 +10,7 @@ from rosalind.analysis.occlusion_maps import CORRELATIONS, MAPPED, Agreement, Ma
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.config import with_noun
-from rosalind.viewer.views.draw import caption, commands, cut, stacked, wrapped
+from rosalind.viewer.views.draw import caption, commands, cut, stacked, where_written, wrapped
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.samples.deletion import DeletionCurve
 from rosalind.viewer.views.samples.map_agreement import MapAgreement
@@ -167,7 +167,8 @@ class Attribution:
         opacity = int(opacity) / 100
         sentences, lines = self.methods.render(frame, kind, target, chosen, opacity)
         self.words = " ".join(sentences)
-        text = f"<p>Maps of {escape(method)} are missing. Make them with<br>{commands(*lines)}</p>" if lines else ""
+        words = where_written(store, "Make them with")
+        text = f"<p>Maps of {escape(method)} are missing. {words}<br>{commands(*lines)}</p>" if lines else ""
         self.missing.update(text=text, visible=bool(text))
         self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
 

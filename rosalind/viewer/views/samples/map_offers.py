@@ -11,7 +11,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.viewer import map_jobs
 from rosalind.viewer.controls import COPY
 from rosalind.viewer.map_jobs import Job
-from rosalind.viewer.views.draw import commands
+from rosalind.viewer.views.draw import commands, where_written
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.samples.map_tiles import WIDTH
 from rosalind.viewer.views.samples.mapped_samples import ordered
@@ -70,10 +70,10 @@ class MapOffers:
         self._point_elsewhere(frame, bool(lacking))
         subject = "Maps and deletion curves" + ("" if sample is None else f" of sample {sample}")
         share = f"{len(lines)} of {len(cells)} networks and conditions"
-        codes = commands(*lines)
+        codes, words = commands(*lines), where_written(frame.store, "Make them with")
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        text = f"{subject} can be computed by the viewer for {share}." if can_compute else f"Make them with<br>{codes}"
+        text = f"{subject} can be computed by the viewer for {share}." if can_compute else f"{words}<br>{codes}"
         if can_compute:
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:
