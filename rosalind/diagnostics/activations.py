@@ -255,8 +255,9 @@ PARENT_PROFILE = Diagnostic(
     {
         "divergence": Given(
             "distance of a sample's mean activations from those that the dense parent has of the same image, over the "
-            "median distance of two samples in the parent: of the same units, as pruning leaves them, and not of a "
-            "network that was initialised anew; NaN without a parent, or where all samples are alike in it",
+            "median distance of two samples in the parent: of the same units, as pruning leaves them, or began "
+            "as, of one trained from its seed's initial weights, and not of a network that was initialised anew; NaN "
+            "without a parent, or where all samples are alike in it",
             "distances",
             ("samples", "layers"),
             0,
