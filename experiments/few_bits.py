@@ -18,9 +18,9 @@ Expected time: four minutes of one x86 core. `few_bits.csv` beside this file has
 three seeds, 95 % t-interval over seeds, one each, where 0 is in it in brackets the change that could have been seen
 with 80 % power; corrupted is the mean over all ten corruptions at three severities):
 
-- cost: 8 and 6 bits change no mean by more than 0.09 points (0.17 to 0.9 could have been seen). 4 bits: dense -0.22 +-
-  0.51 (0.7) clean and +0.10 +- 0.96 (1.3) corrupted, pruned -0.15 +- 0.32 (0.4) and -0.18 +- 0.68 (0.9); codebooks of 4
-  bits dense -0.17 +- 1.11 (1.5) and -0.56 +- 4.11 (5.4), pruned -0.03 +- 0.18 (0.2) and -0.39 +- 0.48 (0.6). 3 bits:
+- cost: 8 and 6 bits change no mean by more than 0.09 points (0.31 to 0.9 could have been seen). 4 bits: dense -0.22 +-
+  0.51 (0.7) clean and +0.10 +- 0.96 (1.3) corrupted, pruned -0.15 +- 0.32 (0.5) and -0.18 +- 0.68 (0.9); codebooks of 4
+  bits dense -0.17 +- 1.11 (1.5) and -0.56 +- 4.11 (5.4), pruned -0.03 +- 0.18 (0.3) and -0.39 +- 0.48 (0.7). 3 bits:
   dense -1.34 +- 1.51 (2.0) and -1.51 +- 8.98 (11.8), pruned -1.14 +- 0.43 and -0.90 +- 2.07 (2.7); codebooks of 3 bits
   dense -0.56 +- 1.35 (1.8) and -1.84 +- 6.96 (9.1), pruned -0.67 +- 0.24 and -1.78 +- 1.40.
 - scale: the one of the least squared error keeps more clean accuracy at 3 bits (dense -0.34, pruned -0.64) and less

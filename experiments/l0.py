@@ -31,7 +31,7 @@ accuracy, means over five seeds; dense 98.9 and 73.6; 95 % t-intervals of paired
   network, and its rows at 0.8 and 0.9 no comparison at equal nonzeros. To gmp-global it loses clean accuracy (-3.0 +-
   0.6, -3.0 +- 0.7, -1.6 +- 0.8) and gains under corruption (+4.9 +- 2.7, +2.5 +- 2.1, +5.1 +- 2.5); to dense -3.4 to
   -3.9 clean and +3.3 to +4.1 corrupted, every interval without 0; to gmp +3.2 +- 1.6 and +6.3 +- 1.4 at 0.95. The
-  smallest difference that could be seen is 0.4 to 2.2 clean and 1.6 to 4.8 corrupted.
+  smallest difference that could be seen is 0.4 to 2.2 clean and 1.7 to 4.8 corrupted.
 - Less accurate on clean images and more on corrupted ones is also the demo's dense network after 4 of its 15 epochs
   (96.8 and 79.4), so that this need not be what l0 does to the masks.
 """

@@ -14,6 +14,8 @@ and where the rest of them is correlated.
 Expected: at most 2.5 % of the studies without an effect say `holds` of a claim, as its tests are two-sided at 5 %, and
 at most 2.5 % of those with the planted effect say `does not hold`. A part alone has p < 5 % in 5 % of draws.
 
+Twenty fragile samples are planted in `planted_samples.py`.
+
 Command, about 20 minutes of one core for 200 studies of each kind and 1,000 draws of each part:
 
     python experiments/planted.py --studies 200
@@ -78,6 +80,7 @@ FAMILIES = {
 SPARSITIES = (0.8,)
 SEVERAL = (0.8, 0.95)
 """Sparsities where methods differ, which each shares among its own."""
+STUDY = {"class_names": [str(k) for k in range(CLASSES)], "config": {}, "measures": {}, "table": "cifar"}
 
 
 @dataclass(frozen=True)
@@ -123,18 +126,9 @@ class Planted(Results):
             for kind in members(SEVERAL if differ else SPARSITIES):
                 name = f"{kind.label}-{kind.sparsity:g}-seed{replicate}"
                 kinds[name] = kind
-                infos[name] = NetworkInfo(
-                    **{"family": kind.family, "label": kind.label, "model": "planted", "method": kind.method},
-                    **{"options": dict(kind.options), "parent": None, "seed": replicate, "parameters": 1, "nonzero": 1},
-                    **{"feature_scale": 1.0, "hash": name, "fingerprint": name, "sparsity": kind.sparsity},
-                    sparsity_requested=kind.sparsity,
-                    budget={"epochs": kind.epochs},
-                )
-        conditions = {"clean": _condition("clean", "", 0, 0)}
-        for order, (name, category) in enumerate(CORRUPTIONS.items(), 1):
-            conditions[f"{name}-3"] = _condition(name, category, 3, order)
-        study = {"class_names": [str(k) for k in range(CLASSES)], "config": {}, "measures": {}, "table": "cifar"}
-        super().__init__(Path(), study, infos, conditions)
+                infos[name] = info_of(name, kind, replicate)
+        conditions = conditions_of()
+        super().__init__(Path(), STUDY, infos, conditions)
         arrays = _Arrays(generator, true, kinds, list(conditions), differ)
         self.__dict__["arrays"] = arrays
 
@@ -157,6 +151,26 @@ class Planted(Results):
 
     def images(self, condition: str) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0, np.int32), np.empty((0, 8, 8, 1), np.uint8)
+
+
+def info_of(name: str, kind: Network, seed: int) -> NetworkInfo:
+    """The record of a planted network."""
+    return NetworkInfo(
+        **{"family": kind.family, "label": kind.label, "model": "planted", "method": kind.method},
+        **{"options": dict(kind.options), "parent": None, "seed": seed, "parameters": 1, "nonzero": 1},
+        **{"feature_scale": 1.0, "hash": name, "fingerprint": name, "sparsity": kind.sparsity},
+        sparsity_requested=kind.sparsity,
+        budget={"epochs": kind.epochs},
+    )
+
+
+def conditions_of() -> dict[str, ConditionInfo]:
+    """Clean images and the `CORRUPTIONS`."""
+    corrupted = {
+        f"{name}-3": _condition(name, category, 3, order)
+        for order, (name, category) in enumerate(CORRUPTIONS.items(), 1)
+    }
+    return {"clean": _condition("clean", "", 0, 0), **corrupted}
 
 
 def _condition(name: str, category: str, severity: int, order: int) -> ConditionInfo:

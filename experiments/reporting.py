@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 
 from rosalind.analysis.robustness import power
 
@@ -13,22 +14,27 @@ IMAGE = 100 / 597
 """Points of accuracy that one test image of the digits is: the `step` of `power.seed_interval`."""
 
 
+SEEN = float(scipy.special.gammaincinv(4, power.POWER))
+"""Images to expect, 5.52, of which more occur in four draws of five than the 3 of the rule of three (Poisson)."""
+
+
 def difference(pairs: Sequence[float] | np.ndarray, digits: int = 2, step: float = 0.0) -> str:
     """A mean over pairs, half its 95 % interval, the paired t-test, and what could be seen with 80 % power.
 
     Pairs that are NaN are left out of all but the test, which is NaN then. `step` is that of `power.seed_interval`:
-    `IMAGE` of accuracies of the digits in points, 0 of what is not counted in images.
+    `IMAGE` of accuracies of the digits in points, 0 of what is not counted in images. What could be seen is of pairs
+    that scatter as these do: hypot of what the t-test needs of that deviation, and of `SEEN` steps over all pairs.
+    Where these do not scatter and a difference were of images that come and go by chance, more would be needed: of
+    three pairs about 10 steps each, of five 2.7, of ten 0.9.
 
     >>> difference([1.0, 2.0, 3.0])
     '+2.00 +- 2.48 (n 3, p 0.074, could be seen 3.26)'
     >>> difference([0.0, 0.0, 0.0], step=IMAGE)
-    '+0.00 +- 0.17 (n 3, p 1, could be seen 0.17)'
+    '+0.00 +- 0.17 (n 3, p 1, could be seen 0.31)'
     """
     values = np.asarray(pairs, float)
     mean, half, count = power.seed_interval(values, step=step)
-    # What images alone leave as half width of differences that are all equal.
-    counted = power.seed_interval(0 * values, step=step)[1]
-    least = np.hypot(power.detectable_with_pairs(int(count), float(np.nanstd(values, ddof=1))), counted)
+    least = np.hypot(power.detectable_with_pairs(int(count), float(np.nanstd(values, ddof=1))), SEEN * step / count)
     test = f"n {count}, p {power.paired_test(values, step):.2g}, could be seen {least:.{digits}f}"
     return f"{mean:+.{digits}f} +- {half:.{digits}f} ({test})"
 

@@ -38,7 +38,7 @@ t-intervals:
   they lose 2.1, 3.2 and 13.1.
 - The second half is a matter of budget. The tickets are 12 to 30 points above magnitude with its short fine-tuning, but
   that network is 17 to 29 points below the dense one on clean images too. With as many epochs as lth, magnitude loses
-  what lth loses: lth is 1.0 +- 4.0 above it on the mean over regimes (5.2 could have been seen), and no regime shows a
+  what lth loses: lth is 1.0 +- 4.0 above it on the mean over regimes (5.3 could have been seen), and no regime shows a
   difference of the tickets' mean to it (-7.2 +- 12.8 under adversarial to +1.4 +- 5.5 in plain training). The dense
   network that is trained as long is 6.9 +- 6.5 points above it.
 - Robust training helps the dense network: by 4.7 points (gaussian) to 8.8 (adversarial), of which with three seeds only

@@ -59,6 +59,22 @@ class TestActivations:
         np.testing.assert_allclose(arrays["of_channel"], expected, rtol=1e-6)
         np.testing.assert_allclose(arrays["total"], [(zero[0] + 1) / 3, np.nan, (zero[1] + 1) / 2], rtol=1e-6)
 
+    @pytest.mark.parametrize("gap", [np.nan, np.inf])
+    def test_a_layer_that_is_not_finite_is_a_gap_of_its_own(self, gap):
+        # The mean over positions of an infinity of either sign, and what is 0 of NaN, is not known.
+        read = np.ones((60, 2, 2, 3))
+        read[:, 0, 0, 0] = np.arange(60) % 7
+        broken = read.copy()
+        broken[3, 1, 0, 1], broken[3, 1, 1, 1] = gap, -gap
+        features = lambda images: read[:, 0, 0]
+        inner = lambda images: {"whole": read, "broken": broken}
+        net = Network("net", None, features=features, kernel=np.eye(3), bias=np.zeros(3), activations=inner)
+        assert np.isnan(compute("dead_units", net)["total"]).tolist() == [False, True, False]
+        arrays = compute("activation_profile", net)
+        for array in (arrays["divergence"][3], arrays["place"][3, 0]):
+            assert np.isnan(array).tolist() == [False, True, False]
+        assert arrays["turning"][3] == -1
+
     @pytest.mark.parametrize("model", [MLP, NORM_MLP])
     def test_units_without_an_incoming_weight_are_static(self, model):
         mask = np.ones((64, 16), bool)

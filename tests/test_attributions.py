@@ -84,17 +84,21 @@ class TestStudy:
         changed = [path.stat().st_mtime_ns != then for path, then in zip(paths, before, strict=True)]
         assert changed == [True, False]
 
-    def test_the_class_asked_for_is_that_of_the_first_of_the_line(self, folder, tmp_path):
+    @pytest.mark.parametrize("is_trained_from_the_start", [False, True])
+    def test_the_class_asked_for_is_that_of_the_first_of_the_line(self, folder, tmp_path, is_trained_from_the_start):
         copied = tmp_path / "study"
         shutil.copytree(folder, copied)
         last, between, first = "cnn-magnitude-0.5-seed0", "cnn-dense-seed1", "cnn-dense-seed0"
-        for name, parent in ((last, between), (between, first)):
+        # A ticket's record names no parent: it is beside the dense network of its seed, as everywhere.
+        made_of = ((last, None),) if is_trained_from_the_start else ((last, between), (between, first))
+        for name, parent in made_of:
             record = results.network_file(copied, name, "json")
             results.save_json(record, {**results.load_object(record), "parent": parent}, replace=True)
         (path,) = study.diagnose(copied, ["gradcam"], [last])
         arrays, study_results = results.load_arrays(path), results.load(copied)
         at = np.searchsorted(study_results.samples["id"], arrays["axis/samples"])
-        classes = [study_results.geometry(n, "clean", ("prediction",))["prediction"][at] for n in (between, first)]
+        names = (last if is_trained_from_the_start else between, first)
+        classes = [study_results.geometry(n, "clean", ("prediction",))["prediction"][at] for n in names]
         assert (classes[0] != classes[1]).any()
         np.testing.assert_array_equal(arrays["target"][0], classes[1])
 

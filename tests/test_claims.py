@@ -442,6 +442,16 @@ class TestStudies:
         with pytest.raises(ValueError, match=named):
             claims.chosen(wanted)
 
+    def test_corruptions_that_do_not_exist_are_refused_with_those_that_do(self, small_folder, tmp_path, capsys):
+        folder = shutil.copytree(small_folder, tmp_path / "study")
+        for name, words in (("fogg", "did you mean 'fog'"), ("nowhere:HAZE", "nowhere:HAZE' cannot be imported")):
+            with pytest.raises(ValueError, match=words):
+                cli.claims(folder, (f"blur_pair:second={name}",))
+        assert not (folder / "comparison" / "claims.json").exists()
+        # One that exists is lacking, with the command that adds it.
+        cli.claims(folder, ("blur_pair:second=fog",))
+        assert "--corruptions ... fog`" in capsys.readouterr().out
+
     def test_the_command_stores_what_it_prints_and_others_read_it(self, small_folder, tmp_path, capsys):
         folder = tmp_path / "study"
         shutil.copytree(small_folder, folder)

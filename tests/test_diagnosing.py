@@ -208,6 +208,27 @@ def test_layers_of_a_network_are_most_like_themselves(folder):
         analysis.representations.along_layers(study_results, pruned, "mlp-dense-seed0", "contrast-5")
 
 
+def test_a_layers_distance_and_likeness_are_to_one_parent(folder, tmp_path):
+    copied = shutil.copytree(folder, tmp_path / "study")
+    study_results = results.load(copied)
+    infos = {i.network: i for i in results.diagnostics(study_results)[0] if i.id == "layer_features"}
+    # A ticket, whose record names no parent, one that was pruned, and a dense network, whose null is another seed.
+    names = ["mlp-biprop-0.5-seed1", "mlp-lth-0.9-seed1", "mlp-dense-seed1"]
+    assert [study_results.networks[name].parent for name in names] == [None, "mlp-dense-seed1", None]
+    for name, path in zip(names, study.diagnose(copied, ["parent_profile"], names), strict=True):
+        parent = analysis.parent_likeness.reference_of(study_results, name, infos)
+        divergence = results.load_arrays(path)["divergence"]
+        if name == "mlp-dense-seed1":
+            assert parent == "mlp-dense-seed0"
+            assert np.isnan(divergence).all()
+            continue
+        assert parent == "mlp-dense-seed1"
+        own, dense = (analysis.representations.layer_features(infos[n]) for n in (name, parent))
+        for column, (layer, x) in zip(divergence.T, own.items(), strict=True):
+            far = np.linalg.norm(x - dense[layer], axis=1)
+            np.testing.assert_allclose(column / column[0], far / far[0], rtol=5e-3)
+
+
 def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
     copied = tmp_path / "study"
     shutil.copytree(folder, copied)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
 
-from rosalind import analysis
+from rosalind import analysis, results
 from rosalind.analysis.representations import subspaces
 
 RNG = np.random.default_rng(7)
@@ -186,6 +186,39 @@ class TestRepresentations:
         # Of several layers at once, and of classes by other names.
         table = self.R.between_layers({"y": y, "x": x}, {"y": y, "same": y}, 7 - 2 * labels, metric)
         np.testing.assert_allclose(table.null[1], by_hand, atol=1e-7)
+
+    @pytest.mark.parametrize("metric", analysis.representations.LIKENESS)
+    @pytest.mark.parametrize("gap", [np.nan, np.inf])
+    def test_what_is_not_finite_has_no_likeness_and_takes_none_from_other_layers(self, metric, gap):
+        labels = np.arange(100) % 4
+        for kind in (np.float32, np.float64):
+            layers = {name: x.astype(kind) for name, x in {"x": self.X, "y": self.Y, "gap": self.Y}.items()}
+            whole = self.R.between_layers(layers, layers, labels, metric)
+            layers["gap"][3, 2] = gap
+            table = self.R.between_layers(layers, layers, labels, metric)
+            for values, expected in ((table.value, whole.value), (table.excess, whole.excess)):
+                assert np.isnan(values[2]).all()
+                assert np.isnan(values[:, 2]).all()
+                np.testing.assert_allclose(values[:2, :2], expected[:2, :2], rtol=1e-5, atol=1e-5)
+        pairs = (self.R.mutual_neighbours, self.R.procrustes, self.R.pwcca, self.R.svcca)
+        gaps = [measure(layers["x"], layers["gap"]) for measure in pairs]
+        gaps += [self.R.cka(layers["gap"], layers["x"], "biased"), self.R.minibatch_cka(layers["x"], layers["gap"], 50)]
+        assert np.isnan(gaps).all()
+        assert np.isnan(self.R.canonical_correlations(layers["x"], layers["gap"])).all()
+
+    def test_a_layer_that_is_a_gap_keeps_a_channel(self, tmp_path):
+        # Two samples; channels behind the width of a layer are NaN, and so is the second layer's first, and the third.
+        features = np.array([[[1, 2, 3]] * 2, [[np.nan, 5, np.nan]] * 2, [[np.nan] * 3] * 2], np.float16)
+        path = tmp_path / "features.npz"
+        results.save_arrays(path, {"features": features, "axis/layers": np.array(["whole", "partly", "none"])})
+        of = {"id": "layer_features", "name": "layer_features", "options": {}, "network": "a", "network_hash": "0"}
+        info = results.DiagnosticInfo(
+            **of, other=None, other_hash=None, condition="clean", fingerprint="0", gives={}, path=path
+        )
+        layers = self.R.layer_features(info)
+        assert {name: x[0].tolist() for name, x in layers.items() if name == "whole"} == {"whole": [1, 2, 3]}
+        np.testing.assert_array_equal(layers["partly"], [[np.nan, 5]] * 2)
+        np.testing.assert_array_equal(layers["none"], [[np.nan]] * 2)
 
     def test_what_does_not_vary_has_no_likeness(self):
         # The mean of twenty times 0.1 is not 0.1 in float64.

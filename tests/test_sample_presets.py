@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import planted_samples
 import pytest
 
 from rosalind import results
@@ -34,6 +35,19 @@ def test_fragile_samples_are_picked_on_one_half_and_counted_on_the_other(store):
     assert f"picked on seed 0: on seed 1 they are wrong in the pruned network in {100 * picked.again:.0f} %" in (
         sentence
     )
+
+
+@pytest.mark.parametrize("weaker", [0.0, 2.0])
+def test_planted_samples_are_found_and_break_again_and_others_do_not(weaker):
+    rows = [planted_samples.fragile_again(planted_samples.Study(seed, weaker), seed) for seed in range(3)]
+    recurs, on_picked, again, null, found = np.mean(np.array(rows, float), 0)
+    if weaker:
+        assert (recurs, found) == (1, 1)
+        assert again > 4 * null
+    else:
+        # On the seeds that they were picked on the picked break far more than others, for that alone.
+        assert on_picked > 2 * null
+        assert again == pytest.approx(null, abs=0.025)
 
 
 @pytest.mark.parametrize("preset", ["rescued by B", "broken by B"])

@@ -9,7 +9,7 @@ import numpy as np
 from rosalind.analysis.blas import one_thread
 from rosalind.analysis.representations import LIKENESS, layer_features
 from rosalind.analysis.representations.null import likeness_of_prepared
-from rosalind.analysis.robustness import parent_of
+from rosalind.analysis.robustness import line_of
 from rosalind.results import Damaged, DiagnosticInfo, Results
 
 SAMPLES = 200
@@ -24,11 +24,9 @@ ABOUT = (
 
 def reference_of(results: Results, network: str, among: Mapping[str, object]) -> str | None:
     """The first of a network's line; of one without a parent the next dense one of its label and model, if any."""
-    line = [network]
-    while (parent := parent_of(results, line[-1])) is not None and parent not in line:
-        line.append(parent)
-    if line[-1] != network:
-        return line[-1]
+    first = line_of(results, network)[-1]
+    if first != network:
+        return first
     info = results.networks[network]
     alike = [n for n in among if (i := results.networks[n]).label == info.label and i.model == info.model]
     other = alike[(alike.index(network) + 1) % len(alike)]

@@ -115,6 +115,29 @@ def ranked(counts: Integer[np.ndarray, "2 n"]) -> Float64[np.ndarray, " n"]:
     return np.where(cases > 0, (hits + rate) / (cases + 1), -1)
 
 
+def most_fragile(counts: Integer[np.ndarray, "2 n"]) -> Int[np.ndarray, " m"]:
+    """Positions of the tenth of all samples that breaks most clearly, those first; fewer where fewer ever break.
+
+    Of counts, hits and cases, as of `ranked`.
+    """
+    return _clearest(counts, counts[0] > 0, max(counts.shape[1] // 10, 1))
+
+
+def _clearest(counts: np.ndarray, good: np.ndarray, most: int) -> np.ndarray:
+    candidates = np.flatnonzero(good)
+    return candidates[np.argsort(-ranked(counts)[candidates], kind="stable")][:most]
+
+
+def recurring(positions: Int[np.ndarray, " m"], counts: Integer[np.ndarray, "2 n"]) -> tuple[float, float, int]:
+    """Of hits and cases the rate among some samples, that among all, and the cases of the some; rates NaN without."""
+    hits, cases = counts.astype(int)
+    again, null = (
+        float(hits[part].sum() / cases[part].sum()) if cases[part].sum() else np.nan
+        for part in (positions, slice(None))
+    )
+    return again, null, int(cases[positions].sum())
+
+
 def pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
     """Carry a preset out; None where what it needs is not stored.
 
@@ -172,25 +195,15 @@ def _pick(store: Store, preset: str, a: Cell, b: Cell) -> Picked | None:
             return None
         counts, scope, on, rest = counted
         first, second = (counts[:, 1], counts[:, 2]) if on else (counts[:, 0], None)
-    clear = ranked(first)
     hits, cases = first.astype(int)
-    count = len(hits)
-    if preset == "hard":
-        good = fragility.hard(hits, int(cases[0]) if cases.size else 0)
-    elif preset in KINDS:
-        good, count = hits > 0, max(len(hits) // 10, 1)
+    if preset in KINDS:
+        positions = most_fragile(first)
     else:
-        good = 2 * hits > cases
-    candidates = np.flatnonzero(good)
-    positions = candidates[np.argsort(-clear[candidates], kind="stable")][:count]
+        good = fragility.hard(hits, int(cases[0]) if cases.size else 0) if preset == "hard" else 2 * hits > cases
+        positions = _clearest(first, good, len(hits))
     if second is None:
         return Picked(positions, scope, "", "")
-    hits, cases = second.astype(int)
-    again, null = (
-        float(hits[part].sum() / cases[part].sum()) if cases[part].sum() else np.nan
-        for part in (positions, slice(None))
-    )
-    return Picked(positions, scope, on, rest, again, null, int(cases[positions].sum()))
+    return Picked(positions, scope, on, rest, *recurring(positions, second))
 
 
 def clean_cell(store: Store, cell: Cell) -> Cell | None:

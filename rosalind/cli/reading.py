@@ -151,6 +151,10 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     study_results = rosalind.results.load(folder)
     chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
     rosalind.results.check_makeable(folder / "comparison")
+    measured = {info.name for info in study_results.conditions.values()}
+    for claim, options in judged.chosen(chosen).values():
+        for name in {options[option] for option in claim.corruptions} - measured:
+            rosalind.corruptions.check(name)
     with Progress("judging", len(chosen), unit="claims") as progress:
         verdicts = judged.evaluate(study_results, chosen, progress.advance)
     judged.save(study_results, verdicts)

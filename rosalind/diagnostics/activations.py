@@ -94,7 +94,8 @@ def _dead_units(subject: Subject) -> dict[str, Any]:
     for k, name in enumerate(parts[0]):
         of_channels.append(np.full(parts[0][name]["zero"].shape, np.nan))
         # A unit that may be negative is never shut off: there is no rectifier before this layer.
-        if min(part[name]["smallest"] for part in parts) < 0:
+        # Of NaN the least is NaN, of which nothing is known either.
+        if not np.min([part[name]["smallest"] for part in parts]) >= 0:
             continue
         zero = np.sum([part[name]["zero"] for part in parts], 0, np.float64)
         rate = zero / np.sum([part[name]["of"] for part in parts])
@@ -146,7 +147,9 @@ def _scale(h: np.ndarray) -> float:
 
 
 def _first_axis(h: np.ndarray) -> np.ndarray:
-    """float64[channels]: the direction of the largest variance; NaN where there is none."""
+    """float[channels]: the direction of the largest variance; NaN where there is none, or an entry is not finite."""
+    if not np.isfinite(h).all():
+        return np.full(h.shape[1], np.nan)
     _, values, rows = np.linalg.svd(h - h.mean(0), full_matrices=False)
     return rows[0] if values[0] > 0 else np.full(h.shape[1], np.nan)
 
@@ -252,8 +255,9 @@ PARENT_PROFILE = Diagnostic(
     {
         "divergence": Given(
             "distance of a sample's mean activations from those that the dense parent has of the same image, over the "
-            "median distance of two samples in the parent: of the same units, as pruning leaves them, and not of a "
-            "network that was initialised anew; NaN without a parent, or where all samples are alike in it",
+            "median distance of two samples in the parent: of the same units, as pruning leaves them, or began "
+            "as, of one trained from its seed's initial weights, and not of a network that was initialised anew; NaN "
+            "without a parent, or where all samples are alike in it",
             "distances",
             ("samples", "layers"),
             0,

@@ -44,8 +44,8 @@ class Subject:
     Attributes:
         network: With the weights and BatchNorm statistics that the condition leaves it.
         other: The network at the other end, of a pair.
-        dense: The network that this one descends from, as the condition leaves it, where the diagnostic asks for it;
-            None of a network without a parent.
+        dense: The dense parent, as the condition leaves it, where the diagnostic asks for it: the network that this one
+            descends from or, of one that was trained from the start, the dense one of its seed; None without either.
         samples: Test images as they are under the condition, uint8[n, h, w, c].
         clean: The same samples unchanged.
         train: Clean training images.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rosalind import diagnostics, results
+from rosalind.analysis import robustness
 from rosalind.conditions import Planned
 from rosalind.config import Diagnosis
 from rosalind.diagnostics import Diagnostic
@@ -161,16 +162,13 @@ def _check_statistics(
 
 def _dense(study_results: Results, networks: Sequence[str | Imported], diagnosis: str) -> dict[str, str | Imported]:
     """By network the first of its line, whose weights or callable must be at hand; none for one without a parent."""
-    infos, imported_by_name = study_results.networks, {n.name: n for n in networks if isinstance(n, Imported)}
+    imported_by_name = {n.name: n for n in networks if isinstance(n, Imported)}
     first: dict[str, str | Imported] = {}
     for name in map(name_of, networks):
-        line = [name]
-        while (parent := infos[line[-1]].parent) in infos and parent is not None and parent not in line:
-            line.append(parent)
-        end = line[-1]
+        end = robustness.line_of(study_results, name)[-1]
         if end == name:
             continue
-        if infos[end].is_imported and end not in imported_by_name:
+        if study_results.networks[end].is_imported and end not in imported_by_name:
             raise ValueError(f"{diagnosis} of {name!r} looks at {end!r} too: give its imported.Imported as well.")
         first[name] = imported_by_name.get(end, end)
     return first

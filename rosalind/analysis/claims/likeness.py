@@ -176,4 +176,5 @@ BLUR_PAIR = Claim(
     options={"first": "gaussian_blur", "second": "zoom_blur", "points": 5.0, "least": 0.05},
     paper="2206.07918",
     view="similarity",
+    corruptions=("first", "second"),
 )

@@ -80,6 +80,7 @@ class Claim:
         measure: From a study and all options to the evidence. It raises no error for what a study lacks: it says so.
             What one of your own raises costs its verdict, see `Verdict.error`.
         options: Options by name, with their defaults.
+        corruptions: Those of them that name a corruption.
         paper: arXiv id of who stated it; empty for none.
         view: The view on the page, an entry of `viewer.views.VIEWS`; empty for the top of the page.
     """
@@ -94,6 +95,7 @@ class Claim:
     options: Mapping[str, Any] = field(default_factory=dict)
     paper: str = ""
     view: str = ""
+    corruptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,9 @@ LIKENESS = {
     "svcca": Metric(largest_directions, _ROWS, _each(mean_correlation)),
     "pwcca": Metric(centred, _ROWS, _each(weighted_correlation)),
 }
-"""Likenesses, 1 of equal representations; `procrustes` is 1 - half its squared distance, `rbf_cka` the biased estimate
-of Gaussian kernels half as wide as the median distance of samples; `units` is the mean correlation of the same unit,
-of networks whose units are the same alone."""
+"""Likenesses, 1 of equal representations, NaN where a feature is not finite; `procrustes` is 1 - half its squared
+distance, `rbf_cka` the biased estimate of Gaussian kernels half as wide as the median distance of samples; `units` is
+the mean correlation of the same unit, of networks whose units are the same alone."""
 
 
 def permuted_within(labels: Int[np.ndarray, " n"], generator: np.random.Generator) -> Int[np.ndarray, " n"]:
@@ -171,11 +171,16 @@ def _beside_null(
 
 
 def layer_features(info: DiagnosticInfo) -> dict[str, np.ndarray]:
-    """float32[n, channels] by layer, from a file of the diagnostic `layer_features`."""
+    """float32[n, channels] by layer, from a file of the diagnostic `layer_features`.
+
+    Channels behind the last that is not all NaN are those that a layer does not have.
+    """
     arrays = info.arrays()
     layers = arrays["axis/layers"].tolist()
+    # A layer has a channel, so that one which is NaN throughout is a gap and not nothing.
+    widths = [1 + np.flatnonzero(~np.isnan(x).all(0))[-1:].sum() for x in arrays["features"]]
     return {
-        name: x[:, ~np.isnan(x).all(0)].astype(np.float32) for name, x in zip(layers, arrays["features"], strict=True)
+        name: x[:, :width].astype(np.float32) for name, x, width in zip(layers, arrays["features"], widths, strict=True)
     }
 
 

@@ -12,12 +12,16 @@ NEAREST = 10
 def nearest(x: Features, k: int = NEAREST) -> np.ndarray:
     """bool[n, n]: the k nearest others of every sample, by cosine; ties by position, a row of zeros is at 0 from all.
 
+    float64, all NaN, where a feature is not finite.
+
     Raises:
         ValueError: k is not from 1 to n - 1.
     """
     if not 1 <= k < len(x):
         raise ValueError(f"k must be from 1 to {len(x) - 1}, got {k}.")
     unit = np.asarray(x, np.float64)
+    if not np.isfinite(unit).all():
+        return np.full((len(x), len(x)), np.nan)
     lengths = np.linalg.norm(unit, axis=1, keepdims=True)
     unit = np.divide(unit, lengths, out=np.zeros_like(unit), where=lengths > 0)
     near = unit @ unit.T
@@ -31,19 +35,19 @@ def nearest(x: Features, k: int = NEAREST) -> np.ndarray:
 def mutual_neighbours(x: Features, y: Others, k: int = NEAREST) -> float:
     """Mean share of a sample's `k` nearest others, by cosine, that are among its nearest in both (arXiv 2405.07987).
 
-    In [0, 1]; k / (n - 1) of independent features, whatever their widths.
+    In [0, 1]; k / (n - 1) of independent features, whatever their widths. NaN where a feature is not finite.
 
     Raises:
         ValueError: a k that is not from 1 to n - 1.
     """
-    return float((nearest(x, k) & nearest(y, k)).sum() / (k * len(x)))
+    return float((nearest(x, k) * nearest(y, k)).sum() / (k * len(x)))
 
 
 def unit_columns(x: Features) -> np.ndarray:
-    """Centred columns of length 1; 0 where one does not vary."""
+    """Centred columns of length 1; 0 where one does not vary, all NaN where a feature is not finite."""
     x = centred(x)
     length = np.linalg.norm(x, axis=0)
-    return np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+    return np.divide(x, length, out=np.zeros_like(x), where=length != 0)
 
 
 def of_units(x: np.ndarray, y: np.ndarray) -> float:
@@ -92,13 +96,17 @@ def canonical_correlations(x: Features, y: Others) -> Float[np.ndarray, " k"]:
     """Correlations of the directions of two centred representations that correlate most, the largest first; in [0, 1].
 
     As many as the smaller rank of both. Their mean is `svcca` of all directions, the mean of their squares the R^2_CCA
-    of arXiv 1905.00414. NaN, and one of it, where one does not vary.
+    of arXiv 1905.00414. NaN, and one of it, where one does not vary or is not finite.
     """
     return _canonical(centred(x), centred(y))[0]
 
 
 def _canonical(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Canonical correlations, and orthonormal canonical variables of x; both centred. NaN where one does not vary."""
+    """Canonical correlations, and orthonormal canonical variables of x; both centred. NaN where one does not vary, or
+    is.
+    """
+    if np.isnan(x).any() or np.isnan(y).any():
+        return np.full(1, np.nan), np.full((len(x), 1), np.nan)
     bases = []
     for features in (x, y):
         left, values, _ = np.linalg.svd(features, full_matrices=False)
@@ -110,8 +118,14 @@ def _canonical(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def largest_directions(x: Features, variance: float = 0.99) -> np.ndarray:
-    """float64[n, k]: centred features along the fewest directions with that share of their variance, in (0, 1]."""
-    left, values, _ = np.linalg.svd(centred(x), full_matrices=False)
+    """float64[n, k]: centred features along the fewest directions with that share of their variance, in (0, 1].
+
+    NaN where a feature is not finite.
+    """
+    x = centred(x)
+    if np.isnan(x).any():
+        return x
+    left, values, _ = np.linalg.svd(x, full_matrices=False)
     shares = np.cumsum(values**2) / max((values**2).sum(), np.finfo(float).tiny)
     count = int(np.searchsorted(shares, variance - 1e-12) + 1)
     return left[:, :count] * values[:count]

@@ -27,7 +27,7 @@ from rosalind.analysis.robustness.metrics import (
     relative_corruption_errors,
     retention,
 )
-from rosalind.analysis.robustness.parents import parent_of
+from rosalind.analysis.robustness.parents import line_of, parent_of
 from rosalind.analysis.robustness.power import holm, paired_test, sign_flip_test
 from rosalind.analysis.robustness.ranking import Ranking, letter_display, rank
 from rosalind.analysis.robustness.summary import (
@@ -67,6 +67,7 @@ __all__ = [
     "holm",
     "imagenet_errors",
     "letter_display",
+    "line_of",
     "logit",
     "main_mean",
     "mean_and_deviation",

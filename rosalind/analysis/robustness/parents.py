@@ -32,6 +32,15 @@ def _is_plain(results: Results, info: NetworkInfo) -> bool:
     return info.is_parent or (bool(results.homes) and info.label.startswith("dense ("))
 
 
+def line_of(results: Results, network: str) -> list[str]:
+    """A network, its `parent_of`, that one's, and so on to the first."""
+    line = [network]
+    # Files written by hand could make a circle.
+    while (parent := parent_of(results, line[-1])) is not None and parent not in line:
+        line.append(parent)
+    return line
+
+
 def dense_root(results: Results, network: str) -> str | None:
     """The dense network that a network descends from, itself if it is dense; None where none is known."""
     root: str | None = network
@@ -44,10 +53,7 @@ def parents_first(results: Results, networks: Iterable[str]) -> list[str]:
     """Networks, each behind its parent, and those without one that are dense before all others."""
 
     def depth(name: str) -> int:
-        line = [name]
-        # Files written by hand could make a circle.
-        while (parent := parent_of(results, line[-1])) is not None and parent not in line:
-            line.append(parent)
+        line = line_of(results, name)
         return len(line) - results.networks[line[-1]].is_dense
 
     return sorted(networks, key=depth)
