@@ -11,7 +11,7 @@ Commands:
   different ones as `--runs` says are run: none may fail.
 - commands: command lines of words at random, those of every command among them, and a third that are right but for
   two words at most (`hostile_words.py`); each must end with 0, or with an exit code and without a traceback, within
-  ten seconds, or a minute where it may do its work. `run` has `--dry-run`, `view` is ended once it serves.
+  ten seconds, or two minutes where it may do its work. `run` has `--dry-run`, `view` is ended once it serves.
 - links: queries of addresses that are nearly right, opened as pages and given to `report`: no view may fail.
 
 Expected time and results (one core of an x86 machine for each):
@@ -291,7 +291,7 @@ def commands(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str
         near = number % 3 == 0
         line = near_line(generator, finished, place, PLAN) if near else line_of(vocabulary, generator, place)
         with started(command, *line) as child:
-            until = time.monotonic() + (60 if near else 10)
+            until = time.monotonic() + (120 if near else 10)
             while child.process.is_alive() and time.monotonic() < until:
                 if line[0] == "view" and "shows the study at" in child.text():
                     os.kill(child.process.pid, signal.SIGTERM)

@@ -364,7 +364,7 @@ def _make(
 ) -> bool:
     """Compute one file; False where another process is at it."""
     path = task.path(folder)
-    with results.lease(folder, f"diagnostics.{fingerprint([task.diagnosis.id, path.stem])}") as is_ours:
+    with results.lease(folder, f"diagnostics.{fingerprint([task.diagnosis.id, path.stem])}", task.name) as is_ours:
         if is_ours and not _is_made(folder, task, digests):
             report = advance or (lambda amount, note: None)
             arrays = computed(folder, config, task, lambda part: report(part, task.name))
