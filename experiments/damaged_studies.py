@@ -5,9 +5,11 @@ Commands:
     python experiments/damaged_studies.py damages --tries 300
     python experiments/damaged_studies.py flaky --tries 40
 
-- damages: one file of a finished study is truncated, emptied, overwritten, removed or exchanged with another; then
-  `view` (every page), `compare`, `attribute`, `run` and, every tenth time, `report` are tried. Each must end without a
-  traceback; either it says what is wrong, or its numbers are those of the undamaged study.
+- damages: one file of a finished study, which has diagnostics and an explanation, is truncated, emptied, overwritten,
+  removed or exchanged with another; half of the time of a folder drawn first, as most files are cells. Then `view`
+  (every page), `compare`, `claims`, `export`, `explain`, `diagnose`, `attribute`, `run` and, every tenth time, `report`
+  are tried. Each must end without a traceback; either it says what is wrong, or its numbers are those of the undamaged
+  study.
 - flaky: a file system on which a rename, or opening a file of the study, fails now and then as on a network disk (EIO,
   ESTALE, EACCES, EMFILE), while the study is run, and while it is shown and compared. Each must end without a
   traceback, name what failed, and call nothing damaged; run again without errors, the study is the undisturbed one.
@@ -25,9 +27,11 @@ Expected time and results (one core of an x86 machine for each):
 
 import builtins
 import errno
+import hashlib
 import io
 import os
 import random
+import re
 import shutil
 import sys
 import time
@@ -93,13 +97,30 @@ def view(folder: Path) -> None:
             print(*(part.text for part in figure.children if hasattr(part, "text")), file=sys.stderr)
 
 
+DIAGNOSES = ["dead_units", "compressibility", "coherence:samples=40", "linear_path:points=3"]
+
 COMMANDS: dict[str, Callable[[Path], Outcome]] = {
     "view": lambda folder: called(_refused, folder),
     "compare": lambda folder: called(command, "compare", str(folder)),
+    "claims": lambda folder: called(command, "claims", str(folder)),
+    "export": lambda folder: called(_exported, folder),
     "report": lambda folder: called(command, "report", str(folder), "--out", str(folder / "report")),
+    "explain": lambda folder: called(
+        command, "explain", str(folder), "dense", "lth 0.9", "--out", str(folder.parent / "explain.html")
+    ),
+    "diagnose": lambda folder: called(command, "diagnose", str(folder), *DIAGNOSES),
     "attribute": lambda folder: called(command, "attribute", str(folder), "--network", "mlp-dense-seed0", "--ids", "3"),
     "run": lambda folder: called(command, "run", PLAN, "--out", str(folder)),
 }
+PRINTING = ("compare", "claims", "export", "explain", "diagnose")
+"""Commands whose output is their numbers."""
+
+
+def _exported(folder: Path) -> None:
+    """The table of samples; prints its hash in place of its path."""
+    table = folder.parent / "samples.csv"
+    command("export", str(folder), str(table))
+    print(hashlib.sha256(table.read_bytes()).hexdigest())
 
 
 def _refused(folder: Path) -> None:
@@ -124,8 +145,8 @@ def verdict(name: str, folder: Path, damaged: Path, outcome: Outcome, sound: dic
         return "right" if not different or damaged.name in outcome.text else f"differs: {different[:3]}"
     if damaged.name in outcome.text or str(damaged.relative_to(folder)) in outcome.text:
         return "said"
-    if name == "compare":
-        return "right" if _numbers(outcome.text, folder) == sound["compare"] else "differs without a word"
+    if name in PRINTING:
+        return "right" if _numbers(outcome.text, folder) == sound[name] else "differs without a word"
     if name == "report":
         summary = (folder / "report" / "report.md").read_text()
         return "right" if _numbers(summary, folder) == sound["report"] else "differs without a word"
@@ -133,16 +154,20 @@ def verdict(name: str, folder: Path, damaged: Path, outcome: Outcome, sound: dic
 
 
 def _numbers(text: str, folder: Path) -> str:
-    return "\n".join(line for line in text.replace(str(folder), "").splitlines() if "/" not in line)
+    """The lines without paths and progress."""
+    lines = text.replace(str(folder), "").splitlines()
+    return "\n".join(line for line in lines if not re.search(r"/| left| done in ", line))
 
 
 def damages(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
     """Lines: how many commands were right or said what is wrong, and every one that was neither."""
-    # Maps of a further sample, so that `attribute` finds nothing to do.
-    COMMANDS["attribute"](finished)
+    # Maps of a further sample and all else that is asked for below, so that there is nothing to do.
+    for name in ("attribute", "explain", "diagnose", "claims"):
+        COMMANDS[name](finished)
     whole = place / "whole"
     shutil.copytree(finished, whole)
-    sound = {"run": contents(finished), "compare": _numbers(COMMANDS["compare"](whole).text, whole)}
+    sound: dict[str, Any] = {"run": contents(finished)}
+    sound |= {name: _numbers(COMMANDS[name](whole).text, whole) for name in PRINTING}
     COMMANDS["report"](whole)
     sound["report"] = _numbers((whole / "report" / "report.md").read_text(), whole)
     files = sorted(p for p in finished.rglob("*") if p.is_file() and p.parent.name not in ("log", "claims"))
@@ -151,7 +176,11 @@ def damages(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]
         folder = place / "damaged"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(finished, folder)
-        path, kind = generator.choice(files), generator.choice(list(DAMAGES))
+        chosen = files
+        if generator.random() < 0.5:
+            part = generator.choice(sorted({p.relative_to(finished).parts[0] for p in files}))
+            chosen = [p for p in files if p.relative_to(finished).parts[0] == part]
+        path, kind = generator.choice(chosen), generator.choice(list(DAMAGES))
         damaged = folder / path.relative_to(finished)
         DAMAGES[kind](damaged, generator)
         for name, carry_out in COMMANDS.items():

@@ -4,14 +4,17 @@ Commands (the last needs to mount a file system: root on Linux):
 
     python experiments/disturbed_studies.py kills --tries 50
     python experiments/disturbed_studies.py readers --tries 50
+    python experiments/disturbed_studies.py workers --tries 20
     python experiments/disturbed_studies.py disks --tries 10
 
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.
-- readers: SIGKILL at a random moment of `report`, `diagnose`, `explain`, `claims` and `export`, so many times each;
-  after every fifth the command is run to its end, and what it writes must be what it writes undisturbed, each file
-  whole.
+- readers: SIGKILL at a random moment of `report`, `diagnose` (in this process, and in two), `explain`, `claims`,
+  `export`, `attribute` with `fourier`, and `corrupt`, so many times each; after every fifth the command is run to its
+  end, and what it writes must be what it writes undisturbed, each file whole.
+- workers: SIGKILL of one to three processes of `run --jobs 2` that have a unit in work; the run must go on to its end,
+  or name the unit that ended two processes and be completed when it is run again; no file may differ.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
 
@@ -30,7 +33,9 @@ Expected time and results (one core of an x86 machine for each):
   files a process ended with a bus error at 65 %.
 """
 
+import contextlib
 import hashlib
+import os
 import random
 import shutil
 import signal
@@ -230,12 +235,18 @@ def disks(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
 READERS: dict[str, list[list[str]]] = {
     "report": [["report", "{folder}"]],
     "diagnose": [["diagnose", "{folder}", "dead_units", "coherence", "sharpness:draws=2", "linear_path"]],
+    "diagnose-2": [["diagnose", "{folder}", "kl_mass", "lrp", "bezier:epochs=1,points=3", "--jobs", "2"]],
     "explain": [["explain", "{folder}", "dense", "magnitude 0.5"]],
     "claims": [["claims", "{folder}"]],
     "export": [
         ["export", "{folder}", "{folder}/export/samples.csv.gz"],
         ["export", "{folder}", "{folder}/export/net.safetensors", "--network", "mlp-lth-0.5-seed0", "--masks"],
     ],
+    "maps": [
+        ["attribute", "{folder}", "--network", "mlp-lth-0.9-seed0", "--against", "mlp-dense-seed0"],
+        ["fourier", "{folder}", "--networks", "mlp-dense-seed0", "--images", "10"],
+    ],
+    "corrupt": [["corrupt", "digits", "{folder}/corrupted", "--corruptions", "fog", "plasma_noise", "--size", "8"]],
 }
 """Command lines that read a finished study and write beside it."""
 
@@ -297,7 +308,49 @@ def readers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence
         )
 
 
-TRIALS: dict[str, Callable[..., Iterator[str]]] = {"kills": kills, "readers": readers, "disks": disks}
+def _in_two(folder: Path) -> None:
+    study.use_compilation_cache()
+    study.run(STUDY, folder, jobs=2)
+
+
+def _at_work(folder: Path, pid: int) -> list[int]:
+    """Process ids of the workers of a process that have a unit in work (Linux only)."""
+    children = [int(word) for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text().split()]
+    holders = set()
+    for path in (folder / "claims").glob("[!.]*"):
+        with contextlib.suppress(OSError):
+            holders.add(path.read_text().rpartition("-")[2])
+    return [child for child in children if str(child) in holders]
+
+
+def workers(tries: int, seed: int, finished: Path, place: Path) -> Iterator[str]:
+    """Lines: how many workers were killed, how the runs ended, and which files differed."""
+    reference, generator, killed, ends, different = contents(finished), random.Random(seed), 0, Counter(), []
+    folder = place / "workers"
+    for _ in tqdm(range(tries), desc="workers"):
+        prepared(finished, folder, generator.choice(("training", "pruning", "measuring")))
+        with started(_in_two, folder) as child:
+            left, at_work = generator.randrange(1, 4), []
+            while left and child.process.is_alive():
+                if at_work and (still := set(at_work) & set(_at_work(folder, child.process.pid))):
+                    os.kill(generator.choice(sorted(still)), signal.SIGKILL)
+                    killed, left = killed + 1, left - 1
+                at_work = _at_work(folder, child.process.pid)
+                child.process.join(generator.uniform(0.01, 0.5))
+            outcome = child.wait(300)
+        is_named = "ended its process twice" in outcome.text
+        ends["done" if outcome.code == 0 else "named" if is_named else last_line(outcome.text)] += 1
+        again = called(run, folder)
+        different += differing(folder, reference) if not again.code else [last_line(again.text)]
+    yield f"workers: {killed} killed, {dict(ends)}, {len(different)} files that differ {different[:5] or ''}"
+
+
+TRIALS: dict[str, Callable[..., Iterator[str]]] = {
+    "kills": kills,
+    "readers": readers,
+    "workers": workers,
+    "disks": disks,
+}
 
 
 def try_out(trial: Callable[..., Iterator[str]], tries: int, seed: int, **options: Any) -> None:
@@ -314,7 +367,7 @@ def try_out(trial: Callable[..., Iterator[str]], tries: int, seed: int, **option
 
 
 def main(
-    trial: tyro.conf.Positional[Literal["kills", "readers", "disks"]],
+    trial: tyro.conf.Positional[Literal["kills", "readers", "workers", "disks"]],
     tries: int = 10,
     seed: int = 0,
     stages: tuple[str, ...] = (),

@@ -5,9 +5,9 @@ Commands (any finished study):
     python experiments/hostile_clients.py messages STUDY --tries 1000
     python experiments/hostile_clients.py storm STUDY --tries 20
 
-- messages: to a viewer in a process of its own, over sockets that have a page's token, and as many addresses. It must
-  answer its health check within a second, log no traceback of rosalind's, and at the end answer an honest reader
-  rightly.
+- messages: to a viewer in a process of its own, over sockets that have a page's token, and as many addresses, a third
+  of them links that are nearly right, whose pages it makes. It must answer its health check within a second, log no
+  traceback of rosalind's, and at the end answer an honest reader rightly.
 - storm: so many clients open pages and leave at any moment for a minute, twice, beside 250 connections that ask for
   nothing. Health checks must be answered within a second, and the memory must be back when the sessions have ended.
 
@@ -40,6 +40,7 @@ from typing import Any, Literal
 
 import load_test
 import tyro
+from hostile_words import query
 from tqdm import tqdm
 
 from rosalind.analysis.store import Store
@@ -83,17 +84,19 @@ def _message(generator: random.Random, ids: list[str]) -> list[str | bytes]:
     return parts[: generator.choice([3, 3, 3, 3, 2, 4])]
 
 
-def _address(generator: random.Random, base: str, token: str) -> str:
-    """An address of the server that may not exist."""
+def _address(generator: random.Random, base: str, token: str, store: Store) -> str:
+    """An address of the server that may not exist, or a page's with a query that is nearly right."""
+    if generator.random() < 1 / 3:
+        return f"{base}?{query(generator, store)}"
     pieces = ["", "ws", "metadata", "healthz", "static", "..", "%2e%2e", "study.json", "open", "0", "ä", "%", "x" * 900]
     path = "/".join(generator.choice(pieces) for _ in range(generator.randrange(1, 5)))
     keys = ["token", "layout", "rule", "a", "b", "theme", "raw", "bokeh-session-id", "x"]
     values = [token, "all", "[]", "{", "null", "1e999", "%00", '[{"op":"replace"}]', "dense|clean", "x" * 2000]
-    query = "&".join(f"{generator.choice(keys)}={generator.choice(values)}" for _ in range(generator.randrange(4)))
-    return f"{base}{path}?{query}"
+    words = "&".join(f"{generator.choice(keys)}={generator.choice(values)}" for _ in range(generator.randrange(4)))
+    return f"{base}{path}?{words}"
 
 
-async def _hostile(server: load_test.Server, tries: int, healths: list[float]) -> Counter:
+async def _hostile(server: load_test.Server, tries: int, healths: list[float], store: Store) -> Counter:
     """Send messages over sockets that are opened anew whenever they are closed, and ask for addresses."""
     generator, counts, reader = random.Random(0), Counter(), None
     client = load_test.AsyncHTTPClient(force_instance=True)
@@ -107,7 +110,7 @@ async def _hostile(server: load_test.Server, tries: int, healths: list[float]) -
         except Exception as error:
             counts[type(error).__name__] += 1
             reader = None
-        url = _address(generator, server.address, "x" * 32)
+        url = _address(generator, server.address, "x" * 32, store)
         try:
             answer = await client.fetch(
                 url.encode("ascii", "ignore").decode(), raise_error=False, follow_redirects=False
@@ -127,7 +130,7 @@ def messages(tries: int, finished: Path, place: Path) -> Iterator[str]:
     log, healths = place / "log", []
     with open(log, "w") as errors, load_test.serving(finished, stderr=errors) as server:
         before = server.memory()
-        counts = asyncio.run(_hostile(server, tries, healths))
+        counts = asyncio.run(_hostile(server, tries, healths, Store(finished)))
         boxes = load_test.drags(Store(finished), 20)
         honest = asyncio.run(load_test.crowd(server.address, boxes, 1, brushes=20))
         time.sleep(load_test.EXPIRED)

@@ -425,6 +425,11 @@ class TestStudies:
         for verdict in verdicts.values():
             json.dumps(claims.as_json(verdict), allow_nan=False)
 
+    def test_a_study_of_which_no_mean_is_measured_can_be_judged(self, folder):
+        for path in (*folder.glob("geometry/*/*.npz"), folder / "conditions" / "clean.json"):
+            path.unlink()
+        assert {verdict.verdict for verdict in claims.evaluate(results.load(folder))} == {"cannot tell"}
+
     @pytest.mark.parametrize(
         ("wanted", "named"),
         [

@@ -107,6 +107,9 @@ def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):
     cli.run(out="out", corruptions=("fog",), severities=(1,), attacks=("fgsm",), bn=("train", "adapted"))
     ids = [condition.id for condition in plans[0].conditions]
     assert ids == ["clean", "fog-1", "fgsm-8", "clean-adapted", "fog-1-adapted", "fgsm-8-adapted"]
+    for bn in ((), ("adapted",)):
+        with pytest.raises(ValueError, match="--bn train"):
+            cli.run(out="out", bn=bn)
 
 
 def test_flags_and_a_file_name_the_same_study(tmp_path):

@@ -87,16 +87,18 @@ class TestLeases:
             ("", 60, True),
         ],
     )
-    def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, host, age, taken):
+    def test_of_ended_processes_and_silent_hosts_are_taken_over(self, tmp_path, capsys, host, age, taken):
         path = tmp_path / "claims" / "unit"
         path.parent.mkdir()
         name = {"here": leases.host(), "there": "0123abcd", "": ""}[host]
         path.write_text(f"{name}-{dead_process()}" if name else "")
         os.utime(path, (time.time() - age,) * 2)
-        with results.lease(tmp_path, "unit") as is_ours:
+        with results.lease(tmp_path, "unit", "training mlp") as is_ours:
             assert is_ours == taken
             assert (path.read_text() == leases.owner()) == taken
         assert path.exists() == (not taken)
+        # It may be what ended its process.
+        assert capsys.readouterr().err.startswith("training mlp was in work") == taken
 
     @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"{host}-" + b"9" * 30, b"{host}-\xc2\xb2", b"[1, 2]"])
     def test_damaged_ones_are_held_for_their_time_and_no_longer(self, tmp_path, content):

@@ -173,9 +173,11 @@ class TestExplain:
         edit(copied, "mlp-lth-0.9-seed0", only_predictions=True)
         with pytest.raises(ValueError, match="predictions alone"):
             study.explain(copied, DENSE, "lth 0.9")
-        (copied / "geometry" / "mlp-magnitude-0.5-seed0" / "contrast-5.npz").unlink()
-        with pytest.raises(ValueError, match="contrast-5"):
-            study.explain(copied, DENSE, "magnitude 0.5")
+        for gap in ("contrast-5", "clean"):
+            (copied / "geometry" / "mlp-magnitude-0.5-seed0" / f"{gap}.npz").rename(copied / gap)
+            with pytest.raises(ValueError, match=f"lacks 1 conditions, {gap}"):
+                study.explain(copied, DENSE, "magnitude 0.5")
+            (copied / gap).rename(copied / "geometry" / "mlp-magnitude-0.5-seed0" / f"{gap}.npz")
         for seed in (0, 1):
             edit(copied, f"mlp-biprop-0.5-seed{seed}", seed=seed + 5)
         with pytest.raises(ValueError, match="5, 6"):

@@ -262,4 +262,13 @@ def test_diagnostics_of_a_name_are_those_of_the_first_while_it_is_at_work(places
         with pytest.raises(results.Mismatch, match=r"diagnostics made differently: DIAGNOSTIC\.definition.*Another"):
             study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"])
     assert study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"]) == [path]
+    # Where all is made by the second, its code is not recorded as that of what the first is making.
+    code = results.code_now(folder, diagnosis.id)
+    take(monkeypatch, places / "first")
+    study.diagnose(folder, [diagnosis], ["mlp-lth-0.5-seed0"])
+    with plans.declared(plans.of_diagnoses([diagnosis]), folder):
+        take(monkeypatch, places / "second")
+        with pytest.raises(results.Mismatch, match="Another"):
+            study.diagnose(folder, [diagnosis], ["mlp-dense-seed0"])
+        assert results.code_now(folder, diagnosis.id) != code
     assert list((folder / "claims").iterdir()) == []

@@ -128,6 +128,11 @@ def run(
     apart(corruptions=corruptions, measures=measures)
     if not 1 <= draws <= MOST_DRAWS:
         raise ValueError(f"--draws must be 1 to {MOST_DRAWS:,}, got {draws}.")
+    if "train" not in bn:
+        raise ValueError(
+            f"--bn must have train, of which all tables are, got {' '.join(bn) or 'none'}; write --bn "
+            f"{' '.join(('train', *bn))}."
+        )
     named = corruptions or _benchmark(benchmark, files, textures)
     corrupted = conditions(named, severities, draws=range(draws), files=files, textures=textures)
     if held_out:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -24,6 +25,8 @@ WATCH = 2 * HEARTBEAT
 
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
+
+AGAIN = "It is begun again; should it end this process too, --jobs 2 lets it cost itself alone."
 
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})")
 """What `owner` gives; a lease with other content, of a foreign or damaged file, has only its time."""
@@ -155,8 +158,11 @@ def _renew(path: Path, done: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def lease(folder: Path, unit: str) -> Iterator[bool]:
+def lease(folder: Path, unit: str, name: str = "") -> Iterator[bool]:
     """Context manager: True where this process has the unit for itself, False where another live one has it.
+
+    One that is taken over from a process that has ended is said on stderr, by `name` or else `unit`: it may be what
+    ended the process.
 
     The lease is a file `claims/<unit>` with host and process id, whose time is renewed while the block runs. One
     whose process has ended (on this machine) or has given no sign of life for two minutes (on another), nor in half a
@@ -172,7 +178,7 @@ def lease(folder: Path, unit: str) -> Iterator[bool]:
     # The folder of earlier versions, so that their processes see it.
     path = folder / "claims" / unit
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not _take(path):
+    if not _take(path, name or unit):
         yield False
         return
     done = threading.Event()
@@ -199,7 +205,7 @@ def leased(folder: Path, of: str) -> list[str]:
     return [path.name for path in held]
 
 
-def _take(path: Path) -> bool:
+def _take(path: Path, name: str) -> bool:
     """Make a lease this process's; False where another live one has it.
 
     Raises:
@@ -217,7 +223,9 @@ def _take(path: Path) -> bool:
             except FileExistsError:
                 if _is_held(path, written.stat().st_mtime):
                     return False
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # given back
+                    path.unlink()
+                    print(f"{name} was in work when its process was killed or crashed. {AGAIN}", file=sys.stderr)
         return False
     finally:
         written.unlink(missing_ok=True)

@@ -112,12 +112,19 @@ def _carry_out(study_results: Results, work: list[DiagnosticTask], executor: Exe
             results.check_makeable(folder / part)
     _warn_of_cost(study_results, todo)
     steps = Progress("diagnosing", len(pending), unit="files", parts=units.amounts(pending))
-    with plans.declared(plans.of_diagnoses(task.diagnosis for task in todo), folder), steps as progress:
+    begun = {task.diagnosis.id for task in todo}
+    # Of a finished study of before nothing is written.
+    recorded = [
+        diagnosis
+        for id_, diagnosis in {task.diagnosis.id: task.diagnosis for task in work}.items()
+        if id_ in begun or results.code_now(folder, id_) not in (None, _code(diagnosis))
+    ]
+    with plans.declared(plans.of_diagnoses(recorded), folder), steps as progress:
         # Callables cannot be sent to a process.
         is_callable = lambda task: isinstance(task.network, Imported) or isinstance(task.dense, Imported)
         local = [unit for unit, task in zip(pending, todo, strict=True) if is_callable(task)]
         rest = [unit for unit in pending if unit not in local]
-        _declare_code(folder, work, todo)
+        _declare_code(folder, recorded)
         failures = units.each(None, _make, local, progress) | units.each(executor, _make, rest, progress)
     gives_numbers = any(
         is_number(task.diagnosis.name, array, given.axes)
@@ -138,16 +145,15 @@ def _code(diagnosis: Diagnosis) -> str:
     return fingerprint(plans.of_diagnoses([diagnosis])["diagnostics"][diagnosis.id])
 
 
-def _declare_code(folder: Path, work: Iterable[DiagnosticTask], todo: Sequence[DiagnosticTask]) -> None:
+def _declare_code(folder: Path, diagnoses: Iterable[Diagnosis]) -> None:
     """Record the code of what is made, and say so where it was another: numbers of both would stand in one table."""
-    begun = {task.diagnosis.id for task in todo}
-    for id_, diagnosis in {task.diagnosis.id: task.diagnosis for task in work}.items():
-        before, code = results.code_now(folder, id_), _code(diagnosis)
+    for diagnosis in diagnoses:
+        before, code = results.code_now(folder, diagnosis.id), _code(diagnosis)
         if before not in (None, code):
-            print(f"{id_} is made by other code than before; files of that are left out from now on.", file=sys.stderr)
-        # Of a finished study of before nothing is written.
-        if code != before and (before or id_ in begun):
-            results.save_json(results.code_file(folder, id_), {"code": code}, replace=True)
+            left_out = "files of that are left out from now on"
+            print(f"{diagnosis.id} is made by other code than before; {left_out}.", file=sys.stderr)
+        if code != before:
+            results.save_json(results.code_file(folder, diagnosis.id), {"code": code}, replace=True)
 
 
 def _warn_of_cost(study_results: Results, todo: Iterable[DiagnosticTask]) -> None:
@@ -229,7 +235,7 @@ def _make(
 ) -> bool:
     """Compute one file; False where another process is at it."""
     path = task.path(folder)
-    with results.lease(folder, f"diagnostics.{fingerprint([task.diagnosis.id, path.stem])}") as is_ours:
+    with results.lease(folder, f"diagnostics.{fingerprint([task.diagnosis.id, path.stem])}", task.name) as is_ours:
         if is_ours and not _is_made(folder, task, digests):
             report = advance or (lambda amount, note: None)
             arrays = computed(folder, config, task, lambda part: report(part, task.name))

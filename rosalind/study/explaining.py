@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from rosalind import conditions, results
 from rosalind.analysis import additions, explanation, robustness
 from rosalind.analysis.explanation import Explanation
 from rosalind.analysis.robustness import Mean
+from rosalind.analysis.robustness.means import clean_of
 from rosalind.config import Condition, fingerprint
 from rosalind.data import Dataset
 from rosalind.progress import Progress
@@ -47,10 +48,12 @@ def explain(folder: str | Path, a: str, b: str) -> Explanation:
     a, b = explanation.name_of(study_results, a), explanation.name_of(study_results, b)
     pairs = explanation.pairs_of(study_results, a, b)
     mean = _mean(study_results)
-    _check_cells(study_results, [name for pair in pairs for name in pair], mean)
+    clean = clean_of(study_results, study_results.conditions[mean.conditions[0]].bn)
+    compared = (*mean.conditions, *([clean] if clean is not None else []))
+    _check_cells(study_results, [name for pair in pairs for name in pair], compared)
     dataset = cells.dataset_of(study_results)
     plan = swaps.plan(study_results, pairs)
-    _check_cells(study_results, [name for pair in pairs for name in plan.others(pair)], mean)
+    _check_cells(study_results, [name for pair in pairs for name in plan.others(pair)], mean.conditions)
     hashes = {name: study_results.networks[name].hash for pair in pairs for name in (*pair, *plan.others(pair))}
     made_of = [VERSION, a, b, pairs, hashes, plan.parts, plan.exists.tolist(), mean.conditions, dataset.hash]
     digest = fingerprint(made_of)
@@ -93,7 +96,7 @@ def _mean(study_results: Results) -> Mean:
     return mean
 
 
-def _check_cells(study_results: Results, names: list[str], mean: Mean) -> None:
+def _check_cells(study_results: Results, names: Sequence[str], measured: Sequence[str]) -> None:
     """Raise ValueError for networks of which there are predictions alone, or cells that are not measured."""
     for name in dict.fromkeys(names):
         if study_results.networks[name].family == "deck":
@@ -103,7 +106,7 @@ def _check_cells(study_results: Results, names: list[str], mean: Mean) -> None:
                 f"{name!r} has predictions alone, and an explanation needs geometry: add it with "
                 "`features` and `head` (rosalind.study.add_network)."
             )
-        if missing := [c for c in mean.conditions if not study_results.has(name, c)]:
+        if missing := [c for c in measured if not study_results.has(name, c)]:
             lacks = f"{name!r} lacks {len(missing)} conditions, {missing[0]} among them"
             raise ValueError(f"{lacks}: {additions.command()} measures them.")
 

@@ -52,9 +52,11 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     dense = {info.seed: name for name, info in results.networks.items() if info.is_parent}
     untrained = [g for g in robustness.groups(results) if arms.is_untrained(results, g)]
     measured = lambda names: {
-        seed: _error_scores(results, name, [c for c in conditions if results.has(name, c)])
+        seed: _error_scores(results, name, under)
         for seed, name in names.items()
-        if seed in seeds and not results.networks[name].only_predictions
+        if seed in seeds
+        and not results.networks[name].only_predictions
+        and (under := [c for c in conditions if results.has(name, c)])
     }
     trained = measured({seed: name for seed, name in dense.items() if seed is not None})
     before = measured(arms.by_seed(results, untrained[0])) if untrained else {}
