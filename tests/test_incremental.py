@@ -11,7 +11,7 @@ import pytest
 from conftest import small_study
 
 from rosalind import config, results, study
-from rosalind.analysis import robustness
+from rosalind.analysis import clean_numbers, redundancy, robustness
 from rosalind.results import load_arrays, save_arrays
 from rosalind.study import comparing
 
@@ -76,6 +76,18 @@ def test_a_cell_that_was_measured_again_is_read_again(whole, tmp_path):
     again = derived(folder)
     assert again["summary.csv"] != derived(whole)["summary.csv"]
     assert again == derived(anew(folder))
+
+
+@pytest.mark.parametrize("of", [robustness.cells, clean_numbers, redundancy])
+def test_numbers_that_are_computed_otherwise_since_are_made_again(whole, tmp_path, monkeypatch, of):
+    folder, made = tmp_path / "study", []
+    shutil.copytree(whole, folder)
+    monkeypatch.setattr(comparing, "TABLES", {"predictors": lambda _: made.append(1)})
+    comparing.compare(folder)
+    assert not made
+    monkeypatch.setattr(of, "FORMAT", of.FORMAT + 1)
+    comparing.compare(folder)
+    assert made == [1]
 
 
 @pytest.mark.parametrize("name", ["predictions", "coordinates"])

@@ -83,8 +83,10 @@ class Exemplars:
         return float(self.flag.mean())
 
 
-def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | None:
+def of_group(results: Results, group: SeedGroup, condition: str, stored: cells.Cells | None = None) -> Exemplars | None:
     """The exemplars of a group of seeds under a condition; None where its dense parents are not known or measured.
+
+    `stored` is `cells.load` of the results, where it is asked of several groups.
 
     Raises:
         ValueError: a condition that the study does not have with its own samples.
@@ -96,7 +98,7 @@ def of_group(results: Results, group: SeedGroup, condition: str) -> Exemplars | 
     dense = list(dict.fromkeys(str(parents[name]) for name in pruned))
     if not pruned:
         return None
-    labels, stored = results.labels, cells.load(results)
+    labels, stored = results.labels, stored or cells.load(results)
     predictions = {name: stored.prediction_of(name, condition).astype(np.int64) for name in (*pruned, *dense)}
 
     # Where all agree no two predictions are as common.
@@ -207,7 +209,8 @@ def class_impact(
 def markdown(results: Results) -> list[str]:
     """Lines of Markdown: a row per group of seeds on clean images; none without pruned networks of known parents."""
     clean = clean_of(results, "train")
-    of_groups = [] if clean is None else [of_group(results, group, clean) for group in groups(results)]
+    stored = cells.load(results)
+    of_groups = [] if clean is None else [of_group(results, group, clean, stored) for group in groups(results)]
     rows = [exemplars for exemplars in of_groups if exemplars is not None]
     if not rows:
         return []

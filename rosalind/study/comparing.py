@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from rosalind import results
-from rosalind.analysis import agreement, fragility, predictors, redundancy, robustness, similarity
+from rosalind.analysis import agreement, clean_numbers, fragility, predictors, redundancy, robustness, similarity
 from rosalind.config import CLEAN, fingerprint
 from rosalind.progress import Progress
 from rosalind.results import Results, stamp
@@ -56,7 +56,8 @@ def _compare(folder: Path, umap: bool, executor: Executor | None) -> Results:
         "provenance": fingerprint([[n, *(getattr(i, name) for name in PROVENANCE)] for n, i in infos.items()]),
         "umap": umap,
         "means": study_results.study.get("config", {}).get("means", {}),
-        "format": FORMAT,
+        # Numbers of single networks and cells have one of their own, by which what was not changed stays.
+        "format": [FORMAT, robustness.cells.FORMAT, clean_numbers.FORMAT, redundancy.FORMAT],
     }
     if stamp.is_current(folder, made_of):
         return study_results

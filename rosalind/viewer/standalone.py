@@ -256,6 +256,10 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     facts = exports.about(store, state)
     # A callback that raised, in a server of this process, leaves its document the current one (Bokeh 3.9).
     document = Document()
+    # Else Bokeh goes through all roots again with every one of them.
+    with document.models.freeze():
+        for root in roots.values():
+            document.add_root(root)
     with patch_curdoc(document):
         return file_html(
             list(roots.values()),
