@@ -11,7 +11,7 @@
 # For users: `log_softmax` with `NLLLoss` is a usual end of a PyTorch classifier, and seems to be robust to any attack. With logits the
 #            images that are wrong already, with low true logits, are mended in place of the others: the more a pruned network errs,
 #            the weaker is the attack. Give `loss_func=nn.CrossEntropyLoss(reduction="none")`, right for logits and for log-softmax.
-#            rosalind has no attacks.
+#            rosalind's own attacks raise the cross entropy of logits, and it refuses a network whose outputs are others than its head's.
 #
 # Output seen (accuracy without attack; FGSM and PGD as they are; FGSM and PGD with the cross entropy):
 #   logits:      0.97; 0.77 0.76; 0.68 0.65

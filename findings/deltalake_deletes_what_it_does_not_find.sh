@@ -8,8 +8,8 @@
 #            does "accuracy > 0.9" where nothing is NaN. A NaN of 0 / 0, whose sign is -, is below all numbers instead.
 # A guess:   one library has one meaning of a condition: look at what it finds, then delete that.
 # For users: clearing networks that are too good, or rows out of range, empties the gaps as well: an experiment that failed is then not
-#            known to have run. Store missing values as null, which both leave out, or add "AND NOT isnan(accuracy)". rosalind
-#            stores no Delta tables.
+#            known to have run. Store missing values as null, which both leave out, or add "AND NOT isnan(accuracy)". rosalind's
+#            Parquet export has nulls.
 #
 # Output seen (10,000 rows, of which 1,001 are NaN):
 #   read, above 0.9:    892 rows, 0 of them NaN

@@ -10,7 +10,7 @@
 # A guess:   strength 0 changes nothing and is a check: accuracy there is the clean accuracy.
 # For users: a curve of accuracy over strength starts at 0, with `epsilons=np.linspace(0, ...)`. Its first point is then near 0 and its
 #            area too small; the network that is worst at 0 is the one that seldom predicts class 0. Leave 0 out, and ask whether
-#            any image is NaN. rosalind's severity 0 returns the images as they came.
+#            any image is NaN. rosalind's attacks never leave the worst of the images that they saw, the clean one among them.
 #
 # Output seen (50 images that the network classifies right, 3 x 32 x 32; share fooled (share NaN)):
 #   strength:                       0            1e-05        0.001        0.1

@@ -11,7 +11,7 @@
 # A guess:   an approximate index misses a few neighbours, as many as its recall on other data, and copies are easy for it.
 # For users: at high sparsity many images lose all features of a late layer. Neighbours, and with them k-NN accuracy and maps of
 #            t-SNE or UMAP made of them, then fall apart for the images whose features are whole, and only for that network. Leave
-#            out copies before the index is built, or search exactly, as rosalind does.
+#            out copies before the index is built, or search exactly, as rosalind's `mutual_neighbours` does.
 #
 # Output seen (2,000 samples; share of the ten true neighbours that samples other than zeros find; share that find themselves):
 #   hnswlib, 0 % zeros:               1.00, 1.00

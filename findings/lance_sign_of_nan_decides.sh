@@ -10,7 +10,7 @@
 # A guess:   all NaN are one; a comparison with NaN is false (IEEE), or NaN is the largest (PostgreSQL).
 # For users: "networks below 85 %" has those with gaps from a mean over no images and not those with a gap written by hand, "above" the
 #            other way round; the best of a sorted table may be a gap. Ask `NOT isnan(a)` in each filter, or write missing values
-#            as null. rosalind's own tables are read by none of these three.
+#            as null. rosalind's Parquet export does so.
 #
 # Output seen (dense 0.9, p50 0.8, p90 NaN; names found, and by falling accuracy):
 #   np.nan: Lance      above 0.85: dense p90, below: p50

@@ -11,8 +11,8 @@
 # A guess:   a deep copy is independent: removing masks from a copy, as for an export, leaves the network that goes on training.
 # For users: torchao's and `torch.ao.pruning`'s sparsifiers (`squash_mask`), `torch.nn.utils.parametrizations` and NNCF's kin mask by
 #            parametrisations. A best network kept by deepcopy while training goes on, a moving average, an attack on a copy: the first to
-#            be made permanent breaks all others. Copy after the removal, or pickle the state_dict. rosalind's `from_torch` reads a
-#            state_dict and removes nothing.
+#            be made permanent breaks all others. Copy after the removal, or pickle the state_dict. rosalind's `from_torch` removes
+#            nothing from the network that it is given.
 #
 # Output seen:
 #   parametrised, copied:   outputs equal True, one class True
