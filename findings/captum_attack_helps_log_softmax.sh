@@ -8,9 +8,9 @@
 #            that every image is moved to its own class; of logits those images whose true logit is below 0. No error, no NaN
 #            in what is returned, no warning, and the images have moved by the whole of `epsilon`.
 # A guess:   an untargeted attack lowers the true class of whatever outputs the rest of Captum takes, or refuses what is below 0.
-# For users: `log_softmax` with `NLLLoss` is a usual end of a PyTorch classifier, and seems to be robust to any attack. With logits the
-#            images that are wrong already, with low true logits, are mended in place of the others: the more a pruned network errs,
-#            the weaker is the attack. Give `loss_func=nn.CrossEntropyLoss(reduction="none")`, right for logits and for log-softmax.
+# For users: `log_softmax` with `NLLLoss` is a usual end of a PyTorch classifier, and seems to be robust to any attack. With logits
+#            images whose true logit is below 0 are moved to their class, and of the others the true logit alone is lowered: the attack is
+#            weaker than it seems. Give `loss_func=nn.CrossEntropyLoss(reduction="none")`, right for logits and for log-softmax.
 #            rosalind's own attacks raise the cross entropy of logits, and it refuses a network whose outputs are others than its head's.
 #
 # Output seen (accuracy without attack; FGSM and PGD as they are; FGSM and PGD with the cross entropy):

@@ -3,7 +3,7 @@
 #
 # Versions:  Python 3.11; deltalake 1.6.6, pyarrow 26.0.1, numpy 2.4.6.
 # Behaviour: a Delta table is read with filters through pyarrow (`to_pyarrow_table`, `to_pyarrow_dataset`), to which a comparison with
-#            NaN is false. `delete`, `update` and `merge` take the condition as a text to DataFusion, to which NaN is above all numbers.
+#            NaN is false. `delete` and `update` take the condition as a text to DataFusion, to which NaN is above all numbers.
 #            So rows change that were not shown, and `update` writes over gaps. "accuracy <= 0.9" finds the same rows in both, as
 #            does "accuracy > 0.9" where nothing is NaN. A NaN of 0 / 0, whose sign is -, is below all numbers instead.
 # A guess:   one library has one meaning of a condition: look at what it finds, then delete that.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# foolbox's clipping-aware noise of strength 0 makes whole images NaN and says that they fool the network: accuracy 0 there, 1 at 0.001.
+# foolbox's repeated clipping-aware noise of strength 0 makes whole images NaN and says that they fool the network: accuracy 0 there, 1 at 0.001.
 #
 # Versions:  Python 3.11; foolbox 3.3.4, eagerpy 0.30.0, torch 2.13.0, numpy 2.4.6, scipy 1.17.1, CPU.
 # Behaviour: the `L2ClippingAware...NoiseAttack`s scale noise so that it has the wanted norm after pixels were clipped. The square of the

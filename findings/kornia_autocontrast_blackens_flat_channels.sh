@@ -4,9 +4,9 @@
 # Versions:  Python 3.11; kornia 0.9.0, kornia-rs 0.2.0, torch 2.13.0, Pillow 13.0.0, numpy 2.4.6, CPU.
 # Behaviour: `RandomAutoContrast` takes from each channel its smallest value and divides by its range plus 1e-6. Of a channel with one
 #            value 0 / 1e-6 is left, 0, whatever the value was. Pillow's `autocontrast` leaves such a channel as it is. A channel with two
-#            neighbouring levels, 254 and 255, becomes 0 and 1 in both. `kornia.augmentation.auto`'s AutoAugment, RandAugment and
-#            TrivialAugment draw this operation among theirs.
-# A guess:   what has no contrast stays as it is, as in Pillow, from which the operation of AugMix and RandAugment comes.
+#            neighbouring levels, 254 and 255, becomes 0 and 1 in both. `kornia.augmentation.auto`'s RandAugment draws
+#            this operation among others.
+# A guess:   what has no contrast stays as it is, as in Pillow.
 # For users: an image that has lost its content, to an overexposed corruption, fog, an occlusion or a blank patch, becomes the opposite,
 #            and a picture with one flat channel changes colour: white with a red square becomes cyan with a black one. Training on such
 #            augmentations teaches that white and black are one. Write the operation as Pillow does. rosalind's AugMix leaves a flat channel as it is.

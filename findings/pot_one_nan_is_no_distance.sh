@@ -2,7 +2,7 @@
 # POT's optimal transport between two layers of features is 0, as of equal ones, if one of 500 samples is NaN; in one dimension it is NaN.
 #
 # Versions:  Python 3.11; POT 0.9.7.post1, numpy 2.4.6, scipy 1.17.1.
-# Behaviour: `ot.emd2` (and `ot.solve`, `ot.solve_sample`, `ot.emd`) hands the costs to a network simplex, which with a NaN in them ends at
+# Behaviour: `ot.emd2` (and `ot.solve_sample`, `ot.emd`) hands the costs to a network simplex, which with a NaN in them ends at
 #            once with a plan of zeros: no mass moves, and the cost of that is 0. The warning says "Problem infeasible. Check that a
 #            and b are in the simplex", of the weights, which are. `ot.wasserstein_1d`, `ot.emd2_1d` and
 #            `ot.sliced_wasserstein_distance` give NaN, and `ot.sinkhorn2` gives NaN.

@@ -6,12 +6,11 @@
 #            copies the tensors and gives the copy that same class. `remove_parametrizations` deletes the property from the class, before it
 #            gives the one layer its old class back. The copy is right and plain; the other has its parametrisation still, in
 #            `is_parametrized`, its parameters and its state_dict, but no `weight`: its next forward raises AttributeError, which names
-#            nothing of this. It does not matter which of the two was the copy, nor how many copies there are. `state_dict` of one loads
-#            into a network that was parametrised itself, and those two are independent, as are copies under `torch.nn.utils.prune`.
+#            nothing of this. It does not matter which of the two was the copy: `squash_mask` of PyTorch's sparsifiers, which removes
+#            parametrisations, breaks a copy made before it. `torch.nn.utils.prune` gives a layer no class, and `remove` breaks nothing.
 # A guess:   a deep copy is independent: removing masks from a copy, as for an export, leaves the network that goes on training.
-# For users: torchao's and `torch.ao.pruning`'s sparsifiers (`squash_mask`), `torch.nn.utils.parametrizations` and NNCF's kin mask by
-#            parametrisations. A best network kept by deepcopy while training goes on, a moving average, an attack on a copy: the first to
-#            be made permanent breaks all others. Copy after the removal, or pickle the state_dict. rosalind's `from_torch` removes
+# For users: a best network is kept by deepcopy while training goes on, or a moving average of it: the first that is made permanent breaks
+#            the other. Keep the `state_dict`, or copy after the removal. rosalind's `from_torch` removes
 #            nothing from the network that it is given.
 #
 # Output seen:

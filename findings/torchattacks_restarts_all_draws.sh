@@ -7,8 +7,8 @@
 #            before, and those of a run of another seed. PGD draws from the stream as it goes on, and FGSM draws nothing.
 # A guess:   the parameter is, as its description says, the "random seed for the starting point" of the attack.
 # For users: in adversarial training dropout removes the same units in every step, noise is the same in every step, a loader has the
-#            same order in every epoch, and the three seeds of a study differ in their first weights at most: their spread is
-#            too small. Corruptions drawn after the attack are the same for all batches. Save `torch.get_rng_state()` in front of the
+#            same order in every epoch, and the seeds of a study differ in what was drawn in front of the first attack alone: their
+#            spread is too small. Corruptions drawn after the attack are the same for all batches. Save `torch.get_rng_state()` in front of the
 #            attack and set it afterwards, or draw from a `Generator`. rosalind's attacks draw from a key of JAX and the image's id.
 #
 # Output seen (30 attacks in all: 10 steps of each of 3 seeds; dropout masks, and orders of 50,000 images, that differ):
