@@ -21,14 +21,14 @@ before, all 5.26 over 15.22 (0.35). The report's figures and text in two turns, 
 without SciPy's ranks (0.5 s): 12.94 over 17.32, 13.01 over 17.21 (0.75; 13.7 and 14.2 with them and before points were
 drawn together). There are 63 files of 21 figures over 51 of 17. Of 12.7 s unprofiled, drawing PNG, PDF and SVG was 3.2,
 3.0 and 2.2, their one layout 1.9, making the figures 2.3; freezing titles and labels between formats cost what it
-saved, and since one drawing is kept for all of them the report's figures and text take 14.9 s where they took 18.1
-(0.82, three rounds, a busy machine), `rosalind report` with its page, both in one environment, 18.9 over 28.6 (0.66;
-22.4 before; one round). Of these the three renderers alone are 5.5, artists and texts, once, 1.8, and the layout 2.0,
-so that matplotlib's formats, not ours, are what is left. Medians of five rounds of an earlier state: rosalind --help
-0.21 over 0.20 (1.05). rosalind view to its first answer, four rounds: 0.67 over 0.89 (0.75) of `generated.py`'s 200,000
-samples; of the demo's study 0.72, and 0.78 while the first view imported `scipy.special`. Growth: exponents 0.91
-(networks 10 to 300), 0.87 (conditions 10 to 96), 0.66 (samples 1,000 to 200,000; 0.96 from 50,000 on) and 0.12 (classes
-10 to 1,000), at most 851 MB.
+saved. A renderer that keeps the artists' calls and repeats them for each format (150 lines on matplotlib's renderers)
+had the same pixels, texts of SVG up to 3.8 points off, and took 0.82 of the time of figures and text (14.9 over 18.1 s,
+three rounds, a busy machine) and 0.85 of `rosalind report` with its page; left out. There the three renderers alone are
+5.5 s, artists and texts 1.8, the layout 2.0: what is left is matplotlib's own. Medians of five rounds of an earlier
+state: rosalind --help 0.21 over 0.20 (1.05). rosalind view to its first answer, four rounds: 0.67 over 0.89 (0.75) of
+`generated.py`'s 200,000 samples; of the demo's study 0.72, and 0.78 while the first view imported `scipy.special`.
+Growth: exponents 0.91 (networks 10 to 300), 0.87 (conditions 10 to 96), 0.66 (samples 1,000 to 200,000; 0.96 from
+50,000 on) and 0.12 (classes 10 to 1,000), at most 851 MB.
 """
 
 import compileall

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from matplotlib import rc_context
-from matplotlib.artist import Artist
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -26,7 +25,6 @@ from rosalind.analysis import (
     selection_steps,
     similarity,
 )
-from rosalind.figures import drawing
 from rosalind.figures.numbers import Numbers
 from rosalind.viewer import address, views
 from rosalind.viewer.views.networks.similarity import Similarity
@@ -182,46 +180,6 @@ def test_numbers_of_a_heat_map_are_drawn_as_texts_are(tmp_path):
     words = [re.findall("<text.*?</text>", (tmp_path / f"{name}.svg").read_text()) for name in ("numbers", "texts")]
     assert len(words[0]) >= len(texts)
     assert words[0] == words[1]
-
-
-def test_one_drawing_of_a_figure_is_what_matplotlib_saves_in_every_format(tmp_path):
-    drawn = []
-
-    class Counted(Artist):
-        def draw(self, renderer):
-            drawn.append(renderer)
-
-    def everything() -> Figure:
-        figure = Figure(figsize=(4, 3), layout="constrained")
-        axes = figure.subplots()
-        axes.scatter([0, 1, 2.8], [2, 0, 1], s=300, rasterized=True, label="some", zorder=3)
-        axes.plot([0, 2], [0, 9], "s--", label="more")
-        axes.fill_between([0, 1], [0, 1], hatch="/")
-        figure.colorbar(axes.imshow(np.eye(3), cmap="cividis"))
-        axes.set(xlabel="across", ylabel="up", ylim=(-0.5, 2.5))
-        axes.set_title("right", loc="right")
-        axes.text(1, 1, "two\nlines", rotation=30)
-        axes.legend()
-        axes.add_artist(Counted())
-        return figure
-
-    with rc_context({"svg.fonttype": "none"}):
-        for ending in ("png", "svg"):
-            everything().savefig(tmp_path / f"saved.{ending}", dpi=160)
-        drawn.clear()
-        drawing.save(everything(), {tmp_path / f"once.{ending}": {} for ending in figures.ENDINGS}, 160)
-    assert len(drawn) == 1
-    assert np.array_equal(*(imread(tmp_path / f"{name}.png") for name in ("saved", "once")))
-    svg = [(tmp_path / f"{name}.svg").read_text() for name in ("saved", "once")]
-    texts = [re.findall("<text.*?</text>", text) for text in svg]
-    # Where texts are, of pixels and of points, is measured to a pixel of the first.
-    number = r"-?\d+\.?\d*(?=[ )\"])"
-    assert len({tuple(re.sub(number, "", line) for line in lines) for lines in texts}) == 1
-    assert len(texts[0]) > 15
-    places = [[float(place) for line in lines for place in re.findall(number, line)] for lines in texts]
-    np.testing.assert_allclose(*places, atol=1.5)
-    for part in ("<image", "<path", "<use", "clip-path="):
-        assert svg[0].count(part) == svg[1].count(part) > 0, part
 
 
 def test_a_heat_map_without_numbers_is_drawn():

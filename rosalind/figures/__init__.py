@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context, rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 
@@ -14,7 +15,7 @@ from rosalind.analysis.explanation import all_stored
 from rosalind.analysis.scope import Scope, accuracies, counted, default
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
-from rosalind.figures import drawing, explanation, latex, markdown
+from rosalind.figures import explanation, latex, markdown
 from rosalind.figures.accuracy import accuracy_figure, frequency_figure, trade_figure
 from rosalind.figures.comparison import (
     comparison_figure,
@@ -205,9 +206,18 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
     with rc_context({"svg.fonttype": "none", "text.parse_math": False, "font.sans-serif": _installed()}):
         for name, figure in figures(store, scope):
             names.append(name)
-            files = {target / f"{name}.{ending}": OPTIONS.get(ending, {}) for ending in ENDINGS}
-            drawing.save(figure, files, DPI)
-            written += files
+            # What measures texts for the layout then draws the pixels, and measures none again.
+            FigureCanvasAgg(figure)
+            # Once, at the resolution of the pixels: savefig with an engine draws everything a further time beforehand.
+            figure.set_dpi(DPI)
+            if (engine := figure.get_layout_engine()) is not None:
+                engine.execute(figure)
+            # None: "none" would leave an engine that does nothing, with which savefig draws twice again.
+            figure.set_layout_engine(None)
+            for ending in ENDINGS:
+                path = target / f"{name}.{ending}"
+                figure.savefig(path, dpi=DPI, **OPTIONS.get(ending, {}))
+                written.append(path)
     whole = [*WHOLE, *(name for name in names if name.startswith(EXPLAINED))]
     scope_lines = [] if scope is None else markdown.scope_section(scope, whole)
     for name, text in (
