@@ -116,8 +116,9 @@ def write_samples(results: Results, path: str | Path) -> int:
     """Write `tables` as one file, whole or not at all; the number of its rows.
 
     A row group or a run of lines per cell, so that memory holds one cell at a time. Parquet opens in pandas, Polars,
-    DuckDB and Apple's Embedding Atlas (`embedding-atlas FILE --x angle --y margin`), and needs the package pyarrow;
-    gaps are nulls there and empty in CSV. In SQL write the column `true` in double quotes: bare it is a constant.
+    DuckDB and Apple's Embedding Atlas (`embedding-atlas FILE --x angle --y margin`, in a browser with WebGPU), and
+    needs the package pyarrow; gaps are nulls there and empty in CSV. In SQL write the column `true` in double quotes:
+    bare it is a constant.
 
     Args:
         results: of `results.load` or `results.join`.
