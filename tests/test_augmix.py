@@ -131,6 +131,9 @@ class TestAugMix:
         np.testing.assert_allclose(solarised, [0, 100, 75, 0], atol=1e-3)
         posterised = 255 * self.operated("posterize", 3.0, image=channel)[0, :4, 0]
         np.testing.assert_allclose(posterised, [0, 96, 160, 224], atol=1e-3)
+        # Level 2: eight tenths of a further bit are none, multiples of 16.
+        posterised = 255 * self.operated("posterize", 2.0, image=channel)[0, :4, 0]
+        np.testing.assert_allclose(posterised, [0, 96, 176, 240], atol=1e-3)
 
     def test_pixels_are_those_of_pil(self):
         channel = np.asarray(255 * self.image[..., 0]).round().astype(np.uint8)
@@ -144,6 +147,32 @@ class TestAugMix:
         large = np.random.default_rng(2).normal(110, 20, (64, 64)).clip(0, 255).astype(np.uint8)
         spread = np.asarray(augmix.equalised(jnp.asarray(large / 255, jnp.float32)[..., None]))[..., 0]
         np.testing.assert_allclose(spread, np.asarray(ImageOps.equalize(Image.fromarray(large))) / 255, atol=0.04)
+
+    def test_chains_of_drawn_length_and_strength_are_weighted_by_their_draws(self):
+        names = ("rotate", "solarize", "translate_x")
+        options = {"width": 3, "depth": -1, "alpha": 0.5, "severity": 2.0, "operations": names}
+        images = jnp.stack([self.image, 1 - self.image, self.image[::-1]])
+        keys = jax.random.split(KEY, len(images))
+        mixed = jax.jit(lambda x, k: augmix.mixed(x, k, options))(images, jax.random.key_data(keys))
+        counts = []
+        for image, key, result in zip(images, keys, mixed, strict=True):
+            weights, share, chains = jax.random.split(key, 3)
+            mixture = 0
+            of_chains = jax.random.dirichlet(weights, jnp.full(3, 0.5))
+            for weight, chain in zip(of_chains, jax.random.split(chains, 3), strict=True):
+                # One, two or three operations of a level up to the severity.
+                counts.append(int(jax.random.randint(jax.random.fold_in(chain, 0), (), 1, 4)))
+                changed = image
+                for slot in range(counts[-1]):
+                    which, level, sign = jax.random.split(jax.random.fold_in(chain, slot + 1), 3)
+                    name = names[int(jax.random.randint(which, (), 0, 3))]
+                    strength = 0.1 + 1.9 * jax.random.uniform(level)
+                    direction = jax.random.rademacher(sign, (), jnp.float32)
+                    changed = operate(changed, augmix.OPERATIONS.index(name), strength, direction)
+                mixture += weight * changed
+            part = jax.random.beta(share, 0.5, 0.5)
+            np.testing.assert_allclose(result, (1 - part) * image + part * mixture, atol=1e-4)
+        assert set(counts) == {1, 2, 3}
 
     def test_stretch_reaches_both_ends(self):
         low = self.operated("autocontrast", 1.0, image=0.2 + 0.5 * self.image)

@@ -51,6 +51,9 @@ class TestWeights:
     def test_the_error_curve_of_normal_weights_is_the_closed_form(self):
         curve = diagnostics.error_curve(np.random.default_rng(1).normal(size=1_000_000), (0.5, 0.1, 0.02))
         np.testing.assert_allclose(curve, [0.0713, 0.5607, 0.8560], atol=2e-3)
+        # A twentieth of 30 weights is one and a half: two stay, of squares that sum to 9,455.
+        (error,) = diagnostics.error_curve(np.arange(-30.0, 0), (0.05,))
+        assert error == pytest.approx(1 - (900 + 841) / 9455)
 
     def test_the_tail_index_tells_normal_from_cauchy(self):
         generator = np.random.default_rng(2)
@@ -60,6 +63,8 @@ class TestWeights:
         # here, and from 1.76 on with blocks of 100.
         assert diagnostics.tail_index(generator.standard_t(3, 1_000_000)) == pytest.approx(1.813, abs=0.05)
         assert np.isnan(diagnostics.tail_index(np.ones(15)))
+        # Neighbours that are alike, as weights of one unit, make no tail.
+        assert diagnostics.tail_index(np.sort(generator.normal(size=100_000))) == pytest.approx(2, abs=0.15)
 
     def test_entropy_counts_the_steps_that_are_used(self):
         assert diagnostics.entropy(np.array([-1.0, 1, 1, -1])) == 1

@@ -115,6 +115,15 @@ def test_unknown_classes_and_predictions_alone_are_gaps(small_folder, tmp_path):
     assert [row["correct"] for row in rows[:3]] == ["True", "", "False"]
     assert {row["seed"] for row in rows} == {"4294967295"}
     assert {row["angle"] for row in rows} == {row["loss"] for row in rows} == {""}
+    # With logits the loss is a gap of the unknown class alone.
+    logits = np.log(9) * np.eye(10, dtype=np.float32)[predicted]
+    given = {"clean": {"id": samples["id"], "logits": logits}}
+    results.add_predictions(folder, {"name": "with_logits", "sparsity": 0.5, "seed": 0}, given)
+    exports.write_samples(results.load(folder), folder / "out.csv")
+    with (folder / "out.csv").open(newline="") as file:
+        losses = [row["loss"] for row in csv.DictReader(file) if row["network"] == "with_logits"]
+    assert losses[1] == ""
+    np.testing.assert_allclose([float(losses[k]) for k in (0, 2)], [np.log(2), np.log(18)], rtol=1e-5)
 
 
 LAYERS = {

@@ -27,6 +27,35 @@ def test_logits_are_norms_times_cosine_plus_bias():
     np.testing.assert_allclose(rebuilt, cell["logits"][np.arange(200), labels], atol=1e-5)
 
 
+def test_angles_means_and_scatters_are_those_worked_out_in_float64():
+    features, kernel, bias, labels = problem()
+    clean, _, _, clean_labels = problem(1)
+    reference = geometry.reference(clean, kernel, clean_labels)
+    cell = geometry.measure(features, kernel, bias, labels, reference=reference)
+    x, w = features.astype(np.float64), kernel.T.astype(np.float64)
+    mu = clean.astype(np.float64).mean(0)
+    means = np.stack([clean[clean_labels == k].astype(np.float64).mean(0) for k in range(len(w))])
+    for name, of_sample, of_class in (
+        ("angle", x, w),
+        ("angle_centred", x - mu, w - w.mean(0)),
+        ("angle_class_mean", x - mu, means - mu),
+    ):
+        a, b = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (of_sample, of_class[labels]))
+        np.testing.assert_allclose(cell[name], np.arccos((a * b).sum(1)), rtol=1e-4, err_msg=name)
+    # Means and scatters are of the cell's own samples, wherever the clean means lie.
+    members = [x[labels == k] for k in range(len(w))]
+    np.testing.assert_allclose(cell["class_mean"], [part.mean(0) for part in members], rtol=1e-4, atol=1e-5)
+    scatter = [((part - part.mean(0)) ** 2).sum(1).mean() for part in members]
+    np.testing.assert_allclose(cell["class_scatter"], scatter, rtol=1e-4)
+
+
+def test_where_no_class_has_another_direction_the_rival_is_the_strongest_other_class():
+    cell = measure(np.ones((2, 2), np.float32), np.ones((2, 3), np.float32), np.array([2.0, 0, 1]), np.array([0, 0]))
+    assert np.isinf(cell["margin"]).all()
+    assert cell["rival"].tolist() == [2, 2]
+    assert cell["prediction"].tolist() == [0, 0]
+
+
 def test_margin_is_the_signed_distance_in_two_dimensions():
     # w = +-(1, 0): the boundary is x = 0, and a point's distance to it is |x|.
     kernel = np.array([[1.0, -1.0], [0.0, 0.0]], np.float32)
@@ -110,6 +139,17 @@ def test_a_common_vector_in_all_directions_changes_angles_only():
     for name in ("angle_centred", "angle_class_mean", "margin", "margin_predicted", "norm"):
         np.testing.assert_allclose(a[name], b[name], atol=2e-4)
     assert np.abs(a["angle"] - b["angle"]).mean() > 0.05
+
+
+def test_the_unit_is_the_root_mean_square_length_about_the_training_mean():
+    # Lengths about (1, 0): 1 and 1 of the training images; 3, 5 and 3 of the validation images, whose mean is another.
+    features, labels = np.array([[0.0, 0], [2, 0]]), [0, 0]
+    validation = np.array([[1.0, 3], [1, -5], [4, 0]])
+    assert geometry.reference(features, np.eye(2), labels).feature_scale == pytest.approx(1)
+    reference = geometry.reference(features, np.eye(2), labels, validation=validation)
+    assert reference.feature_scale == pytest.approx((43 / 3) ** 0.5)
+    assert reference.mu.tolist() == [1, 0]
+    np.testing.assert_array_equal(reference.class_mean, [[1, 0], [np.nan, np.nan]])
 
 
 def test_scaled_features_change_nothing_in_the_unit():

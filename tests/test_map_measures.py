@@ -80,6 +80,9 @@ def test_overlap_counts_ties_and_leaves_out_what_a_rectifier_cut():
     overlap = lambda i, j: map_measures.iou_top(cells[[i]], cells[[j]])[0]
     assert (overlap(0, 1), overlap(0, 2), overlap(0, 3), overlap(2, 3)) == pytest.approx((1 / 3, 1 / 2, 1 / 2, 1 / 4))
     assert np.isnan(map_measures.iou_top(np.ones((1, 2, 5)), cells[:1]))[0]
+    # Of 20 cells the four largest, of which two maps have three in common; of five they would have all.
+    rising = np.arange(20.0).reshape(1, 4, 5)
+    assert map_measures.iou_top(rising, np.where(rising == 15, 100, rising))[0] == 3 / 5
 
 
 def test_divergence_is_scipys_squared_distance_of_positive_parts():

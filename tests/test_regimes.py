@@ -126,6 +126,23 @@ class TestAdversarial:
         assert value(images) > value(noise.astype(np.float32))
         assert value(images) > value(clean)
 
+    def test_the_ascent_begins_anywhere_in_the_ball_and_is_on_the_loss_of_evaluation(self):
+        clean, is_training = jnp.full((20, *SHAPE), 0.5), []
+
+        def loss(trainable, state, batch, train=True):
+            is_training.append(train)
+            return batch["images"].sum(), (state, {"logits": jnp.zeros((20, 3)), "images": batch["images"]})
+
+        keys = jax.random.key_data(jax.random.split(KEY, 20))
+        still = robust.adversarial(loss, {"epsilon": 51.0, "step": 0.0, "steps": 1})
+        moved = 5 * (still({}, {}, {"images": clean, "keys": keys})[1][1]["images"] - clean)
+        assert is_training.pop()
+        assert not any(is_training)
+        # Uniform from -1 to 1 of the ball's size: deviations of the mean and of the mean square are .016 and .008.
+        assert float(moved.mean()) == pytest.approx(0, abs=0.07)
+        assert float((moved**2).mean()) == pytest.approx(1 / 3, abs=0.04)
+        assert float(jnp.abs(moved).max()) <= 1 + 1e-6
+
     def test_the_gradient_is_that_of_the_loss_at_fixed_images(self):
         params, state, batch = start()
         images = first_step("adversarial")[0]
@@ -149,12 +166,12 @@ class TestMixup:
             seen.update(batch)
             return plain_loss()(trainable, state, batch, train)
 
-        robust_loss = robust.mixup(spy, {"alpha": 1.0})
+        robust_loss = robust.mixup(spy, {"alpha": 0.4})
         value = robust_loss(params, state, batch, True)[0]
         hot = jax.nn.one_hot(batch["labels"], 3)
         share_key, order_key = jax.random.split(jax.random.wrap_key_data(batch["keys"][0]))
         order = jax.random.permutation(order_key, 20)
-        share = float(jax.random.beta(share_key, 1.0, 1.0))
+        share = float(jax.random.beta(share_key, 0.4, 0.4))
         assert 0 < share < 1
         np.testing.assert_allclose(seen["targets"], share * hot + (1 - share) * hot[order], rtol=1e-6)
         np.testing.assert_allclose(seen["targets"].sum(1), 1, rtol=1e-6)

@@ -107,6 +107,8 @@ class TestFigures:
         assert robustness.effective_fit(dense, dense - 0.2, 597).gap(0.99) == "alike"
         # Of 100 times as many images the same accuracies differ by more.
         assert robustness.effective_fit(dense, dense - 0.2, 59_700).gap(0.99) == ""
+        # At three quarters the slope is a quarter too small, which is allowed.
+        assert [rising._replace(reliability=share).gap(0.6) for share in (0.75, 0.7499)] == ["", "alike"]
         # Binomial noise of variance 1 / (n a (1 - a)) in logits, of which the deviation is the only one.
         wide = robustness.effective_fit(clean, clean - 0.3, 1000)
         logits = robustness.logit(clean, 1000)
