@@ -112,8 +112,8 @@ def _bounded_back(module: nn.Module, saved, cotangent):
     x, y, kernel, low, high = saved
     up, down = jnp.maximum(kernel, 0), jnp.minimum(kernel, 0)
     forward = lambda a, b: _linear(module, a, up) + _linear(module, b, down)
-    # No product is negative: of x itself less what its bounds give, a black pixel's zero is rounded below it.
-    inputs = (x - low, x - high)
+    # No product is negative, also where a black pixel is rounded otherwise here than where its bound was computed.
+    inputs = (jnp.maximum(x - low, 0), jnp.minimum(x - high, 0))
     z, pull = jax.vjp(forward, *inputs)
     relevance = sum(a * b for a, b in zip(inputs, pull(y * cotangent * _inverse(z)), strict=True))
     return relevance, *(jnp.zeros_like(a) for a in (y, kernel, low, high))
