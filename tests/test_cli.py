@@ -112,6 +112,17 @@ def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):
             cli.run(out="out", bn=bn)
 
 
+def test_what_reads_a_study_says_what_is_left_out(folder, capsys):
+    (folder / "networks" / "mlp-magnitude-0.9-seed0.json").write_text("{")
+    for read in (
+        lambda: cli.claims(folder, ("large_angles",)),
+        lambda: cli.export(folder, folder / "samples.csv"),
+        lambda: cli.diagnose(folder, ("compressibility",), ("mlp-dense-seed0",)),
+    ):
+        read()
+        assert "mlp-magnitude-0.9-seed0.json" in capsys.readouterr().err
+
+
 def test_flags_and_a_file_name_the_same_study(tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "elsewhere").mkdir()

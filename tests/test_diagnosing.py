@@ -102,6 +102,12 @@ def test_files_of_code_that_was_edited_do_not_stand_beside_those_made_now(small_
     sys.modules.pop("own_diagnostic")
 
 
+def test_relevance_of_black_pixels_is_never_below_zero(small_folder, tmp_path):
+    # Of this network a black pixel was rounded below the bound of its kind, and its relevance below 0.
+    copied = shutil.copytree(small_folder, tmp_path / "study")
+    assert len(study.diagnose(copied, ["lrp"], ["mlp-magnitude-0.9-seed0"])) == 1
+
+
 def test_what_costs_more_than_training_says_so(folder, tmp_path, capsys):
     # Of 200 images: 40 draws of 50 are 10 passes forward, which cost a third of as many of training.
     copied, name = tmp_path / "study", "mlp-dense-seed0"

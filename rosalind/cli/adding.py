@@ -1,5 +1,6 @@
 """Commands that add to a study: maps of samples and of frequencies, diagnostics; or corrupt a data set."""
 
+import sys
 from typing import Annotated
 
 import tyro
@@ -65,6 +66,8 @@ def diagnose(
     except rosalind.study.Incomplete as error:
         incomplete = error
     study_results, ids = rosalind.results.load(folder), [diagnosis.id for diagnosis in chosen]
+    for problem in study_results.problems:
+        print(problem, file=sys.stderr)
     print(f"\n{rosalind.analysis.diagnostics.text(study_results, ids)}")
     print(rosalind.analysis.map_tables.text(study_results, ids))
     if incomplete is not None:

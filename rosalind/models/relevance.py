@@ -111,8 +111,9 @@ def _bounded(module: nn.Module, x, y, kernel, low, high):
 def _bounded_back(module: nn.Module, saved, cotangent):
     x, y, kernel, low, high = saved
     up, down = jnp.maximum(kernel, 0), jnp.minimum(kernel, 0)
-    forward = lambda a, b, c: _linear(module, a, kernel) - _linear(module, b, up) - _linear(module, c, down)
-    inputs = (x, jnp.broadcast_to(low, x.shape), jnp.broadcast_to(high, x.shape))
+    forward = lambda a, b: _linear(module, a, up) + _linear(module, b, down)
+    # No product is negative, also where a black pixel is rounded otherwise here than where its bound was computed.
+    inputs = (jnp.maximum(x - low, 0), jnp.minimum(x - high, 0))
     z, pull = jax.vjp(forward, *inputs)
     relevance = sum(a * b for a, b in zip(inputs, pull(y * cotangent * _inverse(z)), strict=True))
     return relevance, *(jnp.zeros_like(a) for a in (y, kernel, low, high))
