@@ -164,6 +164,14 @@ def test_processes_that_cannot_begin_end_the_run():
         executor.submit(abs, 1).result()
 
 
+def test_a_process_that_is_killed_while_it_begins_costs_nothing(tmp_path):
+    once = f"open({str(tmp_path / 'once')!r}, 'x'); import os; os._exit(7)"
+    try_once = f"try:\n    {once}\nexcept FileExistsError:\n    pass"
+    begin = functools.partial(of_one, initializer=exec, initargs=(try_once,))
+    with pool.Processes(1, begin) as executor:
+        assert executor.submit(abs, -1).result() == 1
+
+
 OWN = """
 import time
 from pathlib import Path

@@ -99,20 +99,26 @@ class Processes(ThreadPoolExecutor):
         )
 
     def _own_process(self) -> tuple[ProcessPoolExecutor, BaseProcess]:
-        """The thread's pool of one process, and that; BrokenProcessPool where none can be begun."""
+        """The thread's pool of one process, and that; BrokenProcessPool where two in turn could not begin."""
         if not hasattr(self._of_thread, "pool"):
-            with self._lock:
-                if not self._is_open:
-                    raise BrokenProcessPool("the processes were ended")
-                pool, before = self._begin(), set(multiprocessing.active_children())
-                self._pools.append(pool)
-                began = pool.submit(os.getpid)
-                process = next(iter(set(multiprocessing.active_children()) - before), None)
-            # One that ends before it has begun would do so with every unit.
-            began.result()
-            assert process is not None
-            self._of_thread.pool = pool, process
+            try:
+                self._of_thread.pool = self._new_process()
+            except BrokenProcessPool:
+                # One may have been killed meanwhile; a second would end with every unit.
+                self._of_thread.pool = self._new_process()
         return self._of_thread.pool
+
+    def _new_process(self) -> tuple[ProcessPoolExecutor, BaseProcess]:
+        with self._lock:
+            if not self._is_open:
+                raise BrokenProcessPool("the processes were ended")
+            pool, before = self._begin(), set(multiprocessing.active_children())
+            self._pools.append(pool)
+            began = pool.submit(os.getpid)
+            process = next(iter(set(multiprocessing.active_children()) - before), None)
+        began.result()
+        assert process is not None
+        return pool, process
 
     def end(self) -> None:
         """End the processes at once, with what they have in work."""
