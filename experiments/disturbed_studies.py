@@ -30,9 +30,9 @@ Expected time and results (one core of an x86 machine for each):
 - readers, 10 minutes for 10 of each on a busy machine, compilations cached after the first, so that many ended before
   their kill: `report` 10 kills, `claims` and `export` 9, `explain` 7, `diagnose` 3, `maps` 1, two completions each; no
   file differed. `diagnose-2` and `corrupt` are without a result: the first failed before any kill, as a map of `lrp`
-  was rounded below 0. Before, three minutes for 16 of each: 60 kills, 20 times all commands carried out to their end
-  after; no file differed, where exports have neither the time nor an order of chance in them and remove what killed
-  ones left.
+  was rounded below 0, which it no longer is. Before, three minutes for 16 of each: 60 kills, 20 times all commands
+  carried out to their end after; no file differed, where exports have neither the time nor an order of chance in them
+  and remove what killed ones left.
 - workers, 3 minutes for 10, where any worker was killed, most before they had begun: 11 killed; nine runs ended and
   said so, one was done; run again no file differed. Of workers that have a unit in work there is no result yet.
 - disks, 5 minutes for 10: at 5 to 75 % of the bytes the run ended with 1 and the name of the file that did not fit, at

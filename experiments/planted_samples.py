@@ -29,7 +29,7 @@ Result (`planted_samples.csv`), percent, means of 200 studies each, of 1,000 wit
     exemplars of the 20                        0.0     0.0     0.0     0.9    50.3
 
 - Picking by itself makes 22 % of 8.5: that is what a look at the same seeds would report where nothing is fragile. On
-  the other seeds the picked break as all do (8.5 both; single studies by 1.1 more or less), and 3.2 +- .6 % of the
+  the other seeds the picked break as all do (8.5 both; single studies by 1.1 more or less), and 3.2 +- 1.1 % of the
   studies recur, where 2.5 are expected.
 - Of 20 samples whose margins are half a deviation smaller half are among the picked, and 57 % of the studies recur; a
   deviation is found in all of them.

@@ -3,8 +3,8 @@
 #
 # Versions:  Python 3.11; duckdb 2.0.1, numpy 2.4.6.
 # Behaviour: in DuckDB NaN is the largest number: `max`, `arg_max`, `a > 0.9` and `order by` say so, and its manual. `histogram(a, bins)`,
-#            whose bins are given by their upper ends, counts it in the first bin, also where that ends at minus infinity. `histogram(a)` has an entry of its own for NaN, and a
-#            number above all bins gets another bin, named infinity. Null is left out.
+#            whose bins are given by their upper ends, counts it in the first bin, also where that ends at minus infinity. `histogram(a)`
+#            has an entry of its own for NaN, and a number above all bins gets another bin, named infinity. Null is left out.
 # A guess:   NaN is in the bin above all others, as it is the largest, or in none.
 # For users: the figure over accuracies shows failed runs as networks at the bottom, and a figure over margins as lost samples, while
 #            "where a < 0.1" finds none of them. Give the query "where not isnan(a)", or store null. rosalind's

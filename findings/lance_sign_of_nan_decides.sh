@@ -3,9 +3,10 @@
 #
 # Versions:  Python 3.11; pylance 14.0.2, datafusion 55.0.0, vortex-data 0.93.0, pyarrow 26.0.1, duckdb 2.0.1, polars 2.1.0, numpy 2.4.6, x86-64.
 # Behaviour: filters compare by IEEE 754's total order, in which NaN has a place: above infinity with sign +, below minus infinity with
-#            sign -. `np.nan` and `float("nan")` have sign +. On x86 0 / 0, and with it the mean over nothing, gives sign -. `a > 0.85` and `a < 0.85` each find one of them, and sorting puts them at opposite ends; a bit that nothing prints
-#            decides. DataFusion's `max` and `min` skip both where another number is there. DuckDB and Polars have NaN above all, whatever
-#            its sign; pyarrow's filter, over the same file, finds neither.
+#            sign -. `np.nan` and `float("nan")` have sign +. On x86 0 / 0, and with it the mean over nothing, gives sign -. `a > 0.85` and
+#            `a < 0.85` each find one of them, and sorting puts them at opposite ends; a bit that nothing prints decides. DataFusion's `max`
+#            and `min` skip both where another number is there. DuckDB and Polars have NaN above all, whatever its sign; pyarrow's filter,
+#            over the same file, finds neither.
 # A guess:   all NaN are one; a comparison with NaN is false (IEEE), or NaN is the largest (PostgreSQL).
 # For users: "networks below 85 %" has those with gaps from a mean over no images and not those with a gap written by hand, "above" the
 #            other way round; the best of a sorted table may be a gap. Ask `NOT isnan(a)` in each filter, or write missing values

@@ -2,8 +2,9 @@
 # In Polars the mean of 200 and 100 across two columns of bytes is 22, down a column it is 150: `mean_horizontal` wraps at 256.
 #
 # Versions:  Python 3.11; polars 2.1.0, numpy 2.4.6.
-# Behaviour: `sum` of a column of bytes is computed and returned in 64 bits, and means of columns and lists are right. `sum_horizontal` and `+` stay in the columns' type and wrap. `mean_horizontal` returns float64, of that wrapped
-#            sum. `dot` wraps too. Signed bytes give means of the wrong sign.
+# Behaviour: `sum` of a column of bytes is computed and returned in 64 bits, and means of columns and lists are right. `sum_horizontal` and
+#            `+` stay in the columns' type and wrap. `mean_horizontal` returns float64, of that wrapped sum. `dot` wraps too. Signed bytes
+#            give means of the wrong sign.
 # A guess:   a mean lies between the smallest and the largest of what it is the mean of; float64 says that it was computed there.
 # For users: a table of images has a column for each pixel and a byte in each: the mean brightness of each image, and the mean of several
 #            corrupted copies, is noise from 0 to 255 / n, and means down the columns are right. Cast first. rosalind's

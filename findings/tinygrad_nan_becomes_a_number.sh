@@ -2,9 +2,10 @@
 # In tinygrad NaN is 0 behind a ReLU, sorting replaces it by a copy of another number, and its argmax is a class that there is not.
 #
 # Versions:  Python 3.11; tinygrad 0.14.0, numpy 2.4.6, on tinygrad's device PYTHON, which needs no compiler.
-# Behaviour: `relu` takes x where x > 0 and 0 elsewhere, and NaN is not above 0; so do `relu6` and `elu`. `tanh` keeps it.
-#            `sort` compares and swaps by minimum and maximum, which lose NaN, and puts a second copy of another number at its
-#            place. `argmax` asks which entry equals the maximum; if none does, as in a row of nothing but NaN, it is the length of the row, C for C classes; taken as an index that gives 0. `sign` of NaN is 1.
+# Behaviour: `relu` takes x where x > 0 and 0 elsewhere, and NaN is not above 0; so do `relu6` and `elu`. `tanh` keeps it. `sort` compares
+#            and swaps by minimum and maximum, which lose NaN, and puts a second copy of another number at its place. `argmax` asks which
+#            entry equals the maximum; if none does, as in a row of nothing but NaN, it is the length of the row, C for C classes; taken as
+#            an index that gives 0. `sign` of NaN is 1.
 # A guess:   NaN goes through, as in PyTorch and JAX, where a ReLU keeps it and argmax names its place.
 # For users: a network that has overflowed, in half precision say, answers with finite logits after its next ReLU, and its accuracy, loss and
 #            features look like those of a weak network and not of a broken one. Ask `isnan` in front of each ReLU. rosalind measures in

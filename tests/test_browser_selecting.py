@@ -55,6 +55,16 @@ def test_what_was_clicked_stays_where_it_is_under_words_of_another_line(page, is
     page.tab.evaluate(lines, "A longer one. " * 20)
     page.tab.evaluate(PAINTED)
     assert button.bounding_box()["y"] != pytest.approx(seen[0][1], abs=1)
+    # A button that its own click hides takes the page nowhere.
+    page.push(button)
+    place = page.tab.evaluate("scrollY")
+    show = "on => { [...Bokeh.index.query((view) => view.model.label === 'hard')][0].model.visible = on; }"
+    page.tab.evaluate(show, False)
+    page.tab.evaluate(lines, "Short.")
+    page.tab.evaluate(PAINTED)
+    hidden = page.tab.evaluate("scrollY")
+    page.tab.evaluate(show, True)
+    assert hidden == pytest.approx(place, abs=1)
 
 
 @SAMPLES

@@ -11,7 +11,7 @@ import planted
 import pytest
 from scipy.stats import rankdata
 
-from rosalind import cli, results
+from rosalind import cli, corruptions, results
 from rosalind.analysis import claims, redundancy, robustness
 from rosalind.analysis.claims import Claim, Effect, Evidence, angles, likeness, samples
 from rosalind.analysis.robustness.power import detectable_with_pairs
@@ -447,7 +447,9 @@ class TestStudies:
         with pytest.raises(ValueError, match=named):
             claims.chosen(wanted)
 
-    def test_corruptions_that_do_not_exist_are_refused_with_those_that_do(self, small_folder, tmp_path, capsys):
+    def test_corruptions_that_do_not_exist_are_refused_with_those_that_do(
+        self, small_folder, tmp_path, monkeypatch, capsys
+    ):
         folder = shutil.copytree(small_folder, tmp_path / "study")
         for name, words in (("fogg", "did you mean 'fog'"), ("nowhere:HAZE", "nowhere:HAZE' cannot be imported")):
             with pytest.raises(ValueError, match=words):
@@ -456,6 +458,10 @@ class TestStudies:
         # One that exists is lacking, with the command that adds it.
         cli.claims(folder, ("blur_pair:second=fog",))
         assert "--corruptions ... fog`" in capsys.readouterr().out
+        # A claim's own are not looked up, so that jax need not be there.
+        monkeypatch.delattr(corruptions, "check")
+        cli.claims(folder, ("blur_pair",))
+        assert "--corruptions ... zoom_blur`" in capsys.readouterr().out
 
     def test_the_command_stores_what_it_prints_and_others_read_it(self, small_folder, tmp_path, capsys):
         folder = tmp_path / "study"

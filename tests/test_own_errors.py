@@ -57,8 +57,8 @@ PASSES = training.Objective(lambda loss, options: loss, passes=wrong)
 IMAGES = training.Objective(lambda loss, options: loss, check=wrong)
 load = wrong
 
-def claim(measure, sentence="It is.", page="networks"):
-    return Claim(sentence, "it", "seeds", "none", "points", page, measure, {"least": 1.0})
+def claim(measure, sentence="It is.", page="networks", **fields):
+    return Claim(sentence, "it", "seeds", "none", "points", page, measure, {"least": 1.0}, **fields)
 
 CLAIM, EXITS, LINES, HOLDS = claim(wrong), claim(ends), claim(says), claim(holds)
 FINE = claim(lambda results, options: Evidence({"": {"x": Effect(np.array([1.0, 2.0]), 1.0)}}, {"beside": 3}))
@@ -73,7 +73,7 @@ ANY = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2))}}))
 LOOSE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0, absent=2.0)}}))
 CONTROL = claim(lambda results, options: Evidence({}, {"beside": "much"}))
 NOTE = claim(lambda results, options: Evidence({}, notes="one text"))
-BRACES, PAGE = claim(wrong, "{much}"), claim(wrong, page="elsewhere")
+BRACES, PAGE, NAMES = claim(wrong, "{much}"), claim(wrong, page="elsewhere"), claim(wrong, corruptions=("much",))
 """
 
 RAISED, ENDED = "ZeroDivisionError: mine (own_errors.py:11 in wrong)", "(own_errors.py:12 in ends)"
@@ -234,7 +234,7 @@ def test_claims_that_fail_cost_their_own_verdict(module, small_folder):
     assert all(verdict.lacking and claims.as_json(verdict)["decided_by"] is None for verdict in judged[1:])
     alone = claims.evaluate(results.load(small_folder), [("own_errors:FINE", {})])
     assert judged[0].p == alone[0].p
-    for name, words in (("BRACES", "braces"), ("PAGE", "`page` must be one of")):
+    for name, words in (("BRACES", "braces"), ("PAGE", "`page` must be one of"), ("NAMES", "`corruptions`")):
         with pytest.raises(ValueError, match=words):
             claims.chosen([(f"own_errors:{name}", {})])
 

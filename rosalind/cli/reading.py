@@ -161,7 +161,9 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     rosalind.results.check_makeable(folder / "comparison")
     measured = {info.name for info in study_results.conditions.values()}
     for claim, options in judged.chosen(chosen).values():
-        for name in {options[option] for option in claim.corruptions} - measured:
+        # A claim's own names exist, and this asks for jax.
+        given = {options[option] for option in claim.corruptions if options[option] != claim.options[option]}
+        for name in given - measured:
             rosalind.corruptions.check(name)
     with Progress("judging", len(chosen), unit="claims") as progress:
         verdicts = judged.evaluate(study_results, chosen, progress.advance)

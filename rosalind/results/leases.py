@@ -26,7 +26,7 @@ WATCH = 2 * HEARTBEAT
 ABANDONED = 86_400.0
 """Seconds after which a temporary file of another host is deleted; one of this host goes with its process."""
 
-AGAIN = "It is begun again; should it end this process too, --jobs 2 lets it cost itself alone."
+AGAIN = "it is begun again. A unit that ends its process every time costs itself alone in `run` with --jobs 2."
 
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,9})")
 """What `owner` gives; a lease with other content, of a foreign or damaged file, has only its time."""
@@ -225,7 +225,9 @@ def _take(path: Path, name: str) -> bool:
                     return False
                 with contextlib.suppress(FileNotFoundError):  # given back
                     path.unlink()
-                    print(f"{name} was in work when its process was killed or crashed. {AGAIN}", file=sys.stderr)
+                    # Ctrl-C ends the processes of --jobs at once, so that theirs are found as well.
+                    said = f"{name} was in work when its process was interrupted, killed or crashed; {AGAIN}"
+                    print(said, file=sys.stderr)
         return False
     finally:
         written.unlink(missing_ok=True)

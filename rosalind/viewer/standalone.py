@@ -257,7 +257,7 @@ def page(store: Store, state: State, names: Sequence[str] = tuple(VIEWS)) -> str
     # A callback that raised, in a server of this process, leaves its document the current one (Bokeh 3.9).
     document = Document()
     # Else Bokeh goes through all roots again with every one of them.
-    with document.models.freeze():
+    with bokeh_patches.scan_once(document):
         for root in roots.values():
             document.add_root(root)
     with patch_curdoc(document):

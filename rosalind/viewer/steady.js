@@ -5,7 +5,8 @@
   let held = null;
   // Called between layout and paint, so that nobody sees it elsewhere.
   const card = new ResizeObserver(() => {
-    const moved = held?.used.isConnected ? top(held.used) - held.top : 0;
+    // What its own click hides, or makes anew, has no place any more.
+    const moved = held?.used.checkVisibility() ? top(held.used) - held.top : 0;
     if (moved) scrollBy({ top: moved, behavior: "instant" });
   });
   const release = () => {

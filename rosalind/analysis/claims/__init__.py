@@ -66,7 +66,7 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
 
     Raises:
         ValueError: an unknown name or option, an option of another kind than its default, a claim named twice, or one
-            whose page is none, or whose sentence has braces that name none of its options.
+            whose page is none, or whose sentence or corruptions name none of its options.
     """
     claims: dict[str, tuple[Claim, dict[str, Any]]] = {}
     for name, options in wanted:
@@ -91,10 +91,12 @@ def chosen(wanted: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, tuple[C
 def _check_record(name: str, claim: Claim) -> None:
     if claim.page not in PAGES:
         raise ValueError(f"claim {name!r}: `page` must be one of {', '.join(PAGES)}, got {claim.page!r}.")
+    options = ", ".join(claim.options) or "none"
+    if unnamed := [option for option in claim.corruptions if option not in claim.options]:
+        raise ValueError(f"claim {name!r}: `corruptions` must name its options ({options}), got {unnamed[0]!r}.")
     try:
         claim.sentence.format(**claim.options)
     except (LookupError, ValueError, AttributeError, TypeError) as error:
-        options = ", ".join(claim.options) or "none"
         raise ValueError(
             f"claim {name!r}: braces of `sentence` must name its options ({options}), got {claim.sentence!r}; write "
             "{{ and }} for braces."

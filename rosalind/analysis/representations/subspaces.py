@@ -102,9 +102,7 @@ def canonical_correlations(x: Features, y: Others) -> Float[np.ndarray, " k"]:
 
 
 def _canonical(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Canonical correlations, and orthonormal canonical variables of x; both centred. NaN where one does not vary, or
-    is.
-    """
+    """Canonical correlations, and orthonormal canonical variables of x; both centred. NaN where one is or is flat."""
     if np.isnan(x).any() or np.isnan(y).any():
         return np.full(1, np.nan), np.full((len(x), 1), np.nan)
     bases = []
