@@ -105,6 +105,8 @@ WHOLE = """name => {
 
 
 def test_keys_undo_and_the_dark_theme(page):
+    # Of a brush frames alone are wiped and painted.
+    page.drag("local-b", 0.2, 0.2, 0.6, 0.8)
     background = "() => getComputedStyle(document.body).backgroundColor"
     light, pale = page.tab.evaluate(background), canvas(page, "local-a").mean()
     page.press("d")

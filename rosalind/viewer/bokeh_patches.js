@@ -178,7 +178,7 @@
       if (!stays(this)) _invalidate_layout_if_needed.call(this);
     };
     figure._actual_paint = function () {
-      const { primary } = this.canvas_view, { left, top, width, height } = this.frame.bbox;
+      const { primary } = this.canvas_view, { clear } = primary, { left, top, width, height } = this.frame.bbox;
       if (this._range_manager?.invalidate_dataranges) this._invalidate_layout_if_needed();
       if (!stays(this) || ![left, top, width, height, primary.pixel_ratio].every(Number.isInteger)) {
         _actual_paint.call(this);
@@ -203,7 +203,7 @@
       try { _actual_paint.call(this); } finally {
         delete this.computed_renderer_views;
         delete this._paint_primary;
-        delete primary.clear;
+        primary.clear = clear;
       }
     };
   });
