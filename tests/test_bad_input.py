@@ -50,7 +50,7 @@ ALONE = {
     "correlates": "fewer than 5 methods",
 }
 CASES = {
-    "no images": Case({}, "images", says={"layers": "rosalind diagnose"}),
+    "no images": Case({}, "images", says={"layers": "study.diagnose"}),
     "1,000 classes": Case({"classes": 1000, "samples": 1100, "networks": 2, "seeds": 1}),
     "one network, one condition, two samples, no maps, names of 200 letters": Case(
         {"networks": 1, "seeds": 1, "samples": 2, "classes": 2, "thumbnails": 0, "conditions": CLEAN},
