@@ -167,6 +167,12 @@ def inside_folder(small_folder, tmp_path_factory) -> Path:
     return copied
 
 
+@pytest.fixture
+def inside_copy(inside_folder, tmp_path) -> Path:
+    """A copy of it that may be damaged."""
+    return Path(shutil.copytree(inside_folder, tmp_path / "study"))
+
+
 @pytest.fixture(scope="module")
 def store(small_folder):
     """The store of the small study, one per test file, as it keeps what was read."""

@@ -1,7 +1,6 @@
 """The page of what happens inside: numbers per layer, likeness of layers, all together; from files written by hand."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,12 +31,6 @@ VIEWS = (Layers, LayerLikeness, PathView)
 @pytest.fixture(scope="module")
 def store(inside_folder):
     return Store(inside_folder)
-
-
-@pytest.fixture
-def copied(inside_folder, tmp_path):
-    """A copy whose files a test may damage."""
-    return Path(shutil.copytree(inside_folder, tmp_path / "study"))
 
 
 def page(store, *views, a=DENSE[0], b=PRUNED[0]):
@@ -87,13 +80,13 @@ class TestLayers:
         found.change(choices={"layers-rows": "likeness", "layers-as": CHANGE})
         assert sorted(view.rows) == sorted(NUMBERS)
 
-    def test_colours_go_by_logarithm_over_two_decades(self, copied):
+    def test_colours_go_by_logarithm_over_two_decades(self, inside_copy):
         # As of coherence, whose layers differ by a factor of 5,000: by value all but one are dark.
         values = {DENSE[0]: [0.001, 0.02, 0.5], PRUNED[0]: [0.002, 0.03, 0.7]}
         for network, numbers in values.items():
             arrays = {"share": np.array(numbers, np.float32), "axis/layers": np.array(LAYERS)}
-            write(copied, "coherence", network, {"share": {"axes": ["layers"], "unit": "share"}}, arrays)
-        found = page(Store(copied), Layers)
+            write(inside_copy, "coherence", network, {"share": {"axes": ["layers"], "unit": "share"}}, arrays)
+        found = page(Store(inside_copy), Layers)
         found.change(choices={"layers-show": "coherence / share / clean"})
         view = found.view
         np.testing.assert_allclose(view.cells.data["image"][0], np.log10(list(values.values())), rtol=1e-5)
@@ -104,7 +97,7 @@ class TestLayers:
         assert {k: named[k] for k in sorted(named)} == pytest.approx({-3.0: "0.001", -2.0: "0.01", -1.0: "0.1"})
         found.change(choices={"layers-as": CHANGE})
         assert not view.bar.title.endswith("log scale")
-        bars = [axes for axes in figures.layers_figure(Store(copied).results).axes if axes.get_xscale() == "log"]
+        bars = [axes for axes in figures.layers_figure(Store(inside_copy).results).axes if axes.get_xscale() == "log"]
         assert len(bars) == 1
 
     def test_a_click_makes_b_and_with_shift_a(self, store):
@@ -163,11 +156,11 @@ class TestLikeness:
         np.testing.assert_array_equal(view.cells.data["image"][0], view.cells.data["value"][0])
         assert view.cells.data["value"][0][0, 0] == pytest.approx(1, abs=0.05)
 
-    def test_units_are_pairs_where_weights_are_shared(self, copied):
-        study_results = results.load(copied)
+    def test_units_are_pairs_where_weights_are_shared(self, inside_copy):
+        study_results = results.load(inside_copy)
         info = next(i for i in results.diagnostics(study_results)[0] if i.network == DENSE[0] and i.name[0] == "l")
-        write(copied, "layer_features", DENSE[1], {"features": info.gives["features"]}, info.arrays())
-        found = page(Store(copied), LayerLikeness)
+        write(inside_copy, "layer_features", DENSE[1], {"features": info.gives["features"]}, info.arrays())
+        found = page(Store(inside_copy), LayerLikeness)
         found.change(choices={"likeness-by": "units"})
         value = found.view.cells.data["value"][0]
         x, y = (features_of(name, study_results.samples["id"][:60])["first"] for name in (DENSE[0], PRUNED[0]))
@@ -175,7 +168,9 @@ class TestLikeness:
         assert value[0, 0] == pytest.approx(by_hand, abs=1e-3)
         # Of layers of two widths there are no pairs.
         assert np.isnan(value[1]).all()
-        drawn = lambda name: figures.likeness_figure(Store(copied), *((x, "clean") for x in (DENSE[0], name)), "units")
+        drawn = lambda name: figures.likeness_figure(
+            Store(inside_copy), *((x, "clean") for x in (DENSE[0], name)), "units"
+        )
         assert "no pairs" not in told(found.view) + drawn(PRUNED[0]).get_suptitle()
         assert "no pairs" in drawn(DENSE[1]).get_suptitle()
         found.change(b=(DENSE[1], "clean"))
@@ -217,17 +212,17 @@ def test_without_diagnostics_every_view_names_its_command(small_folder):
     assert not found.asked
 
 
-def test_profiles_of_clean_images_are_no_answer_and_say_what_is(copied):
-    shutil.rmtree(copied / "diagnostics")
+def test_profiles_of_clean_images_are_no_answer_and_say_what_is(inside_copy):
+    shutil.rmtree(inside_copy / "diagnostics")
     gives = {"turned": {"axes": ["layers"]}}
     arrays = {"turned": np.zeros(2, np.float32), "axis/layers": np.array(LAYERS[:2])}
-    write(copied, "activation_profile", PRUNED[0], gives, arrays)
-    view = page(Store(copied), Layers).view
+    write(inside_copy, "activation_profile", PRUNED[0], gives, arrays)
+    view = page(Store(inside_copy), Layers).view
     assert not view.figure.visible
-    assert f"diagnose {copied} activation_profile --under gaussian_noise-1" in told(view)
-    assert diagnostics.summary(results.load(copied)) == []
-    write(copied, "activation_profile", PRUNED[0], gives, arrays, condition="contrast-5")
-    assert page(Store(copied), Layers).view.figure.visible
+    assert f"diagnose {inside_copy} activation_profile --under gaussian_noise-1" in told(view)
+    assert diagnostics.summary(results.load(inside_copy)) == []
+    write(inside_copy, "activation_profile", PRUNED[0], gives, arrays, condition="contrast-5")
+    assert page(Store(inside_copy), Layers).view.figure.visible
 
 
 def test_files_are_listed_once_per_study(store, monkeypatch):
@@ -238,35 +233,35 @@ def test_files_are_listed_once_per_study(store, monkeypatch):
     page(store, *VIEWS)
 
 
-def test_what_is_made_meanwhile_is_shown(copied):
-    store = Store(copied)
+def test_what_is_made_meanwhile_is_shown(inside_copy):
+    store = Store(inside_copy)
     session = opened(store, "inside", a=(DENSE[0], "clean"), b=(PRUNED[1], "clean"))
     assert not session.views["path"].figure.visible
-    write_path(copied, DENSE[0], PRUNED[1], ERRORS)
+    write_path(inside_copy, DENSE[0], PRUNED[1], ERRORS)
     watch(session)
     session.complete()
     assert session.views["path"].figure.visible
 
 
-def test_damaged_files_become_sentences(copied):
-    for path in copied.glob("diagnostics/*/*.npz"):
+def test_damaged_files_become_sentences(inside_copy):
+    for path in inside_copy.glob("diagnostics/*/*.npz"):
         path.write_bytes(b"nothing")
-    found = page(Store(copied), *VIEWS)
+    found = page(Store(inside_copy), *VIEWS)
     for view in found.views:
         assert not view.figure.visible
-        assert str(copied) in told(view)
-    (copied / "diagnostics/dead_units" / f"{DENSE[0]}@clean.json").write_text("{")
-    assert f"{DENSE[0]}@clean.json" in told(page(Store(copied), Layers).view)
+        assert str(inside_copy) in told(view)
+    (inside_copy / "diagnostics/dead_units" / f"{DENSE[0]}@clean.json").write_text("{")
+    assert f"{DENSE[0]}@clean.json" in told(page(Store(inside_copy), Layers).view)
 
 
-def test_other_shapes_than_the_schemas_become_sentences(copied):
-    path = write_path(copied, PRUNED[0], DENSE[0], ERRORS)
+def test_other_shapes_than_the_schemas_become_sentences(inside_copy):
+    path = write_path(inside_copy, PRUNED[0], DENSE[0], ERRORS)
     arrays = results.load_arrays(path)
     results.save_arrays(path, arrays | {"error": arrays["error"][:3]}, replace=True)
-    store = Store(copied)
+    store = Store(inside_copy)
     with pytest.raises(results.Damaged, match="at each of its points"):
         paths.path(store, DENSE[0], PRUNED[0], "clean")
-    path = diagnostic_file(copied, "layer_features", DENSE[0], None, "clean")
+    path = diagnostic_file(inside_copy, "layer_features", DENSE[0], None, "clean")
     arrays = results.load_arrays(path)
     results.save_arrays(path, arrays | {"axis/samples": arrays["axis/samples"][::-1]}, replace=True)
     found = page(store, LayerLikeness, PathView)
@@ -274,8 +269,8 @@ def test_other_shapes_than_the_schemas_become_sentences(copied):
     assert "at each of its points" in told(found.views[1])
 
 
-def test_studies_that_are_joined_keep_theirs(copied, inside_folder):
-    other = copied.rename(copied.with_name("other"))
+def test_studies_that_are_joined_keep_theirs(inside_copy, inside_folder):
+    other = inside_copy.rename(inside_copy.with_name("other"))
     store = Store([inside_folder, other])
     a, b = f"study+{DENSE[0]}", f"other+{PRUNED[0]}"
     found = page(store, *VIEWS, a=a, b=b)

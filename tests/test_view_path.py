@@ -1,7 +1,6 @@
 """Paths between networks on the page of what happens inside and in the report, from files written by hand."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +15,6 @@ from rosalind.viewer.views.inside.path import Path as PathView
 @pytest.fixture(scope="module")
 def store(inside_folder):
     return Store(inside_folder)
-
-
-@pytest.fixture
-def copied(inside_folder, tmp_path):
-    """A copy whose files a test may damage."""
-    return Path(shutil.copytree(inside_folder, tmp_path / "study"))
 
 
 def page(store, a=DENSE[0], b=PRUNED[0]):
@@ -64,15 +57,15 @@ class TestPath:
         assert "No null" in told(found.view)
 
 
-def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
-    write_path(copied, DENSE[0], PRUNED[0], [0.2, 0.25, 0.2, 0.15, 0.1], kind="bezier")
-    write_path(copied, DENSE[0], PRUNED[1], [0.2, 0.3, 0.4, 0.3, 0.2], kind="bezier")
+def test_a_trained_curve_is_beside_the_straight_path_or_alone(inside_copy):
+    write_path(inside_copy, DENSE[0], PRUNED[0], [0.2, 0.25, 0.2, 0.15, 0.1], kind="bezier")
+    write_path(inside_copy, DENSE[0], PRUNED[1], [0.2, 0.3, 0.4, 0.3, 0.2], kind="bezier")
     # One that was trained under attack stands beside it, not for it.
-    plain = write_path(copied, DENSE[0], PRUNED[0], [0.2, 0.22, 0.24, 0.22, 0.1], kind="bezier-attack2")
+    plain = write_path(inside_copy, DENSE[0], PRUNED[0], [0.2, 0.22, 0.24, 0.22, 0.1], kind="bezier-attack2")
     record = results.load_object(plain.with_suffix(".json"))
     changed = {**record, "name": "bezier", "options": {"attack": 2}}
     results.save_json(plain.with_suffix(".json"), changed, replace=True)
-    found = page(Store(copied))
+    found = page(Store(inside_copy))
     view = found.view
     np.testing.assert_allclose(view.attacked.data["y"], [20, 22, 24, 22, 10], rtol=1e-6)
     assert "(bezier-attack2)" in told(view)
@@ -85,7 +78,7 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     np.testing.assert_allclose(found.view.ends.data["y"], [20, 20], rtol=1e-6)
     assert f"linear_path --networks {DENSE[0]}:{PRUNED[1]}" in told(found.view)
     # Every diagnosis of the name has its panel in the report.
-    drawn = figures.paths_figure(results.load(copied), "bezier").axes
+    drawn = figures.paths_figure(results.load(inside_copy), "bezier").axes
     lines = [{line.get_label(): line.get_ydata().tolist() for line in axes.get_lines()} for axes in drawn]
     to_parent = {"lth 0.5": pytest.approx([10, 15, 20, 25, 20])}
     assert lines[0] == to_parent | {"dense to lth 0.5": pytest.approx([20, 30, 40, 30, 20])}
@@ -93,35 +86,35 @@ def test_a_trained_curve_is_beside_the_straight_path_or_alone(copied):
     assert f"Stored: {DENSE[0]} to " in told(found.view)
 
 
-def test_a_path_in_the_report_leads_from_what_was_pruned_to_its_parent_or_names_both_ends(copied):
-    forth = figures.paths_figure(results.load(copied))
+def test_a_path_in_the_report_leads_from_what_was_pruned_to_its_parent_or_names_both_ends(inside_copy):
+    forth = figures.paths_figure(results.load(inside_copy))
     lines = {line.get_label(): line.get_ydata() for line in forth.axes[0].get_lines()}
     assert lines.keys() == {"lth 0.5", "two dense seeds"}
     np.testing.assert_allclose(lines["lth 0.5"], 100 * np.array(ERRORS), rtol=1e-6)
     assert forth.get_supxlabel() == "on the way from the network to its parent"
     # As A is the parent in the command that the page gives.
-    shutil.rmtree(copied / "diagnostics" / "linear_path")
-    write_path(copied, DENSE[0], PRUNED[0], ERRORS[::-1])
-    (line,) = figures.paths_figure(results.load(copied)).axes[0].get_lines()
+    shutil.rmtree(inside_copy / "diagnostics" / "linear_path")
+    write_path(inside_copy, DENSE[0], PRUNED[0], ERRORS[::-1])
+    (line,) = figures.paths_figure(results.load(inside_copy)).axes[0].get_lines()
     assert line.get_label() == "lth 0.5"
     np.testing.assert_allclose(line.get_ydata(), 100 * np.array(ERRORS), rtol=1e-6)
-    write_path(copied, DENSE[1], PRUNED[0], ERRORS)
-    other = figures.paths_figure(results.load(copied))
+    write_path(inside_copy, DENSE[1], PRUNED[0], ERRORS)
+    other = figures.paths_figure(results.load(inside_copy))
     assert {line.get_label() for line in other.axes[0].get_lines()} == {"lth 0.5", "dense to lth 0.5"}
     assert "from the first network to the second" in other.get_supxlabel()
 
 
-def test_between_two_masks_a_path_says_how_many_weights_are_not_zero(copied):
+def test_between_two_masks_a_path_says_how_many_weights_are_not_zero(inside_copy):
     for nonzero, numbers in (([500, 900, 900, 900, 600], (600, 500, 900)), ([500] * 5, ())):
-        write_path(copied, PRUNED[0], DENSE[0], ERRORS, nonzero=nonzero)
-        view = page(Store(copied)).view
+        write_path(inside_copy, PRUNED[0], DENSE[0], ERRORS, nonzero=nonzero)
+        view = page(Store(inside_copy)).view
         assert ("not 0" in told(view)) == bool(numbers)
         assert says(told(view), 30, 30, 20, 10, *numbers, 80, 80)
 
 
-def test_the_finding_of_a_path_beside_that_of_two_dense_networks_is_short(copied):
-    write_path(copied, DENSE[0], PRUNED[0], ERRORS)
-    write_path(copied, DENSE[0], DENSE[1], ERRORS)
-    finding = page(Store(copied)).view.finding
+def test_the_finding_of_a_path_beside_that_of_two_dense_networks_is_short(inside_copy):
+    write_path(inside_copy, DENSE[0], PRUNED[0], ERRORS)
+    write_path(inside_copy, DENSE[0], DENSE[1], ERRORS)
+    finding = page(Store(inside_copy)).view.finding
     assert "two dense networks" in finding
     assert len(finding.split()) <= 20

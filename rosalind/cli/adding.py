@@ -1,13 +1,12 @@
 """Commands that add to a study: maps of samples and of frequencies, diagnostics; or corrupt a data set."""
 
-import sys
 from typing import Annotated
 
 import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Folder, apart, name_and_options
+from rosalind.cli.arguments import Folder, apart, loaded, name_and_options
 from rosalind.config import Condition, Diagnosis
 
 _CLEAN = Condition().id
@@ -65,9 +64,7 @@ def diagnose(
             print(path)
     except rosalind.study.Incomplete as error:
         incomplete = error
-    study_results, ids = rosalind.results.load(folder), [diagnosis.id for diagnosis in chosen]
-    for problem in study_results.problems:
-        print(problem, file=sys.stderr)
+    study_results, ids = loaded(folder), [diagnosis.id for diagnosis in chosen]
     print(f"\n{rosalind.analysis.diagnostics.text(study_results, ids)}")
     print(rosalind.analysis.map_tables.text(study_results, ids))
     if incomplete is not None:

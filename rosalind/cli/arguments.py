@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+import rosalind
 from rosalind.config import Baseline, Method, Regime, Study, resolve, unknown
 
 Folder = Annotated[Path, tyro.conf.Positional]
@@ -113,3 +114,11 @@ def study_of(name: str) -> Study:
         sys.path.insert(0, str(path.parent))
         name = f"{path.stem}:{attribute}"
     return resolve("study", name, {}, Study)
+
+
+def loaded(folder: Path) -> rosalind.results.Results:
+    """The results of a study; what is damaged and left out of them is said on stderr."""
+    study_results = rosalind.results.load(folder)
+    for problem in study_results.problems:
+        print(problem, file=sys.stderr)
+    return study_results

@@ -10,7 +10,7 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Folder, Switch, apart, check_port, name_and_options
+from rosalind.cli.arguments import Folder, Switch, apart, check_port, loaded, name_and_options
 from rosalind.config import is_outside
 from rosalind.progress import Progress
 
@@ -102,7 +102,7 @@ def export(
     """
     from rosalind.exports import samples, weights
 
-    study_results = _loaded(folder)
+    study_results = loaded(folder)
     if out.name.endswith(samples.ENDINGS):
         if network is not None:
             raise ValueError(f"`network` is for weights ({', '.join(weights.ENDINGS)}), got {out.name!r}.")
@@ -117,14 +117,6 @@ def export(
             layers = rosalind.study.layers(study_results, network)
         count = weights.write_weights(study_results, network, out, layout, masks=masks, layers=layers)
         print(f"{count} values in {out}")
-
-
-def _loaded(folder: Path) -> rosalind.results.Results:
-    """The study; what is left out of it is said on stderr."""
-    study_results = rosalind.results.load(folder)
-    for problem in study_results.problems:
-        print(problem, file=sys.stderr)
-    return study_results
 
 
 def compare(folder: Folder) -> None:
@@ -156,7 +148,7 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
     """
     judged = rosalind.analysis.claims
     apart(claims=[text for text in claims if "=" not in text])
-    study_results = _loaded(folder)
+    study_results = loaded(folder)
     chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
     rosalind.results.check_makeable(folder / "comparison")
     measured = {info.name for info in study_results.conditions.values()}
@@ -186,7 +178,7 @@ def place(folder: Folder, network: Annotated[str, tyro.conf.Positional], zoo: Pa
     """
     networks = rosalind.analysis.zoo.load(zoo)
     with Progress("placing", len(networks.networks), unit="networks") as progress:
-        placement = rosalind.analysis.zoo.place(_loaded(folder), network, networks, progress.advance)
+        placement = rosalind.analysis.zoo.place(loaded(folder), network, networks, progress.advance)
     print(rosalind.analysis.zoo.text(placement, networks))
 
 

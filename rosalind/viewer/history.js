@@ -4,6 +4,7 @@
   const stored = (key, value) => {
     try { return value === undefined ? sessionStorage.getItem(key) : sessionStorage.setItem(key, value); } catch { return null; }
   };
+  window.rosalindStored = stored;
 
   // Every state is an entry of the browser's history, so that Back is undo, also after a reload.
   let trail = JSON.parse(stored("rosalind-trail") ?? "[]"), at = history.state?.at ?? 0;

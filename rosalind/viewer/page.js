@@ -1,9 +1,7 @@
 // What the page does by itself: the wheel, enlarged cards, the folded rail, what is on the screen, names for fields, focus.
 (() => {
   const send = (text) => window.rosalindSend?.(text);
-  const stored = (key, value) => {
-    try { return value === undefined ? sessionStorage.getItem(key) : sessionStorage.setItem(key, value); } catch { return null; }
-  };
+  const stored = window.rosalindStored;
 
   // The wheel scrolls the page; with Ctrl it zooms the figure under it.
   window.addEventListener("wheel", (event) => {
