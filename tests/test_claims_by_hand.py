@@ -292,7 +292,11 @@ def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
     # Sides of the pair do not matter.
     assert alike(study, first="defocus_blur", second="gaussian_blur").lacking
     assert alike(study, second="gaussian_blur").lacking
-    assert alike(study, second="fog").lacking
+    # Only a claim's own names are known to be corruptions.
+    for second, is_known in (("fogg", False), ("zoom_blur", True)):
+        (lacking,) = alike(of_blurs(without=("zoom_blur",))[0], second=second).lacking[:1]
+        assert f"--corruptions ... {second}`" in lacking
+        assert ("rosalind list corruptions" in lacking) != is_known
     assert len(alike(of_blurs(without=("contrast",))[0]).lacking) == 1
     blank = of_blurs()[0]
     object.__setattr__(blank, "images", lambda c: (np.arange(0), np.zeros((0, 2, 2, 3), np.uint8)))
