@@ -298,6 +298,10 @@ def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
         assert f"--corruptions ... {second}`" in lacking
         assert ("rosalind list corruptions" in lacking) != is_known
     assert len(alike(of_blurs(without=("contrast",))[0]).lacking) == 1
+    # A further draw is no severity.
+    redrawn = of_blurs()[0]
+    redrawn.conditions["zoom_blur-3"] = dataclasses.replace(redrawn.conditions["zoom_blur-3"], draw=1)
+    assert "points lost under zoom_blur-1" in alike(redrawn).controls
     blank = of_blurs()[0]
     object.__setattr__(blank, "images", lambda c: (np.arange(0), np.zeros((0, 2, 2, 3), np.uint8)))
     assert np.isnan(alike(blank).controls["correlation of their changes of pixels"])
