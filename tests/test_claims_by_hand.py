@@ -185,6 +185,35 @@ def test_methods_are_beside_every_dense_control_of_their_seed(networks, cells):
     }
 
 
+def of_two_models():
+    """The planted study, and behind its networks the same of another model, whose dense ones see as tickets do."""
+    study = planted.Planted(0, True)
+    own, plain = dict(study.networks), study.geometry
+    study.networks.update({f"other-{name}": dataclasses.replace(info, model="other") for name, info in own.items()})
+    of = lambda name: name.removeprefix("other-").replace("dense-0", "lth-0.8") if name[:5] == "other" else name
+    object.__setattr__(study, "geometry", lambda name, condition, keys=None: plain(of(name), condition))
+    return study
+
+
+def test_tickets_are_beside_dense_networks_of_their_model():
+    study = of_two_models()
+    for name, info in [*study.networks.items()]:
+        if (info.model, info.label) == ("planted", "biprop"):
+            del study.networks[name]
+    (pair,) = measured(study, "ticket_angles").effects
+    assert pair.startswith("other biprop 0.8 against other dense")
+
+
+@pytest.mark.parametrize("name", ["large_angles", "margins_survive", "pruned_beats_dense"])
+def test_networks_of_another_model_change_nothing(networks, name):
+    alone, beside = measured(networks, name).effects, measured(of_two_models(), name).effects
+    for alternative, parts in alone.items():
+        # Where there are several models they are named.
+        (key,) = {key for key in beside if key.replace("planted ", "") == alternative}
+        values = [effect.values for effect in beside[key].values()]
+        np.testing.assert_array_equal(values, [effect.values for effect in parts.values()])
+
+
 def test_dense_groups_are_trained_with_their_head_and_pruned_ones_are_no_control(networks):
     dense = [group.label for group in arms.dense_groups(networks)]
     assert dense[0] == "dense"

@@ -86,8 +86,9 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     if not tickets:
         addition = additions.command("--methods ... biprop", "--sparsities ... 0.8")
         return Evidence({}, lacking=(f"The study has no binarised ticket: {addition}.",))
-    # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
-    both = [(ticket, other) for other in dense for ticket in tickets]
+    # The pair of one model and equal clean accuracy, the plain dense network before its baselines; angles are not
+    # looked at.
+    both = [(ticket, other) for other in dense for ticket in tickets if ticket.model == other.model]
     pairs = [pair for pair in both if np.isfinite([*map(accuracy, pair)]).all()]
     if not pairs:
         return Evidence({}, lacking=(arms.NEEDED,))
@@ -120,11 +121,12 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         ),
     }
     for words, (candidates, flags) in beside.items():
-        if not candidates:
+        arm = next((group for group in candidates if group.model == ticket.model), None)
+        if arm is None:
             lacking.append(f"The study lacks {words}: {additions.command(*flags)}.")
             continue
-        for name, values in _over_seeds(results, clean, candidates[0], other, seeds).items():
-            controls[f"{name}: {candidates[0].name} - {other.name}"] = Effect(values)
+        for name, values in _over_seeds(results, clean, arm, other, seeds).items():
+            controls[f"{name}: {arm.name} - {other.name}"] = Effect(values)
     effects = {}
     for name, values in _over_seeds(results, clean, ticket, other, seeds).items():
         wide = name.startswith("mean")
