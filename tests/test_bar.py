@@ -71,6 +71,76 @@ def test_distortion_grows_with_severity(name):
     assert distances[0] < 0.95 * distances[2]
 
 
+def drawn(name, severity=3):
+    """The draws of 1,200 images of 32 pixels by name, float64[1200, ...]."""
+    black = np.zeros((12, 32, 32, 3), np.uint8)
+    parts = [draw_all(name, black, severity, "cifar", seed) for seed in range(100)]
+    return {key: np.concatenate([part[key] for part in parts]).astype(float) for key in parts[0]}
+
+
+class TestDraws:
+    """Draws of 32 pixels have the distributions of the generator, whose golden pixels are of draws that are given."""
+
+    def evenly(self, values, low, high):
+        quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
+        np.testing.assert_allclose((quantiles - low) / (high - low), (0, 0.25, 0.5, 0.75, 1), atol=0.05)
+
+    @pytest.mark.parametrize(
+        ("name", "ends"),
+        [
+            ("blue_noise_sample", {"phases": (0, 2 * math.pi)}),
+            ("caustic_refraction", {"time": (0.5, 2), "size": (24, 40)}),
+            ("checkerboard_cutout", {"angle": (0, 2 * math.pi), "cell": (3.2, 8)}),
+            ("cocentric_sine_waves", {"centre": (0, 32), "waves": (0, 10), "height": (0, 3.2), "width": (0, 3.2)}),
+            ("inverse_sparkles", {"centre": (8, 24), "rays": (50, 199)}),
+            ("lines", {"middles": (0, 32)}),
+            ("plasma_noise", {"time": (0, 6 * math.pi), "sharpness": (0.5, 1), "scale": (2.4, 6.4)}),
+            ("ripple", {"wavelengths": (3.2, 9.6), "phases": (0, 2 * math.pi)}),
+            ("single_frequency_greyscale", {"phase": (0, 2 * math.pi)}),
+            ("sparkles", {"centres": (0, 32), "rays": (50, 199)}),
+        ],
+    )
+    def test_are_even_between_its_ends(self, name, ends):
+        draws = drawn(name)
+        for key, (low, high) in ends.items():
+            self.evenly(draws[key], low, high)
+
+    def test_of_two_frequencies_either_is_the_larger(self):
+        frequency = drawn("single_frequency_greyscale")["frequency"]
+        is_first = np.abs(frequency[:, 0]) > np.abs(frequency[:, 1])
+        assert is_first.mean() == pytest.approx(0.5, abs=0.05)
+        larger, smaller = np.where(is_first, frequency.T, frequency.T[::-1])
+        self.evenly(larger, -math.pi, math.pi)
+        self.evenly(smaller / np.abs(larger), -1, 1)
+
+    def test_rays_are_normal_about_a_radius_and_as_long_as_a_pixel(self):
+        for name, radius in (("sparkles", 32 * 5.6 / 100), ("inverse_sparkles", 8)):
+            lengths = drawn(name)["lengths"]
+            quantiles = np.quantile(lengths, (0.1587, 0.5, 0.8413)) / radius
+            np.testing.assert_allclose(quantiles, (0.75, 1, 1.25), atol=0.01)
+            assert (lengths.min() == 1) == (name == "sparkles")
+
+    def test_lines_turn_about_one_direction_by_a_tenth_to_a_whole_turn(self):
+        angles = drawn("lines")["angles"]
+        assert angles.mean() == pytest.approx(math.pi, abs=0.1)
+        # A twelfth of the square of the widths, which are from U(0.1, 1) turns.
+        spread = (2 * math.pi) ** 2 / 12 * (1 - 0.1**3) / 3 / 0.9
+        assert angles.var(1, ddof=1).mean() == pytest.approx(spread, rel=0.05)
+
+    def test_whirls_turn_either_way_and_swirls_take_four_to_six_turns(self):
+        angles = drawn("pinch_and_twirl")["angles"]
+        np.testing.assert_allclose(np.abs(angles), 6.5 / 10 * math.pi / 2, rtol=1e-6)
+        assert (angles > 0).mean() == pytest.approx(0.5, abs=0.02)
+        shares = np.bincount(drawn("plasma_noise")["iterations"].astype(int), minlength=7)[4:] / 1200
+        np.testing.assert_allclose(shares, 1 / 3, atol=0.04)
+
+    def test_lattices_point_everywhere_with_length_1(self):
+        draws = drawn("perlin_noise")
+        np.testing.assert_allclose(np.linalg.norm(draws["directions"], axis=2), 1, rtol=1e-5)
+        np.testing.assert_allclose(draws["directions"].mean((0, 1)), 0, atol=0.01)
+        np.testing.assert_array_equal(np.sort(draws["order"], 1), np.tile(np.arange(256), (1200, 1)))
+
+
 class TestColouredNoise:
     @pytest.mark.parametrize("shape", [(8, 8), (9, 9), (8, 11), (11, 8)], ids=str)
     def test_is_the_real_part_of_numpys_inverse_transform(self, shape):

@@ -313,6 +313,10 @@ class TestEvidence:
         # Where none is so near, the least apart are compared, so that "none is nearer" is true.
         assert likeness.matched_severities(drops, pair, 0.001)["zoom_blur"] == "zoom_blur-1"
         assert likeness.matched_severities(drops, pair, 0.06)["gaussian_blur"] == "gaussian_blur-3"
+        # Medians over corruptions are .3, .3, .12 and .9: their median is .3, their mean nearer to .5.
+        apart = {name: {f"{name}-{s}": s / 10 for s in (1, 3, 5)} for name in pair} | {"fog": {"fog-1": 0.12}}
+        matched = likeness.matched_severities(apart | {"snow": {"snow-1": 0.9}}, pair, 0.05)
+        assert [matched[name] for name in pair] == ["gaussian_blur-3", "zoom_blur-3"]
 
     def test_class_averages_are_numpys(self):
         generator = np.random.default_rng(0)

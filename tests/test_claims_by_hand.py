@@ -185,6 +185,35 @@ def test_methods_are_beside_every_dense_control_of_their_seed(networks, cells):
     }
 
 
+def of_two_models():
+    """The planted study, and behind its networks the same of another model, whose dense ones see as tickets do."""
+    study = planted.Planted(0, True)
+    own, plain = dict(study.networks), study.geometry
+    study.networks.update({f"other-{name}": dataclasses.replace(info, model="other") for name, info in own.items()})
+    of = lambda name: name.removeprefix("other-").replace("dense-0", "lth-0.8") if name[:5] == "other" else name
+    object.__setattr__(study, "geometry", lambda name, condition, keys=None: plain(of(name), condition))
+    return study
+
+
+def test_tickets_are_beside_dense_networks_of_their_model():
+    study = of_two_models()
+    for name, info in [*study.networks.items()]:
+        if (info.model, info.label) == ("planted", "biprop"):
+            del study.networks[name]
+    (pair,) = measured(study, "ticket_angles").effects
+    assert pair.startswith("other biprop 0.8 against other dense")
+
+
+@pytest.mark.parametrize("name", ["large_angles", "margins_survive", "pruned_beats_dense"])
+def test_networks_of_another_model_change_nothing(networks, name):
+    alone, beside = measured(networks, name).effects, measured(of_two_models(), name).effects
+    for alternative, parts in alone.items():
+        # Where there are several models they are named.
+        (key,) = {key for key in beside if key.replace("planted ", "") == alternative}
+        values = [effect.values for effect in beside[key].values()]
+        np.testing.assert_array_equal(values, [effect.values for effect in parts.values()])
+
+
 def test_dense_groups_are_trained_with_their_head_and_pruned_ones_are_no_control(networks):
     dense = [group.label for group in arms.dense_groups(networks)]
     assert dense[0] == "dense"
@@ -292,8 +321,16 @@ def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
     # Sides of the pair do not matter.
     assert alike(study, first="defocus_blur", second="gaussian_blur").lacking
     assert alike(study, second="gaussian_blur").lacking
-    assert alike(study, second="fog").lacking
+    # Only a claim's own names are known to be corruptions.
+    for second, is_known in (("fogg", False), ("zoom_blur", True)):
+        (lacking,) = alike(of_blurs(without=("zoom_blur",))[0], second=second).lacking[:1]
+        assert f"--corruptions ... {second}`" in lacking
+        assert ("rosalind list corruptions" in lacking) != is_known
     assert len(alike(of_blurs(without=("contrast",))[0]).lacking) == 1
+    # A further draw is no severity.
+    redrawn = of_blurs()[0]
+    redrawn.conditions["zoom_blur-3"] = dataclasses.replace(redrawn.conditions["zoom_blur-3"], draw=1)
+    assert "points lost under zoom_blur-1" in alike(redrawn).controls
     blank = of_blurs()[0]
     object.__setattr__(blank, "images", lambda c: (np.arange(0), np.zeros((0, 2, 2, 3), np.uint8)))
     assert np.isnan(alike(blank).controls["correlation of their changes of pixels"])

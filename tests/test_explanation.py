@@ -83,6 +83,8 @@ class TestExplain:
         assert (carried.on, carried.rest) == ("seed 0", "seed 1")
         assert held(explained.gain[0], carried.positions) >= 0.8
         assert carried.again == pytest.approx(held(explained.gain[1], carried.positions))
+        # Of the samples, all of which have a label, as many drawn by chance hold their share.
+        assert carried.null == len(carried.positions) / explained.gain.shape[1]
         assert explained.images.shape[:2] == (len(explained.shown), 2)
         assert explained.predictions.shape == (len(explained.shown), 2, 2)
         study_results = results.load(folder)

@@ -94,6 +94,10 @@ class TestMatched:
         place = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1])
         assert matched(place[0] * 1.0, place[1] * 1.0, *place) == (0.5, 0.0)
 
+    def test_of_a_stratum_that_one_side_leaves_empty_the_accuracy_is_the_others(self):
+        # All are right: neither the move nor what remains gains or loses anything.
+        assert matched(np.ones(2), np.ones(2), np.array([0, 1]), np.array([1, 1])) == (0.0, 0.0)
+
     def test_equal_places_leave_all_to_the_rest(self):
         place = np.arange(8) % 2
         assert matched(np.zeros(8), np.full(8, 0.25), place, place) == (0.0, 0.25)
@@ -119,5 +123,7 @@ def test_the_smallest_set_that_carries():
     assert carrying(gain).tolist() == [3, 4]
     assert held(gain, carrying(gain)) == pytest.approx(0.9)
     assert carrying(-gain).tolist() == [3, 4]
+    # Exactly 80 %, up to rounding.
+    assert carrying(np.array([0.3, 0.2, 0.5])).tolist() == [2, 0]
     assert len(carrying(np.array([1.0, -1.0]))) == 0
     assert np.isnan(held(np.zeros(3), np.array([0])))

@@ -150,6 +150,9 @@ def test_the_unit_is_the_root_mean_square_length_about_the_training_mean():
     assert reference.feature_scale == pytest.approx((43 / 3) ** 0.5)
     assert reference.mu.tolist() == [1, 0]
     np.testing.assert_array_equal(reference.class_mean, [[1, 0], [np.nan, np.nan]])
+    # Of a class without training images there is no mean to have an angle to.
+    cell = geometry.measure(validation, np.eye(2), np.zeros(2), [0, 1, 0], reference=reference)
+    np.testing.assert_allclose(cell["angle_class_mean"], [np.pi / 2, np.nan, np.pi / 2])
 
 
 def test_scaled_features_change_nothing_in_the_unit():

@@ -140,11 +140,16 @@ class TestPotential:
         # Without the seed that is beyond: .7 and .6.
         within = {name: counts for name, counts in predictions.items() if name[0] != "x 0.9-1"}
         within["x 0.9-1", "clean"] = [0] * 84 + [1] * 16
-        within["x 0.9-1", "fog-1"] = within["x 0.9-1", "snow-1"] = [0] * 70 + [1] * 30
+        within["x 0.9-1", "fog-1"] = within["x 0.9-1", "snow-1"] = [0] * 60 + [1] * 40
         infos_of = {p.condition: p for p in potential.potentials(fake_results(infos, within, networks), 0.02)}
         np.testing.assert_allclose(infos_of["clean"].values, [0.7, 0.6])
         # One image more moves them by .1 and .05.
         assert infos_of["clean"].half == pytest.approx(np.hypot(12.706 * 0.05, np.log(0.05) * 0.075 / 2), rel=1e-3)
+        # At a corner one image less would move it otherwise: of .01 and .21 lost one more takes .25 off .5, of 0 and .1
+        # .04 off .54.
+        (corner,) = potential.potentials(fake_results(infos, within, networks), 0.01, ["mean-common15"])
+        np.testing.assert_allclose(corner.values, [0.5, 0.54])
+        assert corner.half == pytest.approx(np.hypot(12.706 * 0.02, np.log(0.05) * 0.145 / 2), rel=1e-3)
         # A seed that is not measured is left out: the other is .52, of which no interval is known.
         gone = {key: value for key, value in within.items() if key[0] == "dense-0" or not key[0].endswith("-0")}
         (left,) = [p for p in potential.potentials(fake_results(infos, gone, networks), 0.02) if p.condition == "clean"]

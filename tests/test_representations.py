@@ -31,6 +31,8 @@ class TestRepresentations:
         assert r.cka(x, y, "biased") == pytest.approx(0.55761, abs=1e-5)
         assert r.cka(x, y) == pytest.approx(0.51346, abs=1e-5)
         assert r.minibatch_cka(x, y, 20) == pytest.approx(0.533718, abs=1e-6)
+        # What is left beyond whole batches counts for nothing.
+        assert r.minibatch_cka(*(np.concatenate([z, z[:7]]) for z in (x, y)), 20) == r.minibatch_cka(x, y, 20)
         assert r.svcca(x, y) == pytest.approx(0.731014, abs=1e-6)
         assert r.svcca(x, y, 0.9) == pytest.approx(0.705765, abs=1e-6)
         assert (r.pwcca(x, y), r.pwcca(y, x)) == pytest.approx((0.734668, 0.736841), abs=1e-6)
@@ -109,6 +111,12 @@ class TestRepresentations:
         y = x + generator.normal(size=x.shape)
         for size in (64, 256, 1024, 2048):
             assert self.R.minibatch_cka(x, y, size) == pytest.approx(self.R.cka(x, y), abs=0.01)
+
+    def test_directions_are_kept_by_their_share_of_the_variance(self):
+        # Nine tenths of the variance is along the first axis, and three quarters of the lengths.
+        x = np.array([[3.0, 0], [-3, 0], [0, 1], [0, -1]])
+        assert self.R.svcca(x, x[:, 1:], 0.85) == pytest.approx(0, abs=1e-12)
+        assert self.R.svcca(x, x[:, 1:], 0.95) == pytest.approx(1)
 
     def test_a_stretched_axis_is_seen_by_what_is_not_made_for_linear_maps(self):
         stretched = self.X * np.array([10, *[1] * 9])

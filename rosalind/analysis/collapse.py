@@ -81,7 +81,8 @@ def nc1(features: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> fl
 
     S_W is the mean scatter of all samples about their class mean, S_B that of the c class means about theirs, inverted
     on the c - 1 directions that it has. `cdnv` says the same without an inverse. Samples without a label (-1) are left
-    out. NaN of fewer than two classes, or where two class means or more leave no direction between them.
+    out. NaN of fewer than two classes, where two class means or more leave no direction between them, and where a
+    feature is not finite.
 
     >>> round(nc1(np.array([[1.0], [3.0], [-1.0], [-3.0]]), np.array([0, 0, 1, 1])), 6)
     0.125
@@ -89,7 +90,7 @@ def nc1(features: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"]) -> fl
     features, labels = features[labels >= 0].astype(np.float64), labels[labels >= 0]
     names, class_of = np.unique(labels, return_inverse=True)
     directions = len(names) - 1
-    if not 1 <= directions <= features.shape[1]:
+    if not 1 <= directions <= features.shape[1] or not np.isfinite(features).all():
         return float("nan")
     member = np.eye(len(names))[class_of]
     with one_thread():
@@ -138,9 +139,9 @@ def numbers(
     * `disagreement`: share of samples whose nearest class mean is not their prediction, [0, 1] (NC4).
 
     Classes without samples are left out. NaN where fewer than two are there, where all lengths are zero,
-    and for `variability` and `disagreement` without features and what they ask of them. The source, arXiv
-    2008.08186, measures training samples at the end of training; these are of the given, here tested, samples,
-    whose means are never as tight.
+    and for `variability` and `disagreement` without features, all finite, and what they ask of them. The source,
+    arXiv 2008.08186, measures training samples at the end of training; these are of the given, here tested,
+    samples, whose means are never as tight.
 
     Args:
         class_mean: mean features, NaN for absent classes.
@@ -163,7 +164,7 @@ def numbers(
     sizes = np.linalg.norm(head), np.linalg.norm(mean)
     duality = ((head / sizes[0] - mean / sizes[1]) ** 2).sum() if min(sizes) > 0 else np.nan
     disagreement = np.nan
-    if features is not None and prediction is not None and len(features):
+    if features is not None and prediction is not None and len(features) and np.isfinite(features).all():
         disagreement = (nearest_mean(features, class_mean) != prediction).mean()
     return {
         "spread": cdnv(means, class_scatter[present]),

@@ -243,7 +243,8 @@ def pointing(maps: Real[np.ndarray, "n h w"], masks: Bool[np.ndarray, "n H W"]) 
     scores = upsampled(maps, *masks.shape[1:])
     largest = scores.max((1, 2), keepdims=True)
     peaks = scores >= largest - 1e-12 * np.abs(largest)
-    hits = (peaks & masks).sum((1, 2)) / peaks.sum((1, 2))
+    # A map with a gap has no peak.
+    hits = (peaks & masks).sum((1, 2)) / np.maximum(peaks.sum((1, 2)), 1)
     return np.where(is_zero(maps), np.nan, hits)
 
 

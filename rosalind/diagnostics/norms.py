@@ -11,8 +11,8 @@ def matrix_of(path: str, kernel: np.ndarray) -> np.ndarray:
 
 
 def spectral_norm(matrix: np.ndarray) -> float:
-    """The largest singular value; 0 of zeros."""
-    return float(np.linalg.norm(matrix, 2))
+    """The largest singular value; 0 of zeros, NaN where an entry is not finite."""
+    return float(np.linalg.norm(matrix, 2)) if np.isfinite(matrix).all() else float("nan")
 
 
 def convolution_norm(
@@ -30,9 +30,11 @@ def convolution_norm(
         groups: of channels, each of which reads its own inputs.
 
     Returns:
-        The largest singular value over all frequencies and groups; 0 of zeros.
+        The largest singular value over all frequencies and groups; 0 of zeros, NaN where a weight is not finite.
     """
     kernel = np.asarray(kernel, np.float64)
+    if not np.isfinite(kernel).all():
+        return float("nan")
     *spatial, inputs, outputs = kernel.shape
     steps = dilation or (1,) * len(spatial)
     wrapped = np.zeros((*size, inputs, outputs))

@@ -194,11 +194,14 @@ SHARPNESS = Diagnostic(
 def log_mass(divergences: np.ndarray, epsilon: float) -> tuple[float, float, float]:
     """ln of the share of draws whose divergence is at most epsilon, and of the ends of its 95 % interval (Wilson).
 
-    NaN in place of ln 0: of the share and the lower end where no draw is near enough.
+    NaN in place of ln 0: of the share and the lower end where no draw is near enough; all three where a divergence is
+    NaN.
 
     >>> [round(value, 3) for value in log_mass(np.array([0.01, 0.5, 0.01, 0.01]), 0.02)]
     [-0.288, -1.202, -0.047]
     """
+    if np.isnan(divergences).any():
+        return float("nan"), float("nan"), float("nan")
     count, square = len(divergences), CONFIDENCE**2
     share = float((np.asarray(divergences) <= epsilon).mean())
     middle = (share + square / (2 * count)) / (1 + square / count)

@@ -79,16 +79,21 @@ def tail_index(weights: np.ndarray) -> float:
         return float("nan")
     values = values[: length * (len(values) // length)]
     sums = np.abs(values.reshape(-1, length).sum(1))
+    if not (sums > 0).any():
+        return float("nan")
     inverse = (np.log(sums[sums > 0]).mean() - np.log(np.abs(values)).mean()) / np.log(length)
     return float(1 / inverse) if inverse > 0 else float("nan")
 
 
 def entropy(weights: np.ndarray, bits: int = BITS) -> float:
-    """Shannon entropy in bits of weights that are rounded to 2^bits - 1 even steps; 0 of none or of equal ones."""
+    """Shannon entropy in bits of weights that are rounded to 2^bits - 1 even steps; 0 of none or of equal ones.
+
+    NaN where a weight is not finite.
+    """
     values = np.asarray(weights, np.float64).ravel()
     largest = np.abs(values).max(initial=0)
-    if not largest > 0:
-        return 0.0
+    if not 0 < largest < np.inf:
+        return 0.0 if largest == 0 else float("nan")
     steps = np.round(values / largest * (2 ** (bits - 1) - 1))
     shares = np.unique(steps, return_counts=True)[1] / len(values)
     return float(-(shares * np.log2(shares)).sum())

@@ -106,7 +106,7 @@ def angle_between(
     b: Float[Array | np.ndarray, "m d"],
     rows: Int[Array | np.ndarray, " n"] | None = None,
 ) -> Float[Array, " n"]:
-    """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero.
+    """The angle in radians [0, pi] between vectors along the last axis; pi/2 where either is zero, NaN of gaps.
 
     Kahan's form 2 atan2(|u - v|, |u + v|) of the unit vectors keeps small angles exact, where arccos
     of a float32 cosine loses everything below 3e-4.
@@ -129,8 +129,8 @@ def angle_between(
     # The barrier keeps XLA from fusing both sums into one loop, which on CPU is 4 times slower.
     difference, scale, v = jax.lax.optimization_barrier((difference, scale, v))
     total = ((a * scale + v) ** 2).sum(-1)
-    defined = (length_a[..., 0] > 0) & (length_b[..., 0] > 0)
-    return jnp.where(defined, 2 * jnp.arctan2(jnp.sqrt(difference), jnp.sqrt(total)), jnp.pi / 2)
+    either_zero = (length_a[..., 0] == 0) | (length_b[..., 0] == 0)
+    return jnp.where(either_zero, jnp.pi / 2, 2 * jnp.arctan2(jnp.sqrt(difference), jnp.sqrt(total)))
 
 
 @jax.jit
@@ -300,7 +300,8 @@ def measure(
         * `angle`: between x and w_y in radians [0, pi]; smaller is closer to the class direction; pi/2
           if either is zero.
         * `angle_centred`: between x - mu and w_y minus the mean direction.
-        * `angle_class_mean`: between x - mu and the class's clean mean minus mu; needs no head.
+        * `angle_class_mean`: between x - mu and the class's clean mean minus mu; needs no head. NaN of a class that
+          the reference has no sample of.
         * `margin`: min over j != y of (z_y - z_j) / |w_y - w_j|; positive exactly when correct (a tie is
           not). Correct: the distance to the decision boundary. Wrong: a lower bound of the distance to
           the true region. NaN where a class with the same direction has at least the same bias; inf

@@ -86,8 +86,9 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     if not tickets:
         addition = additions.command("--methods ... biprop", "--sparsities ... 0.8")
         return Evidence({}, lacking=(f"The study has no binarised ticket: {addition}.",))
-    # The pair of equal clean accuracy, the plain dense network before its baselines; angles are not looked at.
-    both = [(ticket, other) for other in dense for ticket in tickets]
+    # The pair of one model and equal clean accuracy, the plain dense network before its baselines; angles are not
+    # looked at.
+    both = [(ticket, other) for other in dense for ticket in tickets if ticket.model == other.model]
     pairs = [pair for pair in both if np.isfinite([*map(accuracy, pair)]).all()]
     if not pairs:
         return Evidence({}, lacking=(arms.NEEDED,))
@@ -120,11 +121,12 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         ),
     }
     for words, (candidates, flags) in beside.items():
-        if not candidates:
+        arm = next((group for group in candidates if group.model == ticket.model), None)
+        if arm is None:
             lacking.append(f"The study lacks {words}: {additions.command(*flags)}.")
             continue
-        for name, values in _over_seeds(results, clean, candidates[0], other, seeds).items():
-            controls[f"{name}: {candidates[0].name} - {other.name}"] = Effect(values)
+        for name, values in _over_seeds(results, clean, arm, other, seeds).items():
+            controls[f"{name}: {arm.name} - {other.name}"] = Effect(values)
     effects = {}
     for name, values in _over_seeds(results, clean, ticket, other, seeds).items():
         wide = name.startswith("mean")
@@ -140,7 +142,8 @@ def ticket_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
 def partial_correlation(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], given: Float[np.ndarray, " n"]
 ) -> float:
-    """Partial rank correlation of x and y given a third number, in [-1, 1]; NaN where one does not vary beside it.
+    """Partial rank correlation of x and y given a third number, in [-1, 1]; NaN where one does not vary beside it, of
+    fewer than four, and with a gap.
 
     Of ranks, ties in their middle: (r_xy - r_xz r_yz) / sqrt((1 - r_xz^2) (1 - r_yz^2)).
 
@@ -153,10 +156,12 @@ def partial_correlation(
 
 def _partial(values: Float[np.ndarray, "*sets 3 n"]) -> Float64[np.ndarray, "*sets"]:
     """`partial_correlation` of many sets at once."""
+    if values.shape[-1] < 4:
+        return np.full(values.shape[:-2], np.nan)
     ranks = mean_ranks(values)
     centred = ranks - ranks.mean(-1, keepdims=True)
     size = np.sqrt((centred**2).sum(-1))
-    is_defined = (values.shape[-1] > 3) & (size > 0).all(-1)
+    is_defined = (size > 0).all(-1)
     products = centred @ np.swapaxes(centred, -1, -2)
     r = products / np.where(is_defined[..., None, None], size[..., :, None] * size[..., None, :], np.inf)
     left = (1 - r[..., 0, 2] ** 2) * (1 - r[..., 1, 2] ** 2)

@@ -30,6 +30,18 @@ def by_seed(results: Results, group: SeedGroup) -> dict[int, str]:
     return {seed: name for name, seed in seeds.items() if seed is not None}
 
 
+def plain(results: Results) -> tuple[str, dict[int, str]]:
+    """The plain dense networks that claims on single samples are about, by seed, and their model: of several the first.
+
+    "" and none of a study without any.
+    """
+    of_models: dict[str, dict[int, str]] = {}
+    for group in groups(results):
+        if results.networks[group.networks[0]].is_parent:
+            of_models.setdefault(group.model, {}).update(by_seed(results, group))
+    return next(((model, networks) for model, networks in of_models.items() if networks), ("", {}))
+
+
 def is_untrained(results: Results, group: SeedGroup) -> bool:
     """True of dense networks of 0 epochs."""
     info = results.networks[group.networks[0]]

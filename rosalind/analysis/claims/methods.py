@@ -51,33 +51,31 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
         seed: 100 * accuracies[name] for seed, name in arms.by_seed(results, group).items()
     }
     step = 100 * step_of(results)
-    dense = {group.label: group for group in arms.dense_groups(results)}
-    lacking, fixed = [], {}
+    # Each with those of its own model, of which a study may have several.
+    dense = {(group.model, group.label): group for group in arms.dense_groups(results)}
+    lacking = []
     for label in ("dense_extended", "dense_narrow"):
-        if not any(name.startswith(label) for name in dense):
+        if not any(name.startswith(label) for _, name in dense):
             lacking.append(f"The study lacks {label}: {additions.command(f'--controls ... {label}')}.")
-    if "dense" in dense:
-        fixed["dense"] = dense["dense"]
-    extended = [group for name, group in dense.items() if name.startswith("dense_extended")]
-    fixed |= {group.name: group for group in extended}
+    fixed = [group for (_, name), group in dense.items() if name == "dense" or name.startswith("dense_extended")]
     effects: dict[str, dict[str, Effect]] = {}
-    is_narrow_known = any(name.startswith("dense_narrow") for name in dense)
+    is_narrow_known = any(name.startswith("dense_narrow") for _, name in dense)
     unlike: list[str] = []
     for group in arms.pruned_groups(results):
-        narrow = dense.get(f"dense_narrow-{group.sparsity:g}")
+        narrow = dense.get((group.model, f"dense_narrow-{group.sparsity:g}"))
         if is_narrow_known and narrow is None:
             unlike.append(group.name)
             continue
-        rivals = {**fixed, **({narrow.name: narrow} if narrow else {})}
+        rivals = [rival for rival in fixed if rival.model == group.model] + ([narrow] if narrow else [])
         of_group = points(group, reached)
         parts = {
-            f"corrupted above {name}": Effect(
+            f"corrupted above {rival.name}": Effect(
                 arms.difference(of_group, points(rival, reached), seeds), options["least"], step
             )
-            for name, rival in rivals.items()
+            for rival in rivals
         }
-        if "dense" in dense:
-            cost = arms.difference(points(group, unharmed), points(dense["dense"], unharmed), seeds)
+        if (parent := dense.get((group.model, "dense"))) is not None:
+            cost = arms.difference(points(group, unharmed), points(parent, unharmed), seeds)
             # By how much the clean accuracy lies above what may be lost: by however little, it is allowed.
             parts["clean above what may be lost"] = Effect(cost + options["points"], options["least"], step, absent=0)
         if parts and np.isfinite(arms.over_seeds(seeds, of_group)).any():
@@ -85,9 +83,9 @@ def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence
     if not effects:
         lacking.append("The study has no pruned network with a seed beside its dense controls.")
     controls = {
-        f"{words} {name}": Effect(np.array(list(points(group, accuracies).values())), step=step)
+        f"{words} {group.name}": Effect(np.array(list(points(group, accuracies).values())), step=step)
         for words, accuracies in (("corrupted accuracy of", reached), ("clean accuracy of", unharmed))
-        for name, group in fixed.items()
+        for group in fixed
     }
     more = additions.command("--controls ... dense_narrow")
     notes = (f"Left out, as no dense network is as small: {', '.join(unlike)} ({more}).",) if unlike else ()

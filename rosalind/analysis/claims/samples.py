@@ -49,8 +49,8 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     main = robustness.main_mean(results)
     clean = clean_of(results, "train")
     conditions = [name for name in (clean, *(main.conditions if main else ())) if name is not None]
-    dense = {info.seed: name for name, info in results.networks.items() if info.is_parent}
-    untrained = [g for g in robustness.groups(results) if arms.is_untrained(results, g)]
+    model, dense = arms.plain(results)
+    untrained = [g for g in robustness.groups(results) if g.model == model and arms.is_untrained(results, g)]
     measured = lambda names: {
         seed: _error_scores(results, name, under)
         for seed, name in names.items()
@@ -58,7 +58,7 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
         and not results.networks[name].only_predictions
         and (under := [c for c in conditions if results.has(name, c)])
     }
-    trained = measured({seed: name for seed, name in dense.items() if seed is not None})
+    trained = measured(dense)
     before = measured(arms.by_seed(results, untrained[0])) if untrained else {}
     if not trained:
         return Evidence({}, lacking=(arms.NEEDED,))
@@ -131,11 +131,8 @@ def _survival(
 def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
     """Evidence that a sample's clean margin says whether it survives, beyond what another seed's margin says."""
     seeds, main, clean = arms.seeds_of(results), robustness.main_mean(results), clean_of(results, "train")
-    dense = {
-        info.seed: name
-        for name, info in results.networks.items()
-        if info.is_parent and info.seed is not None and not info.only_predictions
-    }
+    _, parents = arms.plain(results)
+    dense = {seed: name for seed, name in parents.items() if not results.networks[name].only_predictions}
     lacking = []
     if clean is None or main is None:
         lacking.append(arms.NEEDED)

@@ -12,7 +12,7 @@ from rosalind.results import Damaged, Results, load_json, save_json
 FILE = "claims.json"
 """Of a study's folder `comparison`."""
 
-FORMAT = 4
+FORMAT = 5
 """Raised where files of an earlier format can no longer be read or believed: they are made again."""
 
 

@@ -154,14 +154,14 @@ def carrying(gain: Float[np.ndarray, " n"], share: float = CARRIED) -> Int[np.nd
     """Positions of the smallest set of samples that holds a share of the whole gain, the largest first.
 
     Of a loss those that hold the loss. Where single samples lose, few can hold all of a small gain: another half of
-    the seeds says what is left, see `held`. Empty where there is no gain.
+    the seeds says what is left, see `held`. Empty where there is no gain, or one is NaN.
 
     >>> carrying(np.array([0.1, 0.0, 0.7, 0.2])).tolist()
     [2, 3]
     """
     gain = np.asarray(gain, float)
     total = gain.sum()
-    if not total:
+    if not abs(total) > 0:
         return np.empty(0, int)
     order = np.argsort(-gain * np.sign(total), kind="stable")
     reached = np.cumsum(gain[order]) / total >= share - 1e-12

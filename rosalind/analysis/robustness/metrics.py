@@ -45,12 +45,12 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
     """Expected calibration error: sum over bins of n_b / n |accuracy_b - confidence_b| (arXiv 1706.04599).
 
     Equal-width bins (low, high] of the largest probability, 1.0 in the last. In [0, 1]; lower is better;
-    NaN without samples.
+    NaN without samples, or with a confidence that is NaN.
 
     >>> calibration_error(np.array([0.9, 0.9]), np.array([True, False]))
     0.4
     """
-    if not len(confidence):
+    if not len(confidence) or np.isnan(confidence).any():
         return float("nan")
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gap = np.bincount(index, weights=correct - confidence, minlength=bins)
