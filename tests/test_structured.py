@@ -47,6 +47,19 @@ class TestScores:
         np.testing.assert_allclose(l1[0], np.abs(kernel).sum(0), rtol=1e-5)
         np.testing.assert_allclose(l2[0], np.linalg.norm(kernel, axis=0), rtol=1e-5)
 
+    def test_coupled_norms_are_of_all_that_goes_with_a_channel_but_biases(self):
+        noise = np.random.default_rng(0).normal
+        params = jax.tree.map(lambda x: noise(size=x.shape).astype(np.float32), parent_of(NORM_MLP).trained.trainable)
+        scoring = scoring_of(params, model=NORM_MLP, options={"coupled": True})
+        made, read, scale = (
+            params["backbone"][layer][name]
+            for layer, name in (("dense0", "kernel"), ("dense1", "kernel"), ("norm0", "scale"))
+        )
+        l1 = np.abs(made).sum(0) + np.abs(scale) + np.abs(read).sum(1)
+        l2 = np.sqrt((made**2).sum(0) + scale**2 + (read**2).sum(1))
+        np.testing.assert_allclose(channel_scores.filter_l1(scoring)[0], l1, rtol=1e-5)
+        np.testing.assert_allclose(channel_scores.filter_l2(scoring)[0], l2, rtol=1e-5)
+
     def test_distances_to_the_other_filters(self):
         params = parent_of().trained.trainable
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"]).T

@@ -27,21 +27,32 @@ def _by_channel(leaf: Any, size: int, axis: int) -> jax.Array:
 
 
 def _filters(scoring: Scoring) -> list[jax.Array]:
-    """float[size, d] per group: the kernels that make each channel."""
-    leaves = by_path(scoring.trainable)
+    """float[size, d] per group: the kernels that make each channel; with `coupled` also what else goes with it, but for
+    biases and shifts: kernels that read it and scales of norms."""
+    leaves, coupled = by_path(scoring.trainable), scoring.options.get("coupled", False)
+    counted = lambda path, axis: axis == -1 or (coupled and (axis < 0 or path.split("/")[-1] == "scale"))
     return [
-        jnp.concatenate([by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1)
+        jnp.concatenate(
+            [by_channel(leaves[path], group, axis) for path, axis in group.members if counted(path, axis)], 1
+        )
         for group in scoring.groups
     ]
 
 
 def filter_l1(scoring: Scoring) -> list[jax.Array]:
-    """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710)."""
+    """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710).
+
+    With `coupled` over all that goes with it, as Torch-Pruning's `GroupNormImportance(p=1)` (arXiv 2301.12900).
+    """
     return [jnp.abs(filters).sum(1) for filters in _filters(scoring)]
 
 
 def filter_l2(scoring: Scoring) -> list[jax.Array]:
-    """Euclidean norm of the kernels that make a channel (arXiv 1808.06866)."""
+    """Euclidean norm of the kernels that make a channel (arXiv 1808.06866).
+
+    With `coupled` of all that goes with it: the order within a group is that of `GroupNormImportance(p=2)`, which has
+    the square, so that in the scope `global` groups compete otherwise.
+    """
     return [jnp.sqrt(jnp.square(filters).sum(1)) for filters in _filters(scoring)]
 
 
