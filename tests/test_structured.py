@@ -99,12 +99,23 @@ class TestScores:
         assert sums[0] < 1e-3 * sums[1]
 
     def test_scales_that_are_missing_or_zero_are_refused(self):
-        with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
+        with pytest.raises(ValueError, match=r"none behind any of .*dense0/kernel"):
             channel_scores.bn_scale(scoring_of())
         trained = parent_of(NORM_MLP).trained.trainable
         silent = training.map_by_path(lambda p, x: jnp.zeros_like(x) if p.endswith("scale") else x, trained)
         with pytest.raises(ValueError, match=r"all scales of .* are zero"):
             channel_scores.bn_scale(scoring_of(silent, model=NORM_MLP))
+
+    @pytest.mark.parametrize("scope", ["layer", "global"])
+    def test_channels_without_a_scale_stay_where_others_have_one(self, scope):
+        params, (first, second) = parent_of(NORM_MLP).trained.trainable, models.groups(NORM_MLP)
+        groups = first, replace(second, members=tuple(m for m in second.members if "norm" not in m[0]))
+        scores = channel_scores.bn_scale(scoring_of(params, model=NORM_MLP, groups=groups))
+        np.testing.assert_array_equal(scores[0], np.abs(params["backbone"]["norm0"]["scale"]))
+        assert scores[1] is None
+        chosen, _ = structured.select(scores, 0.5, groups, params, scope=scope)
+        assert chosen["head/kernel"].all()
+        assert masks.sparsity_of(chosen) == pytest.approx(0.5, abs=0.05)
 
     def test_slimming_makes_scales_smaller(self):
         before = {"epochs": 0, "l1_epochs": 20, "learning_rate": 0.01}

@@ -225,7 +225,7 @@ def check_network(
     if recipe.granularity == "channel":
         structured.check(groups, trainable)
         if recipe.score is channel_scores.bn_scale:
-            channel_scores.check_norms(groups)
+            channel_scores.with_norms(groups)
     if recipe.granularity == "block":
         for sparsity in method.sparsities:
             n_m.pattern(kernels, sparsity, options.get("group", 4), protected)
@@ -297,12 +297,14 @@ def left_whole(
 ) -> tuple[str, ...]:
     """Paths of the kernels that a method of channels or N:M groups cannot prune in this network.
 
-    Those with channels in none of the groups, or with inputs that M does not divide; protected ones are left out.
+    Those with channels in none of the groups that it ranks, or with inputs that M does not divide; protected ones are
+    left out.
     """
     recipe, kernels = recipe_of(method.name), masks.prunable(trainable)
     if recipe.granularity == "channel":
         reached = {path for group in groups for path, _ in group.members}
         return tuple(p for p in kernels if p not in reached and not masks.is_protected(p, protected))
     if recipe.granularity == "block":
+        groups = channel_scores.with_norms(groups) if recipe.score is channel_scores.bn_scale else groups
         return n_m.pattern(kernels, 0.5, check(method).get("group", 4), protected)[1]
     return ()
