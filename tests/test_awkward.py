@@ -28,16 +28,30 @@ pytestmark = pytest.mark.no_cover
 
 CONFIG = Train(epochs=1, batch_size=60, learning_rate=0.01, warmup=0)
 KEY = jax.random.key(5)
-METHODS = {
-    "wanda": {"score_samples": 20, "epochs": 0},
-    "synflow": {"rounds": 1, "epochs": 0},
-    "fisher": {"score_samples": 20, "epochs": 0},
-    "set": {"every": 1, "end": 1},
-    "biprop": {},
-    "filter_l1": {"epochs": 0},
-    "n_m": {"epochs": 0},
-}
+METHODS = ("wanda", "synflow", "fisher", "set", "biprop", "filter_l1", "n_m")
 """A method of every kind: needs inputs, a flow, gradients per sample; changes or learns masks; channels; blocks."""
+
+TURNS = {
+    "fisher": {
+        **{"NoBias": "woodfisher", "Dropping": "snip", "Smaller": "grasp", "Attending": "taylor", "Grouped": "maggrad"},
+        **{"Experts": "magnitude", "Embedded": "random", "Scanned": "magnitude_initial"},
+        **{"Stateful": "quantise", "Recurrent": "cluster"},
+    },
+    "set": {
+        **{"Modern": "rigl", "Halved": "gmp", "Saturating": "static"},
+        **{"Branches": "finetune", "Shared": "lth", "Normalised": "lrr", "Dropping": "ap"},
+    },
+    "biprop": {"Repeated": "edge_popup", "Squeeze": "hydra", "RmsNorm": "movement", "Stateful": "l0"},
+    "filter_l1": {
+        **{"Transposed": "filter_l2", "Grouped": "fpgm", "Recurrent": "taylor_gate", "Attending": "random_search"},
+        **{"Halved": "bn_scale"},
+    },
+    "n_m": {"Smaller": "sr_ste"},
+}
+"""By method and module another that takes its place there, so that every method meets one."""
+
+FEW = {"score_samples": 20, "rounds": 1, "score_batches": 1, "candidates": 2, "block": 16, "every": 1, "rate": 0.5}
+"""Options of few samples and rounds."""
 
 GROUPS = {
     **dict.fromkeys(
@@ -78,8 +92,11 @@ def parent_of(name: str) -> pruning.Parent:
 @pytest.mark.parametrize("name", awkward.MODULES)
 def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
     parent, traced = parent_of(name), models.groups(model_of(name))
-    for method, options in METHODS.items():
+    for method in (TURNS.get(kind, {}).get(name, kind) for kind in METHODS):
         recipe = pruning.METHODS[method]
+        options = {option: value for option, value in FEW.items() if option in recipe.options}
+        if recipe.ranks and "epochs" in recipe.options:
+            options["epochs"] = 0
         groups = traced if recipe.granularity == "channel" else ()
         given = {"model": model_of(name), "parent": parent, "config": CONFIG, "groups": groups}
         prune = functools.partial(start, Method(method, (0.5,), options), **given)
@@ -104,6 +121,10 @@ def test_every_kind_of_method_reaches_its_sparsity_or_is_refused(name):
         assert all(network.masks[path].all() for path in left), method
 
 
+def test_every_method_meets_an_awkward_module():
+    assert {*METHODS, *(method for turns in TURNS.values() for method in turns.values())} == {*pruning.METHODS}
+
+
 def test_layers_that_no_gradient_reaches_are_found_before_work(tmp_path):
     idle = ["backbone/held/bias", "backbone/held/kernel", "backbone/unused/bias", "backbone/unused/kernel"]
     for name in awkward.MODULES:
@@ -113,6 +134,9 @@ def test_layers_that_no_gradient_reaches_are_found_before_work(tmp_path):
     gradients = replace(plan, methods=tuple(Method(name, (0.02,)) for name in ("magnitude", "snip")))
     with pytest.raises(ValueError, match=r"snip ranks by gradients, and none reaches .*'backbone/held/kernel'"):
         study.check(gradients)
+    shuffled = replace(plan, methods=(Method("random", (0.5,), {"like": "snip"}, label="shuffled"),), controls=())
+    with pytest.raises(ValueError, match=r"snip ranks by gradients, and none reaches .*'backbone/held/kernel'"):
+        study.check(shuffled)
     study.check(replace(gradients, protected=("held", "unused")))
     (silent,) = checking.left_whole(planning.completed(plan, study.check(plan)))
     assert all(path in silent for path in idle)
@@ -121,6 +145,12 @@ def test_layers_that_no_gradient_reaches_are_found_before_work(tmp_path):
     (network,) = start(Method("snip", (0.05,), {"epochs": 0}), **given)
     assert masks.sparsity_of(network.masks) == pytest.approx(0.05, abs=1e-3)
     assert network.masks["backbone/unused/kernel"].all()
+
+
+def test_layers_whose_masks_are_shuffled_need_inputs_before_work():
+    given = {"model": model_of("Scanned"), "parent": parent_of("Scanned"), "config": CONFIG}
+    with pytest.raises(ValueError, match=REFUSED["Scanned", "wanda"]):
+        start(Method("random", (0.5,), {"like": "wanda", "epochs": 0}), **given)
 
 
 def test_arrays_that_are_no_kernels_by_their_name_are_said_before_work():

@@ -232,6 +232,7 @@ CHANGED = {
     "scale": "error",
     "reinitialise": True,
     "learn_head": True,
+    "coupled": True,
 }
 """Another value of every option than its default."""
 

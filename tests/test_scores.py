@@ -78,6 +78,13 @@ class TestMoreScores:
         # Two orders of summing 60 samples in float32, each to 2^-23 of the largest score, 0.05: sqrt(60) * 6e-9.
         np.testing.assert_allclose(scores.snip(scoring)[path], exact, rtol=1e-4, atol=5e-8)
 
+    def test_snip_in_rounds_goes_on_where_one_emptied_a_layer(self, toy):
+        dense = masks.everything(toy[1])
+        emptied = {**dense, "head/kernel": np.zeros_like(dense["head/kernel"])}
+        silent = scored("snip", masks=emptied)
+        assert not any(np.asarray(silent[path]).any() for path in emptied if path != "head/kernel")
+        assert np.asarray(silent["head/kernel"]).any()
+
     def test_snip_in_rounds_scores_what_is_left_with_its_first_weights(self, toy):
         once, rounds = (run(Method("snip", (0.8,), {"rounds": n, "epochs": 1}))[0] for n in (1, 5))
         assert masks.sparsity_of(once.masks) == masks.sparsity_of(rounds.masks)

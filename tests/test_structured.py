@@ -47,6 +47,19 @@ class TestScores:
         np.testing.assert_allclose(l1[0], np.abs(kernel).sum(0), rtol=1e-5)
         np.testing.assert_allclose(l2[0], np.linalg.norm(kernel, axis=0), rtol=1e-5)
 
+    def test_coupled_norms_are_of_all_that_goes_with_a_channel_but_biases(self):
+        noise = np.random.default_rng(0).normal
+        params = jax.tree.map(lambda x: noise(size=x.shape).astype(np.float32), parent_of(NORM_MLP).trained.trainable)
+        scoring = scoring_of(params, model=NORM_MLP, options={"coupled": True})
+        made, read, scale = (
+            params["backbone"][layer][name]
+            for layer, name in (("dense0", "kernel"), ("dense1", "kernel"), ("norm0", "scale"))
+        )
+        l1 = np.abs(made).sum(0) + np.abs(scale) + np.abs(read).sum(1)
+        l2 = np.sqrt((made**2).sum(0) + scale**2 + (read**2).sum(1))
+        np.testing.assert_allclose(channel_scores.filter_l1(scoring)[0], l1, rtol=1e-5)
+        np.testing.assert_allclose(channel_scores.filter_l2(scoring)[0], l2, rtol=1e-5)
+
     def test_distances_to_the_other_filters(self):
         params = parent_of().trained.trainable
         kernel = np.asarray(params["backbone"]["dense0"]["kernel"]).T
@@ -86,12 +99,23 @@ class TestScores:
         assert sums[0] < 1e-3 * sums[1]
 
     def test_scales_that_are_missing_or_zero_are_refused(self):
-        with pytest.raises(ValueError, match="bn_scale needs a norm behind every channel"):
+        with pytest.raises(ValueError, match=r"none behind any of .*dense0/kernel"):
             channel_scores.bn_scale(scoring_of())
         trained = parent_of(NORM_MLP).trained.trainable
         silent = training.map_by_path(lambda p, x: jnp.zeros_like(x) if p.endswith("scale") else x, trained)
         with pytest.raises(ValueError, match=r"all scales of .* are zero"):
             channel_scores.bn_scale(scoring_of(silent, model=NORM_MLP))
+
+    @pytest.mark.parametrize("scope", ["layer", "global"])
+    def test_channels_without_a_scale_stay_where_others_have_one(self, scope):
+        params, (first, second) = parent_of(NORM_MLP).trained.trainable, models.groups(NORM_MLP)
+        groups = first, replace(second, members=tuple(m for m in second.members if "norm" not in m[0]))
+        scores = channel_scores.bn_scale(scoring_of(params, model=NORM_MLP, groups=groups))
+        np.testing.assert_array_equal(scores[0], np.abs(params["backbone"]["norm0"]["scale"]))
+        assert scores[1] is None
+        chosen, _ = structured.select(scores, 0.5, groups, params, scope=scope)
+        assert chosen["head/kernel"].all()
+        assert masks.sparsity_of(chosen) == pytest.approx(0.5, abs=0.05)
 
     def test_slimming_makes_scales_smaller(self):
         before = {"epochs": 0, "l1_epochs": 20, "learning_rate": 0.01}

@@ -14,6 +14,7 @@ from fitted import images_and_labels
 from rosalind import conditions, data
 from rosalind.conditions import writing
 from rosalind.config import Condition
+from rosalind.results import leases
 
 
 def tiny_dataset(count=30, size=8):
@@ -92,6 +93,8 @@ class TestWriting:
         child.wait()
         for path in tmp_path.glob("out/[a-z]*.npy"):
             assert len(np.load(path)) == 5 * 597
+        # As if it had been killed while it wrote how far it is.
+        (tmp_path / "out" / f"..fog.npy.done.{leases.host()}-{child.pid}-{'0' * 16}.tmp").touch()
         done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert sorted(p.name for p in tmp_path.glob("out/*.npy")) == [
@@ -99,6 +102,7 @@ class TestWriting:
             "gaussian_noise.npy",
             "labels.npy",
         ]
+        assert not list(tmp_path.glob("out/.*"))
 
     def test_a_folder_made_otherwise_is_refused(self, tmp_path):
         dataset = tiny_dataset()

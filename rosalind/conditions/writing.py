@@ -58,6 +58,7 @@ def write(
         check_files(first, test)
     made_by = {"dataset": dataset.name, "hash": dataset.hash, "table": table, "draw": draw, "seed": seed}
     _check_folder(folder, made_by)
+    results.remove_abandoned(folder)
     labels = folder / "labels.npy"
     if not labels.exists():
         results.save_array(labels, np.tile(test.labels.astype(np.int64), 5))

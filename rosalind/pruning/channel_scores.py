@@ -27,21 +27,32 @@ def _by_channel(leaf: Any, size: int, axis: int) -> jax.Array:
 
 
 def _filters(scoring: Scoring) -> list[jax.Array]:
-    """float[size, d] per group: the kernels that make each channel."""
-    leaves = by_path(scoring.trainable)
+    """float[size, d] per group: the kernels that make each channel; with `coupled` also what else goes with it, but for
+    biases and shifts: kernels that read it and scales of norms."""
+    leaves, coupled = by_path(scoring.trainable), scoring.options.get("coupled", False)
+    counted = lambda path, axis: axis == -1 or (coupled and (axis < 0 or path.split("/")[-1] == "scale"))
     return [
-        jnp.concatenate([by_channel(leaves[path], group, axis) for path, axis in group.members if axis == -1], 1)
+        jnp.concatenate(
+            [by_channel(leaves[path], group, axis) for path, axis in group.members if counted(path, axis)], 1
+        )
         for group in scoring.groups
     ]
 
 
 def filter_l1(scoring: Scoring) -> list[jax.Array]:
-    """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710)."""
+    """Sum of |weight| over the kernels that make a channel (arXiv 1608.08710).
+
+    With `coupled` over all that goes with it, as Torch-Pruning's `GroupNormImportance(p=1)` (arXiv 2301.12900).
+    """
     return [jnp.abs(filters).sum(1) for filters in _filters(scoring)]
 
 
 def filter_l2(scoring: Scoring) -> list[jax.Array]:
-    """Euclidean norm of the kernels that make a channel (arXiv 1808.06866)."""
+    """Euclidean norm of the kernels that make a channel (arXiv 1808.06866).
+
+    With `coupled` of all that goes with it: the order within a group is that of `GroupNormImportance(p=2)`, which has
+    the square, so that in the scope `global` groups compete otherwise.
+    """
     return [jnp.sqrt(jnp.square(filters).sum(1)) for filters in _filters(scoring)]
 
 
@@ -55,22 +66,31 @@ def _scales(group: ChannelGroup) -> list[str]:
     return [path for path, axis in group.members if axis == 0 and path.split("/")[-1] == "scale"]
 
 
-def check_norms(groups: Sequence[ChannelGroup]) -> None:
-    """Raise ValueError unless there is a norm behind every channel."""
-    for group in groups:
-        if not _scales(group):
-            raise ValueError(f"bn_scale needs a norm behind every channel; there is none on {group.members}.")
+def with_norms(groups: Sequence[ChannelGroup]) -> list[ChannelGroup]:
+    """The groups with a norm behind their channels, which `bn_scale` ranks; ValueError if there is none."""
+    ranked = [group for group in groups if _scales(group)]
+    if not ranked:
+        kernels = sorted({path for group in groups for path, axis in group.members if axis == -1})
+        raise ValueError(
+            f"bn_scale ranks channels by the scales of norms behind them, and there is none behind any of {kernels}. "
+            "Put norms into the model, or choose another method, such as filter_l2."
+        )
+    return ranked
 
 
-def bn_scale(scoring: Scoring) -> list[jax.Array]:
+def bn_scale(scoring: Scoring) -> list[jax.Array | None]:
     """|scale| of the norms behind a channel, summed; see the option `l1_epochs` (arXiv 1708.06519).
 
+    None for groups without a norm, such as fully connected layers behind convolutions, which stay whole.
+
     Raises:
-        ValueError: channels without a norm, or scales that are all zero.
+        ValueError: no channel with a norm, or scales that are all zero.
     """
-    check_norms(scoring.groups)
-    leaves, scores = by_path(scoring.trainable), []
+    leaves, ranked, scores = by_path(scoring.trainable), with_norms(scoring.groups), []
     for group in scoring.groups:
+        if group not in ranked:
+            scores.append(None)
+            continue
         paths = _scales(group)
         scores.append(sum(jnp.abs(by_channel(leaves[path], group, 0)).sum(1) for path in paths))
         if not bool(jnp.any(scores[-1])):

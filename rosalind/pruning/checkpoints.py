@@ -16,6 +16,7 @@ SWITCHES: Mapping[str, tuple[str, ...]] = {
     "reinitialise": (),
     "repair": (),
     "learn_head": (),
+    "coupled": (),
     "bits": ("codebook", "scale"),
 }
 """Options that were added when studies had been stored, with those that only work beside them."""

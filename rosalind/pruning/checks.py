@@ -187,8 +187,10 @@ def check_network(
             parts = {part for path in kernels for part in path.split("/")} - set(masks.KERNELS)
             raise ValueError(unknown("part of a path in `protected`", part, parts))
     functions = ModelFunctions() if functions is None else functions
-    for name in filter(None, (method.name, options.get("like"))):
-        for needed in recipe_of(name).needs:
+    # The recipes that rank the network's weights, by the name that an error gives them.
+    ranking = {name: recipe_of(name) for name in (method.name, options.get("like")) if name is not None}
+    for name, other in ranking.items():
+        for needed in other.needs:
             functions.needed(needed, name)
     if options.get("distil"):
         functions.needed("distilled", f"{method.name} with distil")
@@ -212,20 +214,21 @@ def check_network(
         )
     if batch is not None and counts_samples(method):
         sample_count(batch)
-    if "inputs" in recipe.needs and batch is not None:
-        inputs = jax.eval_shape(functions.needed("inputs", method.name), trainable, state, batch)
-        scores.check_inputs(kernels, inputs, protected)
     silent = [path for path in without_gradient if path in kernels and not masks.is_protected(path, protected)]
-    if silent and recipe.score in scores.CHECKED:
-        raise ValueError(
-            f"{method.name} ranks by gradients, and none reaches {silent}: the model does not use these layers, or "
-            "stops the gradient behind them. Take them out of the model, name them in `protected`, or choose another "
-            "method."
-        )
+    for name, other in ranking.items():
+        if "inputs" in other.needs and batch is not None:
+            inputs = jax.eval_shape(functions.needed("inputs", name), trainable, state, batch)
+            scores.check_inputs(kernels, inputs, protected)
+        if silent and other.score in scores.CHECKED:
+            raise ValueError(
+                f"{name} ranks by gradients, and none reaches {silent}: the model does not use these layers, or stops "
+                "the gradient behind them. Take them out of the model, name them in `protected`, or choose another "
+                "method."
+            )
     if recipe.granularity == "channel":
         structured.check(groups, trainable)
         if recipe.score is channel_scores.bn_scale:
-            channel_scores.check_norms(groups)
+            channel_scores.with_norms(groups)
     if recipe.granularity == "block":
         for sparsity in method.sparsities:
             n_m.pattern(kernels, sparsity, options.get("group", 4), protected)
@@ -297,10 +300,12 @@ def left_whole(
 ) -> tuple[str, ...]:
     """Paths of the kernels that a method of channels or N:M groups cannot prune in this network.
 
-    Those with channels in none of the groups, or with inputs that M does not divide; protected ones are left out.
+    Those with channels in none of the groups that it ranks, or with inputs that M does not divide; protected ones are
+    left out.
     """
     recipe, kernels = recipe_of(method.name), masks.prunable(trainable)
     if recipe.granularity == "channel":
+        groups = channel_scores.with_norms(groups) if recipe.score is channel_scores.bn_scale else groups
         reached = {path for group in groups for path, _ in group.members}
         return tuple(p for p in kernels if p not in reached and not masks.is_protected(p, protected))
     if recipe.granularity == "block":

@@ -67,6 +67,7 @@ def prune(
     options = check(method)
     scoring = batches if scoring is None else scoring
     training.check_batches(batches=batches, scoring=scoring)
+    needs = {need for name in (method.name, options.get("like")) if name for need in recipe_of(name).needs}
     check_network(
         method,
         parent.initial.trainable,
@@ -74,7 +75,7 @@ def prune(
         functions=functions,
         groups=groups,
         state=parent.initial.state,
-        batch=scoring(key, 0) if "inputs" in recipe_of(method.name).needs or counts_samples(method) else None,
+        batch=scoring(key, 0) if "inputs" in needs or counts_samples(method) else None,
     )
     check_parent(method, parent)
     if options.get("weigh"):

@@ -90,17 +90,20 @@ def snip(scoring: Scoring) -> Scores:
     weights: at 90 % 0.45 of the same ones (cnn) and 0.36 (resnet20).
 
     Raises:
-        ValueError: a layer whose scores are all exactly zero, as behind a BatchNorm scale that starts at
-            zero: it would be removed whole, for no reason in the data.
+        ValueError: in the first round, a layer whose scores are all exactly zero, as behind a BatchNorm scale that
+            starts at zero: it would be removed whole, for no reason in the data.
     """
     train = scoring.options["statistics"] == "batch"
     slopes = by_path(gradient(scoring.loss, train)(scoring.masked, scoring.state, scoring.batches(scoring.key, 0)))
-    return _checked(_products(scoring.kernels(scoring.trainable), slopes), scoring.protected)
+    return _checked(_products(scoring.kernels(scoring.trainable), slopes), scoring)
 
 
-def _checked(scores: Scores, protected: Sequence[str]) -> Scores:
+def _checked(scores: Scores, scoring: Scoring) -> Scores:
+    # Where an earlier round emptied a layer, none behind or before it has a score; what is kept of them is noted.
+    if any((~mask).any() for mask in scoring.masks.values()):
+        return scores
     silent = [path for path, score in scores.items() if not np.asarray(score).any()]
-    silent = [path for path in silent if not is_protected(path, protected)]
+    silent = [path for path in silent if not is_protected(path, scoring.protected)]
     if silent:
         raise ValueError(
             f"every score of {silent} is exactly zero: no gradient reaches it. BatchNorm scales that "
@@ -127,7 +130,7 @@ def grasp(scoring: Scoring) -> Scores:
     if scoring.options["over"] == "weights":
         direction = map_by_path(lambda path, x: x if path in scoring.masks else jnp.zeros_like(x), direction)
     products = [curvature(tempered)(masked, scoring.state, batch, direction) for batch in halves]
-    return _checked(scoring.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)), scoring.protected)
+    return _checked(scoring.kernels(jax.tree.map(lambda w, a, b: w * (a + b), masked, *products)), scoring)
 
 
 def synflow(scoring: Scoring) -> Scores:
@@ -150,8 +153,7 @@ def synflow(scoring: Scoring) -> Scores:
             "initial weights down, which changes no rank."
         )
     slopes = by_path(tree)
-    scores = _products(scoring.kernels(scoring.trainable), slopes)
-    return scores if any((~mask).any() for mask in scoring.masks.values()) else _checked(scores, scoring.protected)
+    return _checked(_products(scoring.kernels(scoring.trainable), slopes), scoring)
 
 
 CHECKED = (snip, grasp, synflow)

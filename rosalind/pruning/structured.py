@@ -93,7 +93,7 @@ def select(
     """Masks that remove the lowest channels until the sparsity of P is as near as whole channels allow.
 
     Args:
-        scores: float[size] per group, higher is kept.
+        scores: float[size] per group, higher is kept; None for a group that stays whole.
         sparsity: of P, to come near to.
         groups: all coupled channels.
         trainable: the parameters.
@@ -110,12 +110,16 @@ def select(
     """
     if scope not in ("layer", "global"):
         raise ValueError(f"`scope` of channels must be 'layer' or 'global', not {scope!r}.")
-    values = [np.asarray(score, np.float32) for score in scores]
+    values = [
+        np.zeros(group.size, np.float32) if score is None else np.asarray(score, np.float32)
+        for group, score in zip(groups, scores, strict=True)
+    ]
     for group, value in zip(groups, values, strict=True):
         if count := int(np.isnan(value).sum()):
             raise ValueError(f"{count} scores of the channels of {group.members[0][0]!r} are NaN.")
     alive = alive_channels(within, groups) if within else [np.ones(group.size, bool) for group in groups]
-    free = np.array([not any(is_protected(p, protected) for p, _ in g.members) for g in groups])
+    held = [any(is_protected(path, protected) for path, _ in group.members) for group in groups]
+    free = np.array([score is not None and not whole for score, whole in zip(scores, held, strict=True)])
     sizes = np.array([group.size for group in groups])
     gone = np.array([int((~a).sum()) for a in alive])
 

@@ -152,7 +152,8 @@ class Scoring:
 
 Score = Callable[[Scoring], Any]
 """Importance, higher is kept: float arrays by path of `masks`, or these and a function from the chosen masks to
-corrected parameters. Of whole channels: a float array [size] per group. The state is never changed."""
+corrected parameters. Of whole channels: a float array [size] per group, None for one that stays whole. The state is
+never changed."""
 
 
 @dataclass

@@ -252,7 +252,8 @@ def left_whole(study: Study) -> Iterator[str]:
         groups = models.groups(model) if pruning.recipe_of(method.name).granularity == "channel" else ()
         if paths := pruning.left_whole(method, params, protected=study.protected, groups=groups):
             why = (
-                ", as their outputs meet a norm over channels, the output, or what tracing does not know"
+                ", as their outputs meet a norm over channels, the output, what tracing does not know, or (bn_scale) "
+                "no norm"
                 if groups
                 else ""
             )
