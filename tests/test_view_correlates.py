@@ -9,10 +9,10 @@ from scipy.stats import kendalltau
 from written_diagnostics import write
 
 from rosalind import figures, results
-from rosalind.analysis import network_numbers, robustness
+from rosalind.analysis import clean_numbers, network_numbers, robustness
 from rosalind.analysis.concordance import kendall_interval
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.inside.correlates import AGAINST, Correlates
+from rosalind.viewer.views.inside.correlates import AGAINST, Correlates, numbers_of
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "clean")
 
@@ -100,6 +100,26 @@ def test_too_few_groups_are_no_picture(folder):
     view = Page(Store(folder), Correlates).view
     assert not view.figure.visible
     assert "fewer than 5" in view.finding
+
+
+def test_of_a_study_that_grows_only_new_cells_are_computed(folder, monkeypatch):
+    (folder / "comparison" / "clean_numbers.npz").unlink()
+    store, computed = Store(folder), []
+    of_cell = clean_numbers._of_cell
+    monkeypatch.setattr(clean_numbers, "_of_cell", lambda *args: computed.append(args[1]) or of_cell(*args))
+    first, _ = numbers_of(store)
+    assert sorted(computed) == sorted(store.networks)
+    name = store.networks[-1]
+    path = results.geometry_file(folder, name, "clean")
+    cell = results.load_arrays(path)
+    results.save_arrays(path, {**cell, "angle_class_mean": cell["angle_class_mean"] + 0.01}, replace=True)
+    del computed[:]
+    assert store.refresh() == 1
+    second, _ = numbers_of(store)
+    assert computed == [name]
+    change = second.tables["angle_class_mean"] - first.tables["angle_class_mean"]
+    assert np.count_nonzero(change) == 1
+    assert change.max() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_a_damaged_file_of_a_diagnostic_is_named_and_the_report_goes_on(folder, capsys):

@@ -53,8 +53,10 @@ def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
     """
 
     def make() -> tuple[NetworkNumbers | None, str]:
+        # Of a study that grows, those of networks that are as they were.
+        known = store.shared.setdefault("clean numbers", {})
         try:
-            return network_numbers.of_study(store.results, store.summary), ""
+            return network_numbers.of_study(store.results, store.summary, known), ""
         except Damaged as error:
             return None, str(error)
 
