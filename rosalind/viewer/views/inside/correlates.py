@@ -151,7 +151,8 @@ class Correlates:
         if self.problem:
             return escape(self.problem)
         few = f"fewer than {network_numbers.FEWEST} methods and sparsities are measured clean and corrupted"
-        return f"Nothing to compare: {few}. {draw.remedy('Prune or train more with', 'rosalind run ...')}"
+        how = draw.remedy(draw.where_written(self.store, "Prune or train more with"), "rosalind run ...")
+        return f"Nothing to compare: {few}. {how}"
 
     def _fill(self, frame: Frame, name: str, against: str) -> bool:
         """Draw a number against a target; False where there is nothing to draw."""

@@ -205,7 +205,8 @@ class Pareto:
         lacks = f"no {name} yet, which comes at the end of a run"
         if not np.isfinite(self.picture.mean[:, 2]).any():
             lacks = "no bytes, as the study has no weights of its networks; those that a run trains are stored"
-        return f"Nothing to compare: {lacks}. {draw.remedy('Make it with', 'rosalind run ...')}"
+        how = draw.remedy(draw.where_written(self.store, "Make it with"), "rosalind run ...")
+        return f"Nothing to compare: {lacks}. {how}"
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""
