@@ -1,5 +1,6 @@
 """Pages without a browser, for the viewer's tests."""
 
+import inspect
 import re
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bokeh.document import Document
-from bokeh.server.callbacks import PeriodicCallback
+from bokeh.server.callbacks import NextTickCallback, PeriodicCallback, SessionCallback
 
 from rosalind.analysis import selection
 from rosalind.analysis.store import Store
@@ -41,11 +42,19 @@ def opened(store: Store, layout: str = "all", views: Sequence[str] = (), **field
     return session
 
 
+def call_back(document: Document, kind: type[SessionCallback]) -> None:
+    """Make the calls of a kind that a server would make by now; those of coroutines draw what is late."""
+    for callback in document.session_callbacks:
+        if isinstance(callback, kind) and not inspect.iscoroutinefunction(inspect.unwrap(callback.callback)):
+            if kind is NextTickCallback:
+                document.remove_next_tick_callback(callback)
+            callback.callback()
+
+
 def watch(session: Session) -> None:
-    """Do what a page does every few seconds."""
-    for periodic in session.document.session_callbacks:
-        if isinstance(periodic, PeriodicCallback):
-            periodic.callback()
+    """Do what a page does every few seconds, and what follows from it in the next tick."""
+    for kind in (PeriodicCallback, NextTickCallback):
+        call_back(session.document, kind)
 
 
 def numbers(html: str) -> list[str]:

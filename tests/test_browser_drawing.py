@@ -156,6 +156,9 @@ CUT = """() => {
 """The lists and buttons that are narrower than what they say, and the right edges of those on the rail's right."""
 
 
+CARDS = "['samples', 'sample', 'attribution'].map((name) => document.getElementById(name).getBoundingClientRect())"
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1000, "dark"), (1440, "light")])
 def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     narrow = Page(browser, f"{address}?layout=all&theme={theme}", viewport={"width": width, "height": 1000})
@@ -184,6 +187,12 @@ def test_nothing_is_wider_than_the_window(browser, address, width, theme):
     for narrower in (width, 940):
         narrow.tab.set_viewport_size({"width": narrower, "height": 1000})
         narrow.wait(f"document.documentElement.scrollWidth <= {narrower}")
+    # A wide one has what a click on the sheet shows beside it.
+    narrow.press("3")
+    for wide, lines in ((1900, 2), (2400, 1)):
+        narrow.tab.set_viewport_size({"width": wide, "height": 1000})
+        narrow.wait(f"new Set({CARDS}.map((card) => card.top)).size === {lines}")
+        assert narrow.tab.evaluate(f"{CARDS}.every((card) => card.width > 400)")
     narrow.tab.close()
 
 

@@ -40,16 +40,17 @@ def test_what_was_clicked_stays_where_it_is_under_words_of_another_line(page, is
     }"""
     height = "() => document.getElementById('samples').offsetHeight"
     page.push(button)
-    page.tab.evaluate(lines, "Short.")
+    page.tab.evaluate(lines, "A longer one. " * 20)
     page.tab.evaluate(f"scrollTo(0, {40 * is_scrolled})")
     page.push(button)
     seen = []
-    for text in ("Short.", "A longer one. " * 20, "Short."):
+    # The second is shorter where nothing can be scrolled back.
+    for text in ("A longer one. " * 20, "Short.", "A longer one. " * 40, "Short."):
         page.tab.evaluate(lines, text)
         page.tab.evaluate(PAINTED)
         seen.append((page.tab.evaluate(height), button.bounding_box()["y"]))
-    assert seen[1][0] > seen[0][0] + 20
-    assert [place for _, place in seen] == pytest.approx([seen[0][1]] * 3, abs=1)
+    assert seen[2][0] > seen[0][0] + 20
+    assert [place for _, place in seen] == pytest.approx([seen[0][1]] * 4, abs=1)
     # Who scrolls, moves it.
     page.tab.mouse.wheel(0, 30)
     page.tab.evaluate(lines, "A longer one. " * 20)

@@ -15,8 +15,10 @@ from rosalind.analysis.store import Store
 from rosalind.viewer import captions, glossary
 from rosalind.viewer.app import open_session
 from rosalind.viewer.views import VIEWS
+from rosalind.viewer.views.geometry.distributions import Distributions
 from rosalind.viewer.views.geometry.parallel_coordinates import ParallelCoordinates
 from rosalind.viewer.views.geometry.sample_density import SampleDensity
+from rosalind.viewer.views.networks.evaluation import Evaluation
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "contrast-5")
 MISSING = ("layers", "layer_likeness", "path")
@@ -133,6 +135,14 @@ def test_findings_are_at_most_twenty_words_and_no_text_is_over_forty_unfolded(st
             unfolded = [part.text for part in view.root.references() if isinstance(part, Div) and part.visible]
             for part in (view.finding, getattr(view, "key", ""), *unfolded):
                 assert len(plain(part)) <= 40, (name, part)
+
+
+def test_one_sample_is_no_evidence(store):
+    page = Page(store, Distributions, Evaluation, a=A, b=B)
+    assert "no more than by chance" not in page.view.finding
+    page.change(rule=[{"op": "replace", "ids": [int(store.ids[0])]}])
+    assert "no more than by chance" in page.view.finding
+    assert "1 selected sample:" in page.views[1].finding
 
 
 def test_findings_follow_what_is_chosen_and_a_hostile_name_stays_text(many):

@@ -15,9 +15,10 @@ from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.models import Div
 from bokeh.protocol import Protocol
+from bokeh.server.callbacks import NextTickCallback, PeriodicCallback
 from bokeh.server.connection import ServerConnection
 from bokeh.server.session import ServerSession
-from pages import opened, told
+from pages import call_back, opened, told
 from tornado.ioloop import IOLoop
 
 from rosalind.analysis.store import Store
@@ -250,9 +251,8 @@ def test_readers_in_threads_are_worked_for_one_after_the_other(drawn, tmp_path, 
             inside.discard(threading.get_ident())
 
     def watch(document: Document) -> None:
-        for callback in document.session_callbacks:
-            if getattr(callback, "period", None):
-                callback.callback()
+        for kind in (PeriodicCallback, NextTickCallback):
+            call_back(document, kind)
 
     def swap(document: Document, count: int) -> str:
         typed = {"model": document.get_model_by_name("keys").ref, "attr": "text", "new": f"{count} x"}

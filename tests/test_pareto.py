@@ -129,10 +129,21 @@ class TestDocument:
         assert says(view.caption.text, size / 1000, 100 * clean, 100 * corrupted)
         assert view.points.data["x"][k] == pytest.approx(size / 1000)
         assert view.points.data["y"][k] == pytest.approx(100 * corrupted, rel=1e-5)
-        assert sorted(view.sides.data["text"]) == ["A", "B"]
+        assert view.sides.data["text"] == ["A: dense", "B: magnitude 0.9"]
+        # Names of all lie within the frame, and none on another.
+        for accuracy in ("clean", "corrupted"):
+            page.change(choices={"pareto-accuracy": accuracy})
+            ends, named = view.figure.y_range, (view.sides.data, view.names.data)
+            x, y = (np.concatenate([data[axis] for data in named]) for axis in "xy")
+            line = 10 * (ends.end - ends.start) / (view.figure.height - 120)
+            assert ((y > ends.start + line / 2) & (y < ends.end - line / 2)).all()
+            near = np.abs(np.log(x[:, None] / x)) < np.log(1.1)
+            apart = np.abs(y[:, None] - y)[near & ~np.eye(len(x), dtype=bool)]
+            assert (apart > line).all()
         filled = [n for n, a in zip(view.points.data["name"], view.points.data["alpha"], strict=True) if a > 0.5]
         assert filled == [g.name for g, on_front in zip(store.groups, picture.front, strict=True) if on_front]
-        page.change(choices={"pareto-accuracy": "clean"})
+        page.change(choices={"pareto-accuracy": "clean"}, a=page.state.b)
+        assert view.sides.data["text"] == ["A, B: magnitude 0.9"]
         assert view.points.data["y"][k] == pytest.approx(100 * clean, rel=1e-5)
         assert says(view.caption.text, int(picture.front.sum()), len(store.groups), *(100 * picture.null[:2]))
 

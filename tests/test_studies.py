@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
-from pages import opened, watch
+from bokeh.server.callbacks import NextTickCallback, PeriodicCallback
+from pages import call_back, opened, watch
 
 from rosalind import results
 from rosalind.analysis import robustness
@@ -96,7 +97,15 @@ class TestWatching:
             arrays,
             {"clean": cell},
         )
-        watch(session)
+        counts = [len(copied.networks)]
+        call_back(session.document, PeriodicCallback)
+        counts.append(len(copied.networks))
+        assert counts[1] == counts[0] + 1
+        # It takes a while to make the views.
+        assert f"{counts[1]} networks" in session.controls.study.text
+        assert session.controls.remade.text != "1"
+        call_back(session.document, NextTickCallback)
+        assert f"{counts[1]} networks" in session.controls.study.text
         assert session.controls.remade.text == "1"
         assert session.state == before
         assert "newcomer" in session.widgets["b-find"].completions

@@ -9,10 +9,10 @@ from scipy.stats import kendalltau
 from written_diagnostics import write
 
 from rosalind import figures, results
-from rosalind.analysis import network_numbers, robustness
+from rosalind.analysis import clean_numbers, network_numbers, robustness
 from rosalind.analysis.concordance import kendall_interval
 from rosalind.analysis.store import Store
-from rosalind.viewer.views.inside.correlates import AGAINST, Correlates
+from rosalind.viewer.views.inside.correlates import AGAINST, Correlates, numbers_of
 
 A, B = ("mlp-dense-seed0", "clean"), ("mlp-lth-0.9-seed0", "clean")
 
@@ -54,7 +54,7 @@ def test_points_and_tau_are_those_of_scipy(store, page, against, sliced):
 def test_points_have_names_and_their_numbers_too(store, page):
     data = page.view.points.data
     assert set(page.view.names.data["text"]) <= set(data["name"])
-    assert {"dense", "lth 0.9"} <= set(page.view.names.data["text"])
+    assert page.view.sides.data["text"] == ["A: dense", "B: lth 0.9"]
     # A name further off would be read as another point's.
     assert np.abs(page.view.names.data["dy"]).max() < 30
     for x, y, text in zip(data["x"], data["y"], data["text"], strict=True):
@@ -83,7 +83,7 @@ def test_a_click_makes_a_group_b(store, page):
     page.view.points.selected.indices = [page.view.points.data["name"].index("magnitude 0.9")]
     assert page.state.b == ("magnitude 0.9 over seeds", "clean")
     assert page.view.points.selected.indices == []
-    assert sorted(page.view.sides.data["text"]) == ["A", "B"]
+    assert [text[:2] for text in sorted(page.view.sides.data["text"])] == ["A:", "B:"]
 
 
 def test_families_of_five_groups_have_a_tau_of_their_own(store, page, monkeypatch):
@@ -100,6 +100,26 @@ def test_too_few_groups_are_no_picture(folder):
     view = Page(Store(folder), Correlates).view
     assert not view.figure.visible
     assert "fewer than 5" in view.finding
+
+
+def test_of_a_study_that_grows_only_new_cells_are_computed(folder, monkeypatch):
+    (folder / "comparison" / "clean_numbers.npz").unlink()
+    store, computed = Store(folder), []
+    of_cell = clean_numbers._of_cell
+    monkeypatch.setattr(clean_numbers, "_of_cell", lambda *args: computed.append(args[1]) or of_cell(*args))
+    first, _ = numbers_of(store)
+    assert sorted(computed) == sorted(store.networks)
+    name = store.networks[-1]
+    path = results.geometry_file(folder, name, "clean")
+    cell = results.load_arrays(path)
+    results.save_arrays(path, {**cell, "angle_class_mean": cell["angle_class_mean"] + 0.01}, replace=True)
+    del computed[:]
+    assert store.refresh() == 1
+    second, _ = numbers_of(store)
+    assert computed == [name]
+    change = second.tables["angle_class_mean"] - first.tables["angle_class_mean"]
+    assert np.count_nonzero(change) == 1
+    assert change.max() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_a_damaged_file_of_a_diagnostic_is_named_and_the_report_goes_on(folder, capsys):

@@ -1,5 +1,6 @@
 """The evaluation view: its modes, orders, colours and sentences, and the scope chosen by a drag."""
 
+import re
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -146,6 +147,34 @@ class TestDocument:
         own = 100 * (store.correct(b).mean() - store.correct(a).mean())
         assert says(text, own, mean)
         assert says(text, right("mlp-lth-0.9-seed0", b[1]))
+
+    def test_the_first_look_sets_accuracy_under_corruption_beside_clean(self, store):
+        page = Page(store, Evaluation, a=("mlp-dense-seed0", "clean"), b=("mlp-magnitude-0.9-seed0", "clean"))
+        right = lambda label, c: np.array([100 * store.summary[f"mlp-{label}-seed{k}", c]["accuracy"] for k in (0, 1)])
+        words = page.view.finding.partition("Under corruption")[2]
+        sizes = []
+        for condition in ("mean-common15", "clean"):
+            change = right("magnitude-0.9", condition) - right("dense", condition)
+            half = stats.t.ppf(0.975, 1) * change.std(ddof=1) / np.sqrt(2)
+            sizes.append((abs(change.mean()), "below" if change.mean() < 0 else "above", abs(change.mean()) <= half))
+        assert says(words.replace("(magnitude 0.9)", ""), sizes[0][0], sizes[1][0])
+        assert [word for word in re.findall("below|above", words)] == [way for _, way, _ in sizes]
+        assert ("both within" in words) == (sizes[0][2] and sizes[1][2])
+        means = {group.name: right_of.mean() for group, right_of in self.corrupted(store)}
+        best = sorted(means, key=means.get, reverse=True)[:3]
+        listed = page.view.key.partition(". Cells")[0]
+        assert all(f"{name} {means[name]:.1f}" in listed for name in best)
+        # Under a corruption it is of that, and of other numbers there is no best.
+        page.change(a=("mlp-dense-seed0", "contrast-5"), b=("mlp-magnitude-0.9-seed0", "contrast-5"))
+        assert page.view.finding.startswith("Under contrast-5, B")
+        page.change(choices={"evaluation-cells": "loss"})
+        assert not any(name in page.view.key for name in best)
+
+    @staticmethod
+    def corrupted(store):
+        """Groups with their accuracies under the mean over corruptions."""
+        values = accuracy_table.values(store, "accuracy")[:, store.columns.index("mean-common15")]
+        return zip(store.groups, values, strict=True)
 
     def test_curves_follow_b_and_end_where_the_table_does(self, store):
         session = Page(store, Severities)

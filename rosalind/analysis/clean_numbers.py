@@ -65,13 +65,24 @@ OF_CELL = ("confidence", "angle_class_mean", "effective_rank", "spread", "disagr
 
 
 def clean_numbers(
-    results: Results, networks: Iterable[str], clean: str, summary: Mapping[Cell, Mapping[str, float]]
+    results: Results,
+    networks: Iterable[str],
+    clean: str,
+    summary: Mapping[Cell, Mapping[str, float]],
+    known: dict[str, dict[str, float]] | None = None,
 ) -> dict[str, dict[str, float]]:
     """The `PREDICTORS` of networks, from their cells on clean images and those cells' rows of the summary.
 
-    What `save` stored of a cell that is as it was is not computed again.
+    What `save` stored of a cell that is as it was is not computed again, nor what is `known`.
+
+    Args:
+        results: of the study.
+        networks: that are measured on clean images.
+        clean: id of the clean images.
+        summary: with the rows of their cells.
+        known: what earlier calls have computed, to which this one adds, for a study that grows.
     """
-    of_cell = _of_cells(results, networks, clean)
+    of_cell = _of_cells(results, networks, clean, {} if known is None else known)
     return {
         name: {
             **{number: float(summary[name, clean][column]) for number, column in _OF_SUMMARY.items()},
@@ -84,7 +95,7 @@ def clean_numbers(
 
 def save(results: Results, networks: Sequence[str], clean: str) -> None:
     """Write `comparison/clean_numbers.npz`: by network those of `OF_CELL`, replacing what is there."""
-    origins, numbers = _made_of(results, clean), _of_cells(results, networks, clean)
+    origins, numbers = _made_of(results, clean), _of_cells(results, networks, clean, {})
     arrays = {
         "network": np.array(networks, np.str_),
         "made_of": np.array([origins[name] for name in networks], np.str_),
@@ -93,10 +104,17 @@ def save(results: Results, networks: Sequence[str], clean: str) -> None:
     save_arrays(_file(results), arrays, replace=True)
 
 
-def _of_cells(results: Results, networks: Iterable[str], clean: str) -> dict[str, dict[str, float]]:
-    """The numbers of `OF_CELL` by network, stored or computed."""
-    stored, origins = _stored(results), _made_of(results, clean)
-    return {name: stored.get(origins[name]) or _of_cell(results, name, clean) for name in networks}
+def _of_cells(
+    results: Results, networks: Iterable[str], clean: str, known: dict[str, dict[str, float]]
+) -> dict[str, dict[str, float]]:
+    """The numbers of `OF_CELL` by network: stored, `known` by what they are made of, or computed and added there."""
+    stored, origins, numbers = _stored(results), _made_of(results, clean), {}
+    for name in networks:
+        origin = origins[name]
+        if origin not in stored and origin not in known:
+            known[origin] = _of_cell(results, name, clean)
+        numbers[name] = stored.get(origin) or known[origin]
+    return numbers
 
 
 def _of_cell(results: Results, network: str, clean: str) -> dict[str, float]:

@@ -64,13 +64,16 @@ def targets(clean: np.ndarray, corrupted: np.ndarray) -> dict[str, np.ndarray]:
     return {"corrupted": corrupted, "retention": robustness.retention(corrupted, clean), "gap": clean - corrupted}
 
 
-def of_study(results: Results, summary: Summary | None = None) -> NetworkNumbers | None:
+def of_study(
+    results: Results, summary: Summary | None = None, known: dict[str, dict[str, float]] | None = None
+) -> NetworkNumbers | None:
     """The numbers of a study's networks; None without a mean over corruptions or with fewer than `FEWEST` groups.
 
     Args:
         results: of the study.
         summary: of all its cells and means, as a store has it; None where means may not be there yet, which are then
             made of the cells.
+        known: see `clean_numbers.clean_numbers`.
 
     Raises:
         results.Damaged: a clean cell, or a file of a diagnostic, cannot be read.
@@ -97,7 +100,7 @@ def of_study(results: Results, summary: Summary | None = None) -> NetworkNumbers
         return None
     numbers = NetworkNumbers(tuple(groups), tuple(networks), tuple(seeds), clean, main, {}, {})
     everyone = [name for row in networks for name in row]
-    of_clean = clean_numbers.clean_numbers(results, everyone, clean, summary)
+    of_clean = clean_numbers.clean_numbers(results, everyone, clean, summary, known)
     tables = {name: numbers.of_networks({n: one[name] for n, one in of_clean.items()}) for name in PREDICTORS}
     first_of = {order_of(table.ravel()): name for name, table in reversed(tables.items())}
     alike: dict[str, tuple[str, ...]] = {}

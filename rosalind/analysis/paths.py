@@ -133,7 +133,7 @@ def why_none(store: Store, first: str, second: str) -> str:
     if first == second:
         return f"A and B are one network, {first}: there is no way between them."
     for name in (first, second):
-        if infos[name].is_imported:
+        if not store.results.has_weights(name):
             return f"The weights of {name} are not stored, so that there is no way from or to it."
     if store.results.homes and store.results.homes[first][0] != store.results.homes[second][0]:
         return "A and B are of two studies, between which no path is made."

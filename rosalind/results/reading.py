@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rosalind.config import unknown
-from rosalind.results.arrays import directory_hash, load_array, load_arrays
+from rosalind.results.arrays import array_names, directory_hash, load_array, load_arrays
 from rosalind.results.files import Damaged, load_json, shown
 from rosalind.results.records import ConditionInfo, NetworkInfo, Record
 from rosalind.results.schema import (
@@ -156,6 +156,17 @@ class Results:
     def network_file(self, network: str) -> Path:
         """Path of a network's arrays."""
         return network_file(*self.home(network))
+
+    def has_weights(self, network: str) -> bool:
+        """True where a network can be run again: the study has no weights of one that was made elsewhere, and a copy
+        may lack the file that holds them, or have it damaged.
+        """
+        if self.networks[network].is_imported:
+            return False
+        try:
+            return any(name.startswith("variables/") for name in array_names(self.network_file(network)))
+        except (FileNotFoundError, Damaged):
+            return False
 
     def cells(self, *, own_samples: bool = False, predictions: bool = False) -> list[tuple[str, str]]:
         """All measured pairs of network and condition, in order.

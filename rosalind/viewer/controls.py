@@ -211,12 +211,16 @@ class Controls:
 
     def refill(self, state: State) -> None:
         """Offer the networks and conditions that the study has now."""
-        store = self.store
         for selects in self.selects.values():
             selects.refill()
+        self.count()
+
+    def count(self, more: str = "") -> None:
+        """Say on top what the study has now, and `more`."""
+        store = self.store
         self.study.text = (
             f"{store.results.title}: {counted(len(store.networks), 'network')} x "
-            f"{counted(len(store.conditions), 'condition')}, {counted(len(store.ids), 'test image')}"
+            f"{counted(len(store.conditions), 'condition')}, {counted(len(store.ids), 'test image')}{more}"
         )
 
     def cell(self, side: str) -> Cell:

@@ -1,13 +1,15 @@
 """The finding of the heat map, and what stands behind it: accuracies, power, effective robustness, the null."""
 
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
 from rosalind.analysis import accuracy_table, robustness
 from rosalind.analysis.accuracy_table import CELL_METRICS, COMPARED, SLICED
-from rosalind.analysis.robustness.groups import step_of
+from rosalind.analysis.robustness.groups import counted, step_of
 from rosalind.analysis.robustness.power import seed_interval
+from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
 from rosalind.viewer import captions
 from rosalind.viewer.views.draw import cut, paragraphs
@@ -15,6 +17,9 @@ from rosalind.viewer.views.frame import Frame
 
 LETTERS = 24
 """Letters of a method's name in a finding."""
+
+NAMED = 3
+"""Methods that are named as the best."""
 
 
 def finding(frame: Frame, name: str) -> str:
@@ -32,34 +37,89 @@ def finding(frame: Frame, name: str) -> str:
         part = 100 * np.median([frame.slice_summary[cell]["accuracy"] for cell in cells])
         whole = 100 * np.median([store.summary[cell]["accuracy"] for cell in cells])
         lower = [frame.slice_summary[cell]["accuracy"] < store.summary[cell]["accuracy"] for cell in cells]
+        samples = counted(len(frame.rows), "selected sample")
         return (
-            f"The {int(frame.selected.sum()):,} selected samples: median {part:.1f} % right, of all {whole:.1f} %; "
+            f"The {samples}: median {part:.1f} % right, of all {whole:.1f} %; "
             f"harder in {100 * np.mean(lower):.0f} % of cells."
         )
-    changes = 100 * accuracy_table.between_methods(store, a, b)
     names = [cut(store.sides.group(side[0]).name, LETTERS) for side in (a, b)]
     methods = [f"{name} under {side[1]}" for name, side in zip(names, (a, b), strict=True)]
-    if a == b or not len(changes):
-        return escape(f"A and B are {methods[1]}: click a cell to compare it with A.") if a == b else ""
+    if a == b:
+        return escape(f"A and B are {methods[1]}: click a cell to compare it with A.")
+    apart = _apart(store, a, b)
+    if apart is None:
+        return ""
+    way, verdict = _way(apart.mean), "one seed cannot say more"
+    if apart.is_noise is not None:
+        verdict = f"{'no ' * apart.is_noise}more than seeds differ"
+    if a[1] != b[1]:
+        return escape(f"B, {methods[1]}, is {way} A, {methods[0]}: {verdict}.")
+    if not store.results.conditions[b[1]].is_clean:
+        return escape(f"Under {b[1]}, B ({names[1]}) is {way} A ({names[0]}): {verdict}.")
+    # What holds up is asked of images that are not clean.
+    main = robustness.main_mean(store.results, store.results.conditions[b[1]].bn)
+    corrupted = None if main is None else _apart(store, (a[0], main.name), (b[0], main.name))
+    if corrupted is None:
+        return escape(f"On clean images, B ({names[1]}) is {way} A ({names[0]}): {verdict}.")
+    first = f"Under corruption B ({names[1]}) is {_way(corrupted.mean, 'level with')} A ({names[0]})"
+    second = f"clean {_way(apart.mean, 'level').replace(' points', '')}"
+    if apart.is_noise is None or corrupted.is_noise is None:
+        return escape(f"{first}, {second}: one seed cannot say more.")
+    if apart.is_noise == corrupted.is_noise:
+        return escape(f"{first}, {second}: both {'within' if apart.is_noise else 'beyond'} seed noise.")
+    one, other = ("within", "beyond") if corrupted.is_noise else ("beyond", "within")
+    return escape(f"{first}, {one} seed noise; {second}, {other} it.")
+
+
+class Apart(NamedTuple):
+    """The difference of two methods under a condition or mean.
+
+    Attributes:
+        mean: Points, B's minus A's, over pairs of seeds.
+        is_noise: True where the 95 % interval over seeds holds 0; None of one pair.
+    """
+
+    mean: float
+    is_noise: bool | None
+
+
+def _apart(store: Store, a: Cell, b: Cell) -> Apart | None:
+    """B's method beside A's; None where they share no seed that is measured."""
+    changes = 100 * accuracy_table.between_methods(store, a, b)
+    if not len(changes):
+        return None
     mean = float(changes.mean())
-    verdict = "one seed cannot say more"
-    if len(changes) > 1:
-        _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
-        verdict = f"{'no ' if abs(mean) <= half else ''}more than seeds differ"
-    apart = f"{abs(mean):.1f} points {'below' if mean < 0 else 'above'}"
-    if abs(mean) < 0.05:
-        apart = "within 0.05 points of"
-    if a[1] == b[1]:
-        where = "On clean images" if store.results.conditions[b[1]].is_clean else f"Under {b[1]}"
-        return escape(f"{where}, B ({names[1]}) is {apart} A ({names[0]}): {verdict}.")
-    return escape(f"B, {methods[1]}, is {apart} A, {methods[0]}: {verdict}.")
+    if len(changes) == 1:
+        return Apart(mean, None)
+    _, half, _ = seed_interval(changes, step=100 * step_of(store.results))
+    return Apart(mean, bool(abs(mean) <= half))
+
+
+def _way(points: float, level: str = "within 0.05 points of") -> str:
+    """The size of a difference, and whether it is below or above; `level` where no digit would show it."""
+    return level if abs(points) < 0.05 else f"{abs(points):.1f} points {'below' if points < 0 else 'above'}"
 
 
 def key(frame: Frame, name: str) -> str:
-    """Key of numbers and colours, and how to use the map, as HTML."""
+    """Key of numbers and colours, how to use the map, and who holds up best, as HTML."""
     metric = CELL_METRICS[name]
     notch = "; notch: all samples, from there a line to the selected ones" if frame.has_selection else ""
-    return f"Cells: {metric.words}{notch}. Click: B; shift-click: A; drag: these networks and conditions in all views."
+    best = "" if frame.has_selection or name != "accuracy" else _best(frame.store)
+    use = "Click: B; shift-click: A; drag: these networks and conditions in all views."
+    return f"{best}Cells: {metric.words}{notch}. {use}"
+
+
+def _best(store: Store) -> str:
+    """The `NAMED` methods with the highest mean under corruption, as HTML; empty of no more of them."""
+    main = robustness.main_mean(store.results)
+    if main is None or main.name not in store.columns:
+        return ""
+    means = robustness.nan_mean_std(accuracy_table.values(store, "accuracy"))[0][:, store.columns.index(main.name)]
+    order = np.argsort(-means, kind="stable")[: np.isfinite(means).sum()]
+    if len(order) <= NAMED:
+        return ""
+    listed = ", ".join(f"{escape(cut(store.groups[k].name, LETTERS))} {means[k]:.1f}" for k in order[:NAMED])
+    return f"Best under corruption, % right: {listed}. "
 
 
 def details(frame: Frame, name: str) -> str:

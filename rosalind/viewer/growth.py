@@ -20,20 +20,28 @@ class Growth:
         self._reported = set(store.problems)
 
     def watch(self) -> None:
-        """Follow the folder, and show what has changed."""
+        """Follow the folder, and show what has changed: its count at once, its views in the next tick."""
         session, store = self.session, self.session.store
         has_grown = store.refresh() != self.generation
         problems = [problem for problem in store.problems if problem not in self._reported]
         self._reported = set(store.problems)
         if has_grown:
             self.generation = store.generation
-            try:
-                problems += self._refill()
-            except (ValueError, OSError) as error:
-                problems.append(str(error))
+            # Making all views takes seconds on a busy machine: what is there is told before.
+            session.controls.count("; drawing what is new")
+            session.document.add_next_tick_callback(lambda: self._follow(problems))
         page_slices.follow(session)
         if problems:
             session.show_errors(*problems)
+
+    def _follow(self, problems: list[str]) -> None:
+        """Make all views anew, and say what is wrong with the study and what of the state is lost."""
+        try:
+            problems = problems + self._refill()
+        except (ValueError, OSError) as error:
+            problems = [*problems, str(error)]
+        if problems:
+            self.session.show_errors(*problems)
 
     def _refill(self) -> list[str]:
         """Make all views anew after the study has changed; a sentence for each part of the state that is lost."""

@@ -123,9 +123,4 @@ def can_make(store: Store, cells: Sequence[Cell]) -> bool:
         return False
     if not store.is_writable:
         return False
-    networks = store.results.networks
-    return all(
-        not networks[network].is_imported
-        and (store.results.attribution_file(network, condition).parents[2] / "networks" / f"{network}.npz").exists()
-        for network, condition in cells
-    )
+    return all(store.results.has_weights(network) for network, _ in cells)

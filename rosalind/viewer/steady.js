@@ -6,8 +6,14 @@
   // Called between layout and paint, so that nobody sees it elsewhere.
   const card = new ResizeObserver(() => {
     // What its own click hides, or makes anew, has no place any more.
-    const moved = held?.used.checkVisibility() ? top(held.used) - held.top : 0;
-    if (moved) scrollBy({ top: moved, behavior: "instant" });
+    if (!held?.used.checkVisibility()) return;
+    const { style } = held.words, room = () => parseFloat(style.marginBottom) || 0;
+    const moved = () => top(held.used) - held.top;
+    const keep = (more) => { style.marginBottom = `${Math.max(room() + more, 0)}px`; };
+    if (moved() > 0 && room()) keep(-moved());
+    if (moved()) scrollBy({ top: moved(), behavior: "instant" });
+    // At the top of the page nothing can be scrolled back: words that got shorter keep their room.
+    if (moved() < 0) keep(-moved());
   });
   const release = () => {
     held = null;
@@ -17,8 +23,9 @@
   addEventListener("pointerup", (event) => {
     const path = event.composedPath(), section = path.find((node) => node.tagName === "SECTION");
     const used = path.find(isPart);
-    if (!section || !used) return;
-    held = { used, top: top(used) };
+    const words = section?.querySelector(".bk-Div");
+    if (!words || !used) return;
+    held = { used, words, top: top(used) };
     card.observe(section);
   }, true);
   addEventListener("scroll", () => { if (held) held.top = top(held.used); });

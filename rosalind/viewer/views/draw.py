@@ -1,6 +1,6 @@
 """The parts that views are made of: colours, empty figures and sources, labels of axes, and captions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -297,6 +297,22 @@ def remedy(words: str, *lines: str) -> str:
 def where_written(store: Store, words: str) -> str:
     """Words before commands that write into a study; where its folder is read-only here, they are for a copy of it."""
     return words if store.is_writable else f"The folder is read-only: on a copy of it {words[0].lower()}{words[1:]}"
+
+
+def without_weights(store: Store, networks: Iterable[str]) -> str:
+    """A sentence on networks whose weights a command needs and the study has not, as HTML; empty where it has them.
+
+    Of networks made elsewhere, which commands are not for, it says nothing.
+    """
+    trained = [name for name in networks if not store.results.networks[name].is_imported]
+    lacking = [name for name in trained if not store.results.has_weights(name)]
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"It takes weights, and the folder has none of {escape(cut(lacking[0], 60))}{more}." if lacking else ""
+
+
+def made_of_weights(store: Store, networks: Iterable[str], words: str, *lines: str) -> str:
+    """The remedy for what is made of networks: commands, in the words of `where_written`, or why they cannot work."""
+    return without_weights(store, networks) or remedy(where_written(store, words), *lines)
 
 
 def card(rows: Sequence[tuple[str, str]]) -> str:

@@ -198,8 +198,9 @@ class Distributions:
         count, kind = len(frame.rows), "selected samples" if frame.has_selection else "samples"
         widest = max(apart, key=lambda measure: np.nan_to_num(apart[measure], nan=-1))
         chance = distributions.chance_gap(count)
+        most = "differs most" if apart[widest] > chance else "differs most, no more than by chance"
         self.finding = (
-            f"The {draw.short(widest)} differs most: Kolmogorov-Smirnov distance {captions.in_digits(apart[widest])}, "
+            f"The {draw.short(widest)} {most}: Kolmogorov-Smirnov distance {captions.in_digits(apart[widest])}, "
             f"by chance seldom over {captions.in_digits(chance)}{frame.among}."
         )
         if state.a == state.b:

@@ -18,12 +18,11 @@ from rosalind.viewer.views.draw import (
     cut,
     empty,
     fill,
+    made_of_weights,
     mosaics,
     paragraphs,
     plot,
-    remedy,
     stacked,
-    where_written,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 
@@ -202,11 +201,12 @@ class Explained:
         if a == b:
             return "A and B are the same network: choose another B."
         try:
-            explanation.pairs_of(self.store.results, a, b)
+            pairs = explanation.pairs_of(self.store.results, a, b)
         except ValueError as error:
             return f"No explanation: {escape(str(error))}"
-        line = command(self.store, a, b)
-        return f"No explanation of these two is stored. {remedy(where_written(self.store, 'Make it with'), line)}"
+        names = dict.fromkeys(name for pair in pairs for name in pair)
+        how = made_of_weights(self.store, names, "Make it with", command(self.store, a, b))
+        return f"No explanation of these two is stored. {how}"
 
     def _draw(self, explained: Explanation) -> None:
         shares, total = explained.shares, explained.total

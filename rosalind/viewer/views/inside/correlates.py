@@ -30,9 +30,6 @@ WIDE, HIGH = 480, 270
 GAP, RING = 9.0, 6.0
 """Pixels from the middle of a mark to its name, and how many more where a ring is around it."""
 
-LETTER = 19.0
-"""Pixels from the middle of a mark to that of the letter of its side."""
-
 LETTERS = 24
 """Longest name beside a mark; the tooltip has the whole."""
 
@@ -53,8 +50,10 @@ def numbers_of(store: Store) -> tuple[NetworkNumbers | None, str]:
     """
 
     def make() -> tuple[NetworkNumbers | None, str]:
+        # Of a study that grows, those of networks that are as they were.
+        known = store.shared.setdefault("clean numbers", {})
         try:
-            return network_numbers.of_study(store.results, store.summary), ""
+            return network_numbers.of_study(store.results, store.summary, known), ""
         except Damaged as error:
             return None, str(error)
 
@@ -85,8 +84,8 @@ class Correlates:
         self.shown: list[int] = []
         """The groups of the points."""
         self.points = draw.empty("x", "y", "colour", "marker", "name", "text")
-        self.sides = draw.empty("x", "y", "text", "ring")
-        self.names = draw.empty("x", "y", "text", "dx", "dy")
+        self.rings = draw.empty("x", "y", "ring")
+        self.names, self.sides = (draw.empty("x", "y", "text", "dx", "dy") for _ in range(2))
         self.figure = self._figure()
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("correlates-caption")
@@ -109,10 +108,11 @@ class Correlates:
         look: draw.Look = {"marker": "marker", "fill_color": "colour", "line_color": "colour"}
         dots = figure.scatter("x", "y", source=self.points, size=9, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
-        figure.scatter("x", "y", source=self.sides, size=17, **ring)
-        figure.text("x", "y", x_offset=-13, source=self.sides, **draw.TAG)
+        figure.scatter("x", "y", source=self.rings, size=17, **ring)
         look = {"text_color": "#000000", "text_font_size": "11px", "text_baseline": "middle", "text_align": "center"}
-        figure.text("x", "y", "text", x_offset="dx", y_offset="dy", source=self.names, name="ink", **look)
+        look |= {"name": "ink", "x_offset": "dx", "y_offset": "dy"}
+        figure.text("x", "y", "text", source=self.names, **look)
+        figure.text("x", "y", "text", source=self.sides, text_font_style="bold", **look)
         tips = [("", "@name"), ("", "@text")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -149,7 +149,8 @@ class Correlates:
         if self.problem:
             return escape(self.problem)
         few = f"fewer than {network_numbers.FEWEST} methods and sparsities are measured clean and corrupted"
-        return f"Nothing to compare: {few}. {draw.remedy('Prune or train more with', 'rosalind run ...')}"
+        how = draw.remedy(draw.where_written(self.store, "Prune or train more with"), "rosalind run ...")
+        return f"Nothing to compare: {few}. {how}"
 
     def _fill(self, frame: Frame, name: str, against: str) -> bool:
         """Draw a number against a target; False where there is nothing to draw."""
@@ -192,32 +193,32 @@ class Correlates:
         place_of = {group.networks: k for k, group in zip(at, groups, strict=True)}
         place = lambda side: place_of.get(self.store.sides.group(side).networks)
         letters = draw.letters_at({"A": place(frame.state.a[0]), "B": place(frame.state.b[0])})
-        tags = [(x_mean[k], y_mean[k], text, draw.side_colour(text)) for k, text in letters.items()]
-        draw.fill(self.sides, draw.columns(("x", "y", "text", "ring"), tags))
-        self._name(x_mean[at], y_mean[at], [group.name for group in groups], {self.shown.index(k) for k in letters})
+        rings = [(x_mean[k], y_mean[k], draw.side_colour(text)) for k, text in letters.items()]
+        draw.fill(self.rings, draw.columns(("x", "y", "ring"), rings))
+        sides = {self.shown.index(k): text for k, text in letters.items()}
+        self._name(x_mean[at], y_mean[at], [group.name for group in groups], sides)
         self.figure.xaxis.axis_label = predictors.words_of(name) + (f", {unit_of_x}" if unit_of_x else "")
         self.figure.yaxis.axis_label = predictors.TARGETS[against] + (", %" if unit == 100 else "")
         self._say(frame, name, against, x[at], y[at], [group.family for group in groups])
         return True
 
-    def _name(self, x: np.ndarray, y: np.ndarray, names: list[str], sides: set[int]) -> None:
-        """Write names beside the points, those of A and B first, where they cover nothing."""
+    def _name(self, x: np.ndarray, y: np.ndarray, names: list[str], sides: dict[int, str]) -> None:
+        """Write names beside the points where they cover nothing, those of A and B in bold and first."""
         texts = [draw.plain(draw.cut(name, LETTERS)) for name in names]
         if len(names) > NAMED:
             texts = [text if k in sides else "" for k, text in enumerate(texts)]
+        texts = [f"{sides[k]}: {text}" if k in sides else text for k, text in enumerate(texts)]
         (left, right), (low, high) = ((ends.start, ends.end) for ends in (self.figure.x_range, self.figure.y_range))
         pixels = np.stack([(x - left) / (right - left) * WIDE, (high - y) / (high - low) * HIGH], 1)
-        # Letters of sides are kept free too.
-        letters = pixels[sorted(sides)] - [LETTER, 0]
-        points, shown = np.concatenate([pixels, letters]), [*texts, *[""] * len(letters)]
-        gaps = [GAP + RING * (k in sides) for k in range(len(shown))]
+        gaps = [GAP + RING * (k in sides) for k in range(len(texts))]
         edges = np.array([[0.0, 0.0], [WIDE, HIGH]])
         # Only right beside its mark: further off a name would be read as another's.
-        offsets, placed = label_places.place(points, shown, gaps, sorted(sides), edges, rings=(1.0,))
-        at = np.flatnonzero(placed)
-        dx, dy = offsets[at].T.astype(np.float32)
-        places = {"x": x[at].astype(np.float32), "y": y[at].astype(np.float32), "dx": dx, "dy": dy}
-        draw.fill(self.names, {**places, "text": [texts[k] for k in at]})
+        offsets, placed = label_places.place(pixels, texts, gaps, sorted(sides), edges, rings=(1.0,))
+        for source, wanted in ((self.names, False), (self.sides, True)):
+            at = [k for k in np.flatnonzero(placed) if (k in sides) == wanted]
+            dx, dy = offsets[at].T.astype(np.float32)
+            places = {"x": x[at].astype(np.float32), "y": y[at].astype(np.float32), "dx": dx, "dy": dy}
+            draw.fill(source, {**places, "text": [texts[k] for k in at]})
 
     def _say(self, frame: Frame, name: str, against: str, x: np.ndarray, y: np.ndarray, families: list[str]) -> None:
         """The finding and the caption of what is drawn."""

@@ -21,12 +21,11 @@ from rosalind.viewer.views.draw import (
     colour_bar,
     empty,
     fill,
+    made_of_weights,
     paragraphs,
     plain,
     plot,
-    remedy,
     stacked,
-    where_written,
     wrapped,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -182,7 +181,8 @@ def _missing(store: Store, pair: tuple[Cell, Cell], cells: list[Cell]) -> list[s
     lines = [inside.command(store, "layer_features", [name], condition) for name, condition in cells]
     if len(cells) > 1 and cells[0][1] == cells[1][1] and not store.results.homes:
         lines = [inside.command(store, "layer_features", [name for name, _ in cells], cells[0][1])]
-    return [f"The activations of {names} are not stored. {remedy(where_written(store, 'Make them with'), *lines)}"]
+    how = made_of_weights(store, dict.fromkeys(name for name, _ in cells), "Make them with", *lines)
+    return [f"The activations of {names} are not stored. {how}"]
 
 
 def _finding(compared: Compared, by: str) -> str:

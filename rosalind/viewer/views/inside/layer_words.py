@@ -17,12 +17,12 @@ def missing(store: Store) -> str:
     alone = [info.id for info in inside.stored(store)[0] if diagnostics.is_beside_itself(info)]
     others = [name for name, info in store.results.conditions.items() if not info.is_clean]
     if alone and others:
-        words = draw.where_written(store, "Measure a corruption with")
-        how = draw.remedy(words, inside.command(store, alone[0], condition=others[0]))
+        line = inside.command(store, alone[0], condition=others[0])
+        how = draw.made_of_weights(store, store.results.networks, "Measure a corruption with", line)
         return f"{escape(alone[0])} of clean images compares them with themselves. {how}"
     if all(info.is_imported for info in store.results.networks.values()):
         return "The study has no numbers per layer; study.diagnose makes those of imported networks."
-    how = draw.remedy(draw.where_written(store, "Make them with"), inside.command(store, "dead_units"))
+    how = draw.made_of_weights(store, store.results.networks, "Make them with", inside.command(store, "dead_units"))
     return f"The study has no numbers per layer. {how}"
 
 

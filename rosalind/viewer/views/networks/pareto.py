@@ -26,12 +26,12 @@ GAP = 0.047
 """Least distance of two names, as a share of the range of accuracies: 12 pixels, for text of 10."""
 
 NAMED = 25
-"""Most groups on the front that are named beside their points."""
+"""Most groups on the front that are named beside their points, besides A and B."""
 
 LISTED = 3
 """Most groups that are named in the caption as those that dominate a side."""
 
-NAME: draw.Look = {"text": "text", "name": "ink", "text_baseline": "middle", "x_offset": 14}
+NAME: draw.Look = {"text": "text", "name": "ink", "text_font_size": "10px", "text_baseline": "middle", "x_offset": 14}
 
 
 class Pareto:
@@ -55,7 +55,8 @@ class Pareto:
         self.points = draw.empty("x", "y", "colour", "marker", "alpha", "size", "name", "about")
         self.spread = draw.empty("x", "low", "high", "colour")
         self.names = draw.empty("x", "y", "text")
-        self.sides = draw.empty("x", "y", "text", "down", "ring")
+        self.rings = draw.empty("x", "y", "ring")
+        self.sides = draw.empty("x", "y", "text")
         self.shown: list[int] = []
         """The groups of the points."""
         self.figure = self._figure()
@@ -77,12 +78,12 @@ class Pareto:
         figure.xaxis.ticker = FixedTicker(ticks=TICKS)
         figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
         figure.segment("x", "low", "x", "high", source=self.spread, line_color="colour", line_alpha=0.6)
-        figure.text("x", "y", source=self.names, text_font_size="10px", **NAME)
+        figure.text("x", "y", source=self.names, **NAME)
+        figure.text("x", "y", source=self.sides, text_font_style="bold", **NAME)
         look: draw.Look = {"marker": "marker", "fill_color": "colour", "fill_alpha": "alpha", "line_color": "colour"}
         dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
-        figure.scatter("x", "y", source=self.sides, size=19, **ring)
-        figure.text("x", "y", x_offset=-13, y_offset="down", source=self.sides, **draw.TAG)
+        figure.scatter("x", "y", source=self.rings, size=19, **ring)
         tips = [("", "@name"), ("bytes", "@x{0.00} kB"), ("right", "@y{0.0} %"), ("", "@about")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -138,9 +139,6 @@ class Pareto:
         )
         spread = np.nan_to_num(spread)
         draw.fill(self.spread, {"x": x, "low": y - spread, "high": y + spread, "colour": colours})
-        named = [n for n, k in enumerate(at) if front[k]]
-        named = named if len(named) <= NAMED else []
-        heights = y[named].astype(np.float64)
         if at:
             low, high = float((y - spread).min()), float((y + spread).max())
             room = max(high - low, 1.0)
@@ -148,9 +146,6 @@ class Pareto:
             self.figure.y_range.update(start=low, end=high)
             # Names stand on the right of their points.
             self.figure.x_range.update(start=float(x.min()) / 1.5, end=float(x.max()) * 2.5)
-            heights = pareto.name_places(x[named].astype(float), heights, 1.4, GAP * room, low, high)
-        names = [groups[at[n]].name for n in named]
-        draw.fill(self.names, {"x": x[named], "y": heights.astype(np.float32), "text": names})
         self.figure.visible, self.key = bool(at), (draw.family_legend(self.looks) + KEY) * bool(at)
         self.chooser.visible = bool((places[:, 0] > 0).any())
         self.figure.yaxis.axis_label = f"{ACCURACIES[which]}, %"
@@ -166,25 +161,24 @@ class Pareto:
         return f"dominated by {', '.join(above[:LISTED])}{more}"
 
     def _mark(self, groups: dict[str, int], which: str) -> None:
-        """Rings and letters at the points of A and B."""
-        places = self._places(which)
+        """Rings at the points of A and B, their names in bold, and those of the front."""
+        places, front = self._places(which), self.picture.front
         letters = draw.letters_at({letter: k if k in self.shown else None for letter, k in groups.items()})
-        at = list(letters)
-        # Letters of points that lie close together stand above each other.
-        x, y = np.log10(places[at, 0]), places[at, 1]
-        room = self.figure.y_range.end - self.figure.y_range.start
-        close = len(at) > 1 and abs(x[0] - x[1]) < 0.06 and abs(y[0] - y[1]) < 0.06 * room
-        down = np.array([-8, 8] if close and y[0] >= y[1] else [8, -8] if close else [0, 0], np.float32)
-        draw.fill(
-            self.sides,
-            {
-                "x": places[at, 0].astype(np.float32),
-                "y": places[at, 1].astype(np.float32),
-                "text": list(letters.values()),
-                "ring": [draw.side_colour(text) for text in letters.values()],
-                "down": down[: len(at)],
-            },
-        )
+        x, y = places[list(letters), :2].T.astype(np.float32)
+        draw.fill(self.rings, {"x": x, "y": y, "ring": [draw.side_colour(text) for text in letters.values()]})
+        others = [k for k in self.shown if front[k] and k not in letters]
+        named = [*letters, *(others if len(others) <= NAMED else [])]
+        x, y = places[named, :2].T
+        low, high = self.figure.y_range.start, self.figure.y_range.end
+        gap = GAP * (high - low)
+        y = pareto.name_places(x, y, 1.4, gap, low + gap / 2, high - gap / 2)
+        names = [self.store.groups[k].name for k in named]
+        sides = [f"{text}: {name}" for text, name in zip(letters.values(), names, strict=False)]
+        for source, texts, part in (
+            (self.sides, sides, slice(len(letters))),
+            (self.names, names[len(letters) :], slice(len(letters), None)),
+        ):
+            draw.fill(source, {"x": x[part].astype(np.float32), "y": y[part].astype(np.float32), "text": texts})
 
     def _finding(self, groups: dict[str, int], frame: Frame) -> str:
         """The standing of A and B to the front, in a sentence."""
@@ -205,7 +199,8 @@ class Pareto:
         lacks = f"no {name} yet, which comes at the end of a run"
         if not np.isfinite(self.picture.mean[:, 2]).any():
             lacks = "no bytes, as the study has no weights of its networks; those that a run trains are stored"
-        return f"Nothing to compare: {lacks}. {draw.remedy('Make it with', 'rosalind run ...')}"
+        how = draw.remedy(draw.where_written(self.store, "Make it with"), "rosalind run ...")
+        return f"Nothing to compare: {lacks}. {how}"
 
     def _objectives(self) -> str:
         """The objectives that are compared, in words."""

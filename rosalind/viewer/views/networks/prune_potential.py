@@ -189,8 +189,9 @@ class PrunePotential:
         """The method that goes furthest under each condition, in a sentence."""
         if not measured:
             if all(info.is_dense for info in self.store.results.networks.values()):
-                lacks = "no network is pruned"
-                return f"Nothing to show: {lacks}. {draw.remedy('Prune with', 'rosalind run ... --methods magnitude')}"
+                words = draw.where_written(self.store, "Prune with")
+                how = draw.remedy(words, "rosalind run ... --methods magnitude")
+                return f"Nothing to show: no network is pruned. {how}"
             if (self.store.labels[frame.rows] < 0).all():
                 return "No selected sample has a label."
             return "Nothing to show: no network of a known sparsity above 0 is measured here beside its dense parent."

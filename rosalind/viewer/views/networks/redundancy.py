@@ -28,6 +28,7 @@ from rosalind.viewer.views.draw import (
     show_between,
     square,
     stacked,
+    where_written,
     wrapped,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
@@ -310,7 +311,7 @@ class Redundancy:
         """The few benchmarks that predict all, or why none is known to."""
         curve = self.correlations.curve
         if len(self.correlations.names) < 2:
-            how = remedy("Measure more with", "rosalind run --corruptions")
+            how = remedy(where_written(self.store, "Measure more with"), "rosalind run --corruptions")
             return f"At least two corruptions are needed. {how}"
         if curve is None:
             return "Too few networks or families to say which corruptions predict the others: add methods to the study."

@@ -25,6 +25,7 @@ from rosalind.viewer.views.draw import (
     remedy,
     side_colour,
     stacked,
+    where_written,
 )
 from rosalind.viewer.views.frame import Change, Changed, Frame
 from rosalind.viewer.views.networks.pinned_severities import Panel, PinnedSeverities
@@ -132,7 +133,7 @@ class Severities:
                 f"No curves: means to join to {escape(state.b[1])} come at the end of a run. Click a corrupted cell."
                 if infos[state.b[1]].is_clean and len(severities) > 1
                 else "No curves: the study has fewer than two severities to join. "
-                + remedy("Measure more with", "rosalind run --severities")
+                + remedy(where_written(self.store, "Measure more with"), "rosalind run --severities")
             )
             self.caption.text = ""
         else:

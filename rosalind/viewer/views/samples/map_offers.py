@@ -11,7 +11,7 @@ from rosalind.analysis.sides import Cell
 from rosalind.viewer import map_jobs
 from rosalind.viewer.controls import COPY
 from rosalind.viewer.map_jobs import Job
-from rosalind.viewer.views.draw import commands, where_written
+from rosalind.viewer.views.draw import commands, where_written, without_weights
 from rosalind.viewer.views.frame import Change, Frame
 from rosalind.viewer.views.samples.map_tiles import WIDTH
 from rosalind.viewer.views.samples.mapped_samples import ordered
@@ -73,15 +73,16 @@ class MapOffers:
         codes, words = commands(*lines), where_written(frame.store, "Make them with")
         others = _stored(frame)
         # Where a click makes them, the commands are for who looks for them.
-        text = f"{subject} can be computed by the viewer for {share}." if can_compute else f"{words}<br>{codes}"
+        text = f"{subject} can be computed by the viewer for {share}."
+        lack = without_weights(frame.store, dict.fromkeys(network for network, _ in lacking))
         if can_compute:
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:
-            text = f"{subject} are not stored yet for {share}. {text}"
+            text = f"{subject} are not stored yet for {share}. {lack or f'{words}<br>{codes}'}"
             folded = f"<summary>where there are maps</summary><p>{others}</p>" if others else ""
         folded = f"<details>{folded}</details>" if folded else ""
         self.missing.update(text=f"<p>{text}</p>{folded}" if lines else "", visible=bool(lines))
-        self.copy.update(visible=bool(lines), tags=["\n".join(lines)])
+        self.copy.update(visible=bool(lines) and not lack, tags=["\n".join(lines)])
 
     def _point_elsewhere(self, frame: Frame, lacking: bool) -> None:
         """A button that takes A and B to a condition under which both have maps."""

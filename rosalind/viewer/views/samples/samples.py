@@ -296,7 +296,8 @@ class Samples:
         right, fixed, broken, _ = np.bincount(flips.take(rows), minlength=4)
         kind = "selected" if pool is frame.selected else "shown"
         who = "B" if left == state.a else "B's condition"
-        return f"{who} breaks {broken:,} of {len(rows):,} {kind} samples and fixes {fixed:,}; {right:,} stay right."
+        stay = f"{right:,} stay{'s' if right == 1 else ''}"
+        return f"{who} breaks {broken:,} of {len(rows):,} {kind} samples and fixes {fixed:,}; {stay} right."
 
     def _key(self, frame: Frame, left: Cell) -> str:
         """The halves, frames, corners and words of the tiles; empty where there are none; HTML."""
