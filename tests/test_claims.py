@@ -183,6 +183,8 @@ class TestJudging:
     def test_gaps_are_no_replicates(self):
         verdict = judged([np.nan, *range(1, 9), np.nan])
         assert (verdict.part.n, verdict.part.value) == (8, 4.5)
+        nothing = claims.as_json(judged(np.arange(1.0, 9), np.full(8, np.nan)))
+        assert claims.sentences(nothing)[0] == "Part 1: no replicate has a value."
         nothing = judged([np.nan, np.nan])
         assert (nothing.verdict, nothing.part.n) == ("cannot tell", 0)
 

@@ -24,7 +24,7 @@ from rosalind import (
     training,
     viewer,
 )
-from rosalind.analysis import claims
+from rosalind.analysis import claims, robustness
 from rosalind.cli import arguments
 from rosalind.figures import markdown
 
@@ -162,6 +162,8 @@ def test_compare_and_report_name_cells_that_are_missing(small_folder, tmp_path, 
     assert "2 cells are missing" in told
     assert "mlp-biprop-0.5-seed1 under contrast-1, contrast-5." in told
     assert told.strip() in markdown.markdown(results.load(folder))
+    monkeypatch.setattr(robustness.methods, "MOST_LISTED", 1)
+    assert "mlp-biprop-0.5-seed1 under contrast-1 and 1 more." in robustness.methods.missing_cells(results.load(folder))
 
 
 def test_compare_of_networks_that_cannot_be_read_fails_and_names_them(small_folder, tmp_path, capsys):

@@ -103,7 +103,8 @@ def test_resized(digits):
         ({"train_images": images(40, (8, 8, 2))}, "must be .n, h, w, 1 or 3."),
         ({"train_images": images(40, (4, 4, 1))}, "8 pixels"),
         ({"train_labels": LABELS.astype(np.int64) - 1}, "must lie in 0..1, got -1..0"),
-        ({"train_labels": np.zeros(40, int)}, "the train split of mine has no image of class b"),
+        ({"train_labels": np.zeros(40, int)}, "the train split of mine has no image of class b; drop it or add some.$"),
+        ({"train_labels": LABELS // 2 + 1, "test_labels": LABELS // 2 + 1}, "no image of class a; .*so subtract 1 if"),
         (
             {"train_labels": np.arange(40) // 39},
             "validation split of mine, a tenth of its training images,",

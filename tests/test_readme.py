@@ -50,6 +50,14 @@ def test_the_method_that_it_adds_prunes(tmp_path, monkeypatch):
     assert any((np.asarray(found.masks[path]) != np.asarray(other.masks[path])).any() for path in found.masks)
 
 
+def test_its_lines_read_a_study(small_folder):
+    read: dict = {}
+    lines = snippet("results.load(").replace("studies/digits", str(small_folder))
+    exec(lines.replace("cnn-dense", "mlp-dense").replace("fog-3", "contrast-1"), read)
+    cell = read["digits"].geometry("mlp-dense-seed0", "contrast-1")
+    assert ((read["margins"] > 0) == (cell["prediction"] == read["digits"].labels)).all()
+
+
 def test_it_names_every_scope():
     (listed,) = re.findall(r"Scopes: (.*?);", README, re.S)
     assert sorted(re.findall(r"`(\w+)`", listed)) == sorted(masks.SCOPES)

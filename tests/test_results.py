@@ -139,4 +139,6 @@ class TestAddNetwork:
         with pytest.raises(results.Mismatch, match="another network 'new'"):
             results.add_network(copy.folder, {"name": "new"}, other)
         results.remove_network(copy.folder, "new")
+        with pytest.raises(ValueError, match="unknown network 'new'"):
+            results.remove_network(copy.folder, "new")
         results.add_network(copy.folder, {"name": "new"}, other)

@@ -19,6 +19,12 @@ def test_accuracies_are_counted(small_folder):
     assert np.isfinite(table).all()
 
 
+def test_a_mean_on_the_edge_of_two_decimals_is_printed_alike_in_all_tables():
+    # Mean corruption accuracies of five seeds, whose mean is 73.95 %: 100 times every value first gives another float.
+    values = np.array([0.7161111111111113, 0.7066666666666667, 0.8, 0.715, 0.7597222222222222])
+    assert robustness.mean_and_deviation(values).split()[0] == f"{100 * robustness.nan_mean_std(values)[0]:.1f}"
+
+
 def test_a_missing_cell_is_a_gap_and_not_a_zero(small_folder, tmp_path):
     import shutil
 

@@ -159,7 +159,10 @@ def check(name: str, severity: float | None = None, table: str | None = None) ->
         raise ValueError(config.unknown("severity table", str(table), TABLES))
     if table is not None and table not in corruption.constants:
         allowed = ", ".join(corruption.constants)
-        raise ValueError(f"{name} has no constants in table {table!r}, only in {allowed}.")
+        raise ValueError(
+            f"{name} has no constants in table {table!r}, only in {allowed}: take one of these as `table`, or add "
+            f"constants of {table!r} to the corruption."
+        )
     if severity is not None and severity not in (1, 2, 3, 4, 5):
         raise ValueError(f"severity of {name} must be 1, 2, 3, 4 or 5, got {severity:g}.")
     if severity is not None and severity > corruption.severities:

@@ -139,6 +139,7 @@ def from_arrays(
     shapes = whole.images.shape[1:], test.images.shape[1:]
     if shapes[0] != shapes[1]:
         raise ValueError(f"train and test images of {name} differ in shape: {shapes[0]} and {shapes[1]}.")
+    least = int(min(whole.labels.min(), test.labels.min()))
     held_out = np.zeros(len(whole), bool)
     held_out[stratified(whole.labels, round(VALIDATION * len(whole)), seed=seed)] = True
     train, validation = whole.take(np.flatnonzero(~held_out)), whole.take(np.flatnonzero(held_out))
@@ -148,6 +149,7 @@ def from_arrays(
             listed = ", ".join(names[k] for k in empty[:5])
             field, limit = ("test_limit", test_limit) if split == "test" else ("train_limit", train_limit)
             fix = "drop it or add some" if limit is None else f"raise {field}, which is {limit}"
+            fix += f"; labels count from 0, so subtract {least} if these count from there" if least else ""
             share = ", a tenth of its training images," if split == "validation" else ""
             raise ValueError(f"the {split} split of {name}{share} has no image of class {listed}; {fix}.")
     return Dataset(name, train, validation, test, names)

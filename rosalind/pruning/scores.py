@@ -183,6 +183,6 @@ def check_inputs(kernels: Iterable[str], inputs: Container[str], protected: Sequ
     missing = sorted(path for path in kernels if path not in inputs and not is_protected(path, protected))
     if missing:
         raise ValueError(
-            f"the model function 'inputs' gives no inputs of {missing} (layers of unknown kind, or inside "
-            "nn.scan); protect these layers, or choose another method."
+            f"the model function 'inputs' gives no inputs of {missing} (layers of unknown kind, as are all of "
+            "flax.nnx, or inside nn.scan); protect these layers, or choose another method."
         )

@@ -26,7 +26,8 @@ def check(groups: Sequence[ChannelGroup], trainable: Tree) -> None:
             "removing channels needs to know which belong together, and no group is given: prune(..., groups=) takes "
             "models.groups(config), or a ChannelGroup(size, ((path, axis), ...)) for every set of channels of a model "
             "of your own. In a study they are found by tracing, which leaves whole what meets the output, a norm over "
-            "channels, or a layer or array that it does not know; choose a method of single weights."
+            "channels, or a layer or array that it does not know, as are all of flax.nnx; choose a method of single "
+            "weights."
         )
     leaves = by_path(trainable)
     for group in groups:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rosalind.config import unknown
 from rosalind.results.arrays import hash_arrays, load_arrays, readable, save_arrays
 from rosalind.results.files import Damaged, check_writable, load_object, move_aside, save_json
 from rosalind.results.predictions import read_predictions
@@ -197,14 +198,22 @@ def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
 
 
 def remove_network(folder: str | Path, name: str) -> None:
-    """Delete a network and everything measured of it."""
+    """Delete a network and everything measured of it.
+
+    Raises:
+        ValueError: a name that the folder has no file of.
+    """
     folder = Path(folder)
     check_name(name)
-    network_file(folder, name, "json").unlink(missing_ok=True)
-    network_file(folder, name).unlink(missing_ok=True)
-    (folder / "training" / f"{name}.npz").unlink(missing_ok=True)
-    for directory in ("geometry", "attribution", "predictions"):
-        shutil.rmtree(folder / directory / name, ignore_errors=True)
+    files = [network_file(folder, name, "json"), network_file(folder, name), folder / "training" / f"{name}.npz"]
+    measured = [folder / directory / name for directory in ("geometry", "attribution", "predictions")]
+    if not any(path.exists() for path in (*files, *measured)):
+        there = [path.stem for path in (folder / "networks").glob("*.json")]
+        raise ValueError(f"{folder}: {unknown('network', name, there)}")
+    for path in files:
+        path.unlink(missing_ok=True)
+    for directory in measured:
+        shutil.rmtree(directory, ignore_errors=True)
     for path in (folder / "diagnostics").glob("*/*.npz"):
         ends = path.stem.partition("@")[0].split("--")
         if name in ends:

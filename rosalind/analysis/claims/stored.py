@@ -81,11 +81,11 @@ def _numbers(verdict: Mapping[str, Any]) -> str:
     if verdict["decided_by"] is None:
         return "Nothing could be measured."
     part = verdict["parts"][verdict["decided_by"]]
-    if part["value"] is None:
-        return "No replicate has a value."
     # The name of an alternative, such as a method, stays as it is spelt.
     name = f"{part['name'][:1].upper()}{part['name'][1:]}"
     name = f"{part['alternative']}: {part['name']}" if part["alternative"] else name
+    if part["value"] is None:
+        return f"{name}: no replicate has a value."
     ends = _ends(part["low"], part["high"])
     alternatives = [other["alternative"] for other in verdict["parts"]]
     beside, several = alternatives.count(part["alternative"]), len(set(alternatives))

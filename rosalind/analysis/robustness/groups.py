@@ -113,10 +113,11 @@ def mean_and_deviation(values: Sequence[float] | np.ndarray, factor: float = 100
     >>> mean_and_deviation([0.5, 0.7]), mean_and_deviation([0.5]), mean_and_deviation([float("nan")])
     ('60.0 +- 14.1', '50.0', '-')
     """
-    mean, deviation, count = metrics.nan_mean_std(factor * np.asarray(values, float))
+    mean, deviation, count = metrics.nan_mean_std(np.asarray(values, float))
     if count < max(len(values), 1):
         return "-"
-    return f"{mean:.{digits}f}" + (f" +- {deviation:.{digits}f}" if count > 1 else "")
+    # The mean before the factor, as in every other table: a mean on the edge of two decimals is then rounded alike.
+    return f"{factor * mean:.{digits}f}" + (f" +- {factor * deviation:.{digits}f}" if count > 1 else "")
 
 
 def text_table(results: Results) -> str:
