@@ -25,6 +25,8 @@ Expected time and results (one core of an x86 machine for each):
   commands. Neither right nor said: a cell that is gone, which is a gap (3 commands); a damaged network or condition,
   of which `claims`, `export` and `diagnose` said nothing (7; they do since); `run` once, which leaves out of
   `comparison/predictors.csv` a diagnostic whose record is a folder, named by `diagnose` before it.
+  20 more of another seed, in 20 minutes on a busier machine: no traceback. Neither: `run` once on such a record, and
+  twice on a file of maps that `attribute` had named and made again: the same maps, in another order of samples.
 - flaky, two minutes for 20: every study was the undisturbed one when it was run again. Of 80 commands about half ended
   with the name of a file and the error of the disk, the others said what they had left out.
 """
