@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from dataclasses import fields, replace
 
@@ -75,6 +76,8 @@ class TestCurve:
         assert curve.error[-1] == pytest.approx(0, abs=1e-8)
         assert curve.largest[-1] == pytest.approx(0, abs=1e-8)
         assert curve.agree[-1] == 3
+        # Of one benchmark, two of the three families leave the choice as it is.
+        assert curve.agree[0] == sum(curve.sets[0] == (fold[0],) for fold in curve.folds.values()) == 2
         assert (curve.largest >= curve.error).all()
 
     def test_one_benchmark_is_scored_by_a_line_through_the_other_families(self, twelve):
@@ -110,8 +113,6 @@ class TestCurve:
 
     @pytest.mark.parametrize(("seed", "count"), [(0, 6), (1, 8)])
     def test_no_subset_fits_better_than_the_chosen_one(self, seed, count):
-        from itertools import combinations
-
         from scipy.optimize import nnls
 
         random = np.random.default_rng(seed)
@@ -122,8 +123,24 @@ class TestCurve:
         centred, target = x - x.mean(0), x.mean(1) - x.mean()
         error = lambda columns: nnls(centred[:, columns], target)[1]
         for chosen in curve.sets:
-            best = min(error(list(columns)) for columns in combinations(range(count), len(chosen)))
+            best = min(error(list(columns)) for columns in itertools.combinations(range(count), len(chosen)))
             assert error(["abcdefghij".index(name) for name in chosen]) == pytest.approx(best, abs=1e-8)
+
+    @pytest.mark.parametrize("seed", [4, 10])
+    def test_fits_with_bounds_are_scipys_where_columns_leave_and_come_back(self, seed):
+        from scipy.optimize import nnls
+
+        random = np.random.default_rng(seed)
+        x = random.normal(size=(14, 6)) + 1.5 * random.normal(size=(14, 1))
+        target = x @ random.normal(size=6)
+        triangle, centred = subset_fits.compress(x, target), x - x.mean(0)
+        exact = lambda columns: nnls(centred[:, columns], target - target.mean())
+        for size, chosen in enumerate(subset_fits.choose(triangle, 6), 1):
+            subsets = np.array(list(itertools.combinations(range(6), size)))
+            fits = [exact(columns) for columns in subsets]
+            weights = np.take_along_axis(subset_fits.fit_all(triangle, subsets), subsets, 1)
+            np.testing.assert_allclose(weights, [fit[0] for fit in fits], atol=1e-8)
+            assert exact(chosen)[1] == pytest.approx(min(fit[1] for fit in fits), abs=1e-8)
 
     def test_past_the_limit_one_more_is_added_at_a_time(self, twelve, monkeypatch):
         monkeypatch.setattr(subset_fits, "SUBSETS", 9)
