@@ -8,8 +8,8 @@
 #            `Blur(size)` moves the image too where its size is even. Sums are kept, and flat images stay flat.
 # A guess:   `sigma` is the deviation in pixels, and a blur leaves the image where it is.
 # For users: as a corruption, severities by sigma are others than published ones, and each adds a shift, of which a network that
-#            is robust to blur may know nothing. Measure a blur by what it makes of one point. rosalind's blurs do not move an
-#            image.
+#            is robust to blur may know nothing. Measure a blur by what it makes of one point. rosalind's Gaussian blur moves
+#            no image.
 #
 # Output seen (one white pixel in the middle of 41 x 41, blurred: place of its mean, and deviation, in pixels):
 #   GaussianBlur(0.5): moved by (+0.00, +0.00), deviation 0.00

@@ -9,8 +9,8 @@
 #            factor of its stride squared. Convolutions, linear layers on vectors and recurrent layers are right.
 # A guess:   mult-adds are what the network multiplies at that input size, which `summary` is given and runs.
 # For users: beside a table of pruned networks a transformer or mixer looks a hundred times as cheap as a convolutional network, and
-#            pruning its head looks like pruning most of it. torch.utils.flop_counter is right in training. rosalind counts the
-#            operations of the traced program.
+#            pruning its head looks like pruning most of it. torch.utils.flop_counter is right in training. rosalind counts a
+#            kernel at all of its positions.
 #
 # Output seen (mult-adds by torchinfo and by hand):
 #   linear on a vector:      1024 of 1024
