@@ -344,6 +344,7 @@ class TestEvidence:
         told = claims.judge({"it": PLAIN}, {"it": Evidence({}, given)})[0].controls
         # t of 2 degrees of freedom times 1 / sqrt(3).
         assert told["an angle"] == pytest.approx((2, 2 - 4.302652730 / np.sqrt(3), 2 + 4.302652730 / np.sqrt(3), 3))
+        assert claims.part_of("", "an angle", given["an angle"]).deviation == 1
         assert told["a count"][0] == 7
         assert np.isnan([*told["a count"][1:3], *told["one"][1:3]]).all()
 

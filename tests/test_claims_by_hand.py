@@ -222,11 +222,12 @@ def test_dense_groups_are_trained_with_their_head_and_pruned_ones_are_no_control
     assert {group.family for group in arms.pruned_groups(networks)} == {*planted.FAMILIES.values()}
 
 
-def test_random_masks_are_a_control_and_no_pruned_group():
+@pytest.mark.parametrize("family", ["control", "deck", ""])
+def test_random_masks_and_decks_are_no_pruned_group(family):
     networks = planted.Planted(1, False)
     for name, info in networks.networks.items():
         if info.method == "magnitude":
-            networks.networks[name] = dataclasses.replace(info, family="control")
+            networks.networks[name] = dataclasses.replace(info, family=family)
     assert "magnitude" not in {group.label for group in arms.pruned_groups(networks)}
     assert "lth" in {group.label for group in arms.pruned_groups(networks)}
 
