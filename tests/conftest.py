@@ -2,7 +2,6 @@
 
 import functools
 import gc
-import inspect
 import os
 import shutil
 import sys
@@ -23,7 +22,7 @@ os.environ.setdefault(
     + (" --xla_cpu_use_fusion_emitters=false" if version("jaxlib").startswith("0.10.") else ""),
 )
 
-from untraced import untraced  # isort: skip  # before what it imports
+from untraced import untrace_libraries  # isort: skip  # before what it imports
 import checked_signatures  # noqa: F401  # before rosalind
 import hypothesis
 import jax
@@ -73,23 +72,8 @@ def pytest_collection_finish():
 @pytest.fixture(scope="session", autouse=True)
 def libraries_are_not_traced():
     """Coverage is of rosalind alone, but a tracer is called for every line of Python: half of the time of a page."""
-    if sys.gettrace() is None:
-        return
-    import bokeh.model
-    import bokeh.plotting
-    import jaxtyping
-    import matplotlib.figure
-    from jax.interpreters import mlir
-
-    for owner, name in (
-        (sys.modules[mlir.lower_jaxpr_to_module.__module__], "lower_jaxpr_to_module"),
-        (matplotlib.figure.Figure, "savefig"),
-        (bokeh.model.Model, "__init__"),
-        (bokeh.plotting.figure, "__init__"),
-        (type(jaxtyping.Float[object, ""]), "__instancecheck__"),
-        (inspect.Signature, "bind"),
-    ):
-        setattr(owner, name, untraced(getattr(owner, name)))
+    if sys.gettrace() is not None:
+        untrace_libraries()
 
 
 @pytest.fixture(autouse=True)

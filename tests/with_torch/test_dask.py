@@ -14,7 +14,9 @@ from rosalind import study
 @pytest.fixture
 def client():
     """Two processes of one thread each on this machine, without a page of their own."""
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    # The scheduler serves its health all the same, on port 8787 unless told otherwise, which another may have.
+    anywhere = {"dashboard_address": "127.0.0.1:0"}
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=anywhere) as client:
         yield client
 
 
