@@ -12,7 +12,7 @@ from pages import call_back, opened, watch
 from rosalind import results
 from rosalind.analysis import robustness
 from rosalind.analysis.store import Store
-from rosalind.viewer import address
+from rosalind.viewer import address, growth
 from rosalind.viewer.views import SHOWN, choices
 
 
@@ -112,6 +112,19 @@ class TestWatching:
         session.change(b=("newcomer", "clean"))
         assert session.state.b == ("newcomer", "clean")
         assert not session.errors.visible
+
+    def test_views_that_cannot_be_made_anew_are_no_longer_promised(self, copied, monkeypatch):
+        def fail(*_):
+            raise OSError("disk on fire")
+
+        session = opened(copied, "networks")
+        (copied.results.folder / "networks" / "mlp-lth-0.9-seed0.json").unlink()
+        monkeypatch.setattr(growth, "choices", fail)
+        call_back(session.document, PeriodicCallback)
+        assert "drawing" in session.controls.study.text
+        call_back(session.document, NextTickCallback)
+        assert "drawing" not in session.controls.study.text
+        assert "disk on fire" in session.errors.text
 
     def test_a_study_that_goes_away_leaves_what_is_shown(self, copied):
         session = opened(copied, "networks")

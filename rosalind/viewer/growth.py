@@ -39,6 +39,7 @@ class Growth:
         try:
             problems = problems + self._refill()
         except (ValueError, OSError) as error:
+            self.session.controls.count()
             problems = [*problems, str(error)]
         if problems:
             self.session.show_errors(*problems)
