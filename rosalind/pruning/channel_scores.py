@@ -28,7 +28,8 @@ def _by_channel(leaf: Any, size: int, axis: int) -> jax.Array:
 
 def _filters(scoring: Scoring) -> list[jax.Array]:
     """float[size, d] per group: the kernels that make each channel; with `coupled` also what else goes with it, but for
-    biases and shifts: kernels that read it and scales of norms."""
+    biases and shifts: kernels that read it and scales of norms.
+    """
     leaves, coupled = by_path(scoring.trainable), scoring.options.get("coupled", False)
     counted = lambda path, axis: axis == -1 or (coupled and (axis < 0 or path.split("/")[-1] == "scale"))
     return [
