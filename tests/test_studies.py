@@ -10,9 +10,9 @@ from bokeh.server.callbacks import NextTickCallback, PeriodicCallback
 from pages import call_back, opened, watch
 
 from rosalind import results
-from rosalind.analysis import robustness
+from rosalind.analysis import robustness, selection
 from rosalind.analysis.store import Store
-from rosalind.viewer import address, growth
+from rosalind.viewer import address, growth, slices
 from rosalind.viewer.views import SHOWN, choices
 
 
@@ -112,6 +112,16 @@ class TestWatching:
         session.change(b=("newcomer", "clean"))
         assert session.state.b == ("newcomer", "clean")
         assert not session.errors.visible
+
+    def test_a_slice_that_comes_as_a_side_goes_is_offered(self, copied):
+        lost = "mlp-lth-0.9-seed0"
+        session = opened(copied, "networks", b=(lost, "clean"))
+        rule = selection.check_rule(copied, [{"op": "replace", "ids": [int(copied.ids[0])]}])
+        slices.save(copied, "mine", slices.Slice(rule, ""))
+        results.remove_network(copied.results.folder, lost)
+        watch(session)
+        assert session.state.b[0] != lost
+        assert "mine" in session.slices
 
     def test_views_that_cannot_be_made_anew_are_no_longer_promised(self, copied, monkeypatch):
         def fail(*_):

@@ -30,7 +30,8 @@ class Growth:
             # Making all views takes seconds on a busy machine: what is there is told before.
             session.controls.count("; drawing what is new")
             session.document.add_next_tick_callback(lambda: self._follow(problems))
-        page_slices.follow(session)
+        else:
+            page_slices.follow(session)
         if problems:
             session.show_errors(*problems)
 
@@ -38,6 +39,8 @@ class Growth:
         """Make all views anew, and say what is wrong with the study and what of the state is lost."""
         try:
             problems = problems + self._refill()
+            # The state that is shown with them has no side any more that is gone.
+            page_slices.follow(self.session)
         except (ValueError, OSError) as error:
             self.session.controls.count()
             problems = [*problems, str(error)]
