@@ -68,6 +68,13 @@ _RANGES: dict[str, Range] = {
 """Ranges of numeric options."""
 
 
+def ranking(method: Method) -> dict[str, Recipe]:
+    """The recipes by name that rank a method's weights: its own and that whose masks `like` shuffles."""
+    options = {**recipe_of(method.name).options, **method.options}
+    names = (method.name, options.get("like"))
+    return {name: recipe_of(name) for name in names if name is not None}
+
+
 def definitions(method: Method) -> dict[str, str]:
     """`config.definition` of every user-defined recipe that a method names, by name; empty for built-in ones.
 
@@ -187,9 +194,7 @@ def check_network(
             parts = {part for path in kernels for part in path.split("/")} - set(masks.KERNELS)
             raise ValueError(unknown("part of a path in `protected`", part, parts))
     functions = ModelFunctions() if functions is None else functions
-    # The recipes that rank the network's weights, by the name that an error gives them.
-    ranking = {name: recipe_of(name) for name in (method.name, options.get("like")) if name is not None}
-    for name, other in ranking.items():
+    for name, other in ranking(method).items():
         for needed in other.needs:
             functions.needed(needed, name)
     if options.get("distil"):
@@ -215,7 +220,7 @@ def check_network(
     if batch is not None and counts_samples(method):
         sample_count(batch)
     silent = [path for path in without_gradient if path in kernels and not masks.is_protected(path, protected)]
-    for name, other in ranking.items():
+    for name, other in ranking(method).items():
         if "inputs" in other.needs and batch is not None:
             inputs = jax.eval_shape(functions.needed("inputs", name), trainable, state, batch)
             scores.check_inputs(kernels, inputs, protected)

@@ -10,7 +10,15 @@ import numpy as np
 from rosalind import training
 from rosalind.config import ChannelGroup, Method, Train
 from rosalind.pruning import compression, layouts
-from rosalind.pruning.checks import check, check_network, check_parent, check_weighing, counts_samples, definitions
+from rosalind.pruning.checks import (
+    check,
+    check_network,
+    check_parent,
+    check_weighing,
+    counts_samples,
+    definitions,
+    ranking,
+)
 from rosalind.pruning.engines import engine_of
 from rosalind.pruning.methods import recipe_of
 from rosalind.pruning.schedules import levels
@@ -67,7 +75,7 @@ def prune(
     options = check(method)
     scoring = batches if scoring is None else scoring
     training.check_batches(batches=batches, scoring=scoring)
-    needs = {need for name in (method.name, options.get("like")) if name for need in recipe_of(name).needs}
+    needs_inputs = any("inputs" in recipe.needs for recipe in ranking(method).values())
     check_network(
         method,
         parent.initial.trainable,
@@ -75,7 +83,7 @@ def prune(
         functions=functions,
         groups=groups,
         state=parent.initial.state,
-        batch=scoring(key, 0) if "inputs" in needs or counts_samples(method) else None,
+        batch=scoring(key, 0) if needs_inputs or counts_samples(method) else None,
     )
     check_parent(method, parent)
     if options.get("weigh"):

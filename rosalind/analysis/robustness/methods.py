@@ -275,13 +275,15 @@ def missing_cells(results: Results) -> str:
     if not lacking:
         return ""
     count, more = sum(map(len, lacking.values())), len(lacking) - MOST_LISTED
-    few = lambda ids: ", ".join(ids[:MOST_LISTED]) + (f" and {len(ids) - MOST_LISTED} more" * (len(ids) > MOST_LISTED))
-    listed = [f"{name} under {few(ids)}" for name, ids in list(lacking.items())[:MOST_LISTED]]
     others = f" and {more} more networks" if more > 0 else ""
+    listed = []
+    for name, ids in list(lacking.items())[:MOST_LISTED]:
+        rest = f" and {len(ids) - MOST_LISTED} more" if len(ids) > MOST_LISTED else ""
+        listed.append(f"{name} under {', '.join(ids[:MOST_LISTED])}{rest}")
     return (
         f"{count} cell{'s are' if count > 1 else ' is'} missing, and means over them are left out: "
-        f"{'; '.join(listed)}{others}. `rosalind run` makes those of the study's "
-        "own networks; `results.remove_network` takes out a network that the study no longer has."
+        f"{'; '.join(listed)}{others}. `rosalind run` makes those of the study's own networks; "
+        "`results.remove_network` takes out a network that the study no longer has."
     )
 
 

@@ -70,15 +70,15 @@ class MapOffers:
         self._point_elsewhere(frame, bool(lacking))
         subject = "Maps and deletion curves" + ("" if sample is None else f" of sample {sample}")
         share = f"{len(lines)} of {len(cells)} networks and conditions"
-        codes, words = commands(*lines), where_written(frame.store, "Make them with")
-        others = _stored(frame)
-        # Where a click makes them, the commands are for who looks for them.
-        text = f"{subject} can be computed by the viewer for {share}."
-        lack = without_weights(frame.store, dict.fromkeys(network for network, _ in lacking))
+        codes, others = commands(*lines), _stored(frame)
+        lack = "" if can_compute else without_weights(frame.store, dict.fromkeys(network for network, _ in lacking))
         if can_compute:
+            # Where a click makes them, the commands are for who looks for them.
+            text = f"{subject} can be computed by the viewer for {share}."
             folded = f"<summary>the commands, and where there are maps</summary>{codes}<p>{others}</p>"
         else:
-            text = f"{subject} are not stored yet for {share}. {lack or f'{words}<br>{codes}'}"
+            how = lack or f"{where_written(frame.store, 'Make them with')}<br>{codes}"
+            text = f"{subject} are not stored yet for {share}. {how}"
             folded = f"<summary>where there are maps</summary><p>{others}</p>" if others else ""
         folded = f"<details>{folded}</details>" if folded else ""
         self.missing.update(text=f"<p>{text}</p>{folded}" if lines else "", visible=bool(lines))
