@@ -9,22 +9,22 @@ import planted
 import pytest
 from given_predictions import condition_info, fake_results
 
-from rosalind.analysis import redundancy
+from rosalind.analysis import redundancy, robustness
 from rosalind.analysis.claims import CLAIMS, angles, arms, samples
 
 SEED = 3
 
 
 @functools.cache
-def drawn():
+def drawn(differ):
     """The arrays of the planted study: a cell that one test asks for is there for the others."""
-    return planted.Planted(0, True).__dict__["arrays"]
+    return planted.Planted(0, True, differ).__dict__["arrays"]
 
 
-def planted_study():
+def planted_study(differ=False):
     """The planted study, whose records may be changed; its arrays must not be."""
-    study = planted.Planted(0, True)
-    study.__dict__["arrays"] = drawn()
+    study = planted.Planted(0, True, differ)
+    study.__dict__["arrays"] = drawn(differ)
     return study
 
 
@@ -101,6 +101,26 @@ def test_angles_that_explain_are_means_over_seeds_of_what_is_right_when_clean(ne
         ("smaller deviation of angle", -angles.pseudo_values(deviation, corrupted, clean)),
     ):
         np.testing.assert_allclose(np.sort(parts[name].values), np.sort(expected), atol=1e-8)
+
+
+def test_a_method_of_two_sparsities_is_their_mean_however_many_seeds_each_has(networks):
+    study = planted_study(differ=True)
+    gone = {f"lth-0.95-seed{seed}" for seed in range(1, planted.SEEDS)}
+    object.__setattr__(study, "networks", {n: info for n, info in study.networks.items() if n not in gone})
+    rows: dict[str, list] = {}
+    for group in robustness.groups(study):
+        if not arms.is_untrained(study, group):
+            hits = {n: study.geometry(n, "clean")["prediction"] == study.labels for n in group.networks}
+            under = lambda n: [
+                (study.geometry(n, f"{name}-3")["prediction"] == study.labels).mean() for name in planted.CORRUPTIONS
+            ]
+            angle = lambda n: np.degrees(study.geometry(n, "clean")["angle"].astype(float))
+            of_seeds = [[hits[n].mean(), np.mean(under(n)), averaged(angle(n), study.labels, hits[n])[0]] for n in hits]
+            rows.setdefault(group.method, []).append(np.mean(of_seeds, 0))
+    assert {len(rows[name]) for name in planted.FAMILIES if name != "biprop"} == {2}
+    clean, corrupted, mean = np.array([np.mean(of_one, 0) for of_one in rows.values()]).T
+    effect = measured(study, "angles_explain").effects[""]["larger mean of angle"]
+    np.testing.assert_allclose(effect.values, angles.pseudo_values(mean, corrupted, clean), atol=1e-8)
 
 
 def test_a_pair_is_compared_with_others_that_share_one_of_it_in_changes_from_clean(networks):
@@ -242,6 +262,28 @@ def test_dense_groups_are_trained_with_their_head_and_pruned_ones_are_no_control
     assert not {"dense_frozen_head", "dense_untrained"} & {*dense}
     assert {"dense_extended", "dense_narrow-0.8", "dense_short-1"} <= {*dense}
     assert {group.family for group in arms.pruned_groups(networks)} == {*planted.FAMILIES.values()}
+
+
+def test_robust_training_is_no_arm(networks):
+    study = planted_study()
+    chosen = ("dense_extended", "lth")
+    for name, info in [*study.networks.items()]:
+        if info.label in chosen:
+            study.networks[name] = dataclasses.replace(info, made_by={"train": {"regime": {"name": "gaussian"}}})
+    for groups_of in (arms.dense_groups, arms.pruned_groups):
+        before, after = ([group.label for group in groups_of(of)] for of in (networks, study))
+        assert after == [label for label in before if label not in chosen] != before
+
+
+def test_magnitude_pruning_stands_beside_a_ticket_at_its_sparsity_alone():
+    study = planted_study(differ=True)
+    for name, info in [*study.networks.items()]:
+        if (info.method, info.sparsity) == ("magnitude", 0.8):
+            del study.networks[name]
+    evidence = measured(study, "ticket_angles")
+    assert [pair.startswith("biprop 0.8 against") for pair in evidence.effects] == [True]
+    assert not [words for words in evidence.controls if "magnitude" in words]
+    assert any("magnitude" in sentence for sentence in evidence.lacking)
 
 
 @pytest.mark.parametrize("family", ["control", "deck", ""])
