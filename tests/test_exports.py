@@ -62,7 +62,7 @@ def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
     np.testing.assert_allclose(number("margin"), cell["margin"] / scale, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(number("loss"), results.loss(cell, study_results.labels), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(number("predicted_class"), cell["prediction"])
-    assert [row["correct"] == "True" for row in mine] == (cell["prediction"] == study_results.labels).tolist()
+    assert [row["correct"] for row in mine] == [str(hit) for hit in cell["prediction"] == study_results.labels]
 
 
 def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
