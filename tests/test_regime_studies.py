@@ -298,6 +298,7 @@ class TestBadInput:
             ensembles.averaged([np.zeros((3, 4)), np.zeros((3, 5))])
         with pytest.raises(ValueError, match="101"):
             ensembles.check(Deck("d", ("a", "b")), {"a", "b"}, 101)
+        ensembles.check(Deck("d", ("a", "b")), {"a", "b"}, 100)
 
     def test_a_stored_deck_that_lacks_a_member_of_one_seed(self, made):
         with pytest.raises(ValueError, match="lrr"):
