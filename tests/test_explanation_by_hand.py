@@ -96,6 +96,28 @@ def test_samples_are_matched_on_margins_in_units_and_on_angles(networks, conditi
         np.testing.assert_allclose(row, explanation.matched(*hits, *places[key]), atol=1e-12)
 
 
+def test_samples_without_a_spread_are_matched_with_their_like_alone():
+    study_results = planted.Planted(0, True)
+    names, under = ("dense-0-seed3", "biprop-0.8-seed3"), robustness.main_mean(study_results).conditions
+    whole, gaps = study_results.geometry, np.arange(len(study_results.labels)) % 3 == 0
+
+    def geometry(name, condition, keys=None):
+        cell = dict(whole(name, condition))
+        if condition == "clean":
+            cell["angle_class_mean"] = np.where(gaps, np.nan, cell["angle_class_mean"])
+        return cell
+
+    object.__setattr__(study_results, "geometry", geometry)
+    hits = [np.mean([right(study_results, name, condition) for condition in under], 0) for name in names]
+    cells = [geometry(name, "clean") for name in names]
+    sides = [[cell[key] for cell in cells] for key in ("margin", "angle_class_mean")]
+    fifths = [explanation.strata(*side, explanation.STRATA // 2) for side in sides]
+    both = [100 * by_margin + by_angle for by_margin, by_angle in zip(*fifths, strict=True)]
+    expected = explanation.matched(*hits, *both)
+    row = explanation.of_pair(study_results, *names, under).matched[[*explanation.MATCHED].index("both")]
+    np.testing.assert_allclose(row, expected, atol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def explained(small_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("words") / "study"

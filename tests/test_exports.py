@@ -62,7 +62,8 @@ def test_the_table_holds_every_sample_of_every_cell(study_results, tmp_path):
     np.testing.assert_allclose(number("margin"), cell["margin"] / scale, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(number("loss"), results.loss(cell, study_results.labels), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(number("predicted_class"), cell["prediction"])
-    assert [row["correct"] == "True" for row in mine] == (cell["prediction"] == study_results.labels).tolist()
+    np.testing.assert_allclose(number("sparsity"), study_results.networks["mlp-lth-0.9-seed1"].sparsity, rtol=1e-5)
+    assert [row["correct"] for row in mine] == [str(hit) for hit in cell["prediction"] == study_results.labels]
 
 
 def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
@@ -81,6 +82,8 @@ def test_parquet_is_the_same_table_with_nulls_for_gaps(study_results, tmp_path):
     angle = np.array(table["angle"].to_pylist())[rows & under]
     cell = study_results.geometry(dense, "gaussian_noise-1", ("angle",))
     np.testing.assert_allclose(angle, np.degrees(cell["angle"]), rtol=1e-6)
+    # Class 0 is no gap.
+    assert np.array(table["true_class"].to_pylist())[rows & under].tolist() == study_results.labels.tolist()
 
 
 def test_measures_of_ones_own_leave_the_columns_as_they_are(study_results):

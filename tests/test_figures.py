@@ -353,6 +353,9 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     assert header[:4] == ["network", "$n$", "kept", "clean"]
     assert len(rows) == len(robustness.groups(store.results))
     assert {len(row) for row in rows} == {len(header)}
+    for row, group in zip(rows, robustness.groups(store.results), strict=True):
+        kept = 100 * (1 - store.results.networks[group.networks[0]].sparsity)
+        assert row[1:3] == [str(len(group.networks)), f"{kept:.3g}\\,\\%"]
     # What LaTeX would stop at: a column too many, and groups that do not close.
     assert re.findall(r"\\begin\{tabular\}\{(.*)\}", text) == ["l" + "r" * (len(header) - 1)]
     body = re.sub(r"(?<!\\)%.*", "", text)

@@ -100,6 +100,22 @@ class TestCurve:
         assert min(alone) <= low < mean < high <= max(alone) + 1e-9
         assert min(abs(np.array(alone) - low)) < 1e-9
 
+    def test_random_subsets_end_at_the_5th_and_95th_percentile(self):
+        random = np.random.default_rng(0)
+        x = random.uniform(0.3, 0.9, (12, 1)) + random.normal(0, 0.04, (12, 12))
+        names, families = tuple("abcdefghijkl"), np.repeat(["one", "two", "three"], 4)
+        low, high = redundancy.curve(table(x, families, names), 0, draws=400).random[0, 1:]
+        target, alone = x.mean(1), []
+        for column in x.T:
+            missed = np.empty(12)
+            for name in set(families):
+                held = families == name
+                line = np.polyfit(column[~held], target[~held], 1)
+                missed[held] = np.polyval(line, column[held]) - target[held]
+            alone.append(100 * np.sqrt((missed**2).mean()))
+        # Each of twelve is a twelfth of the draws, so that the 10th percentile is the second.
+        assert [low, high] == pytest.approx([min(alone), max(alone)])
+
     def test_of_every_size_the_best_of_all_subsets_is_chosen(self):
         # a is half of the mean by itself and the first greedy choice; b and c say all without it.
         random = np.random.default_rng(3)

@@ -252,6 +252,10 @@ class TestDecks:
         for changed in (np.roll(images, (2, 3), (1, 2)), images + 70, 2.5 * images):
             np.testing.assert_allclose(ensembles.spectra(changed), own, atol=1e-9)
         assert not ensembles.spectra(np.full((2, 6, 8, 1), 201)).any()
+        # Stripes along one side have a frequency of that side alone; only that of neither is left out.
+        for stripes in (np.arange(6)[:, None] % 2, np.arange(8)[None] % 2):
+            image = np.broadcast_to(stripes, (6, 8))[None, ..., None]
+            assert np.linalg.norm(ensembles.spectra(image)) == pytest.approx(1)
 
     def test_the_nearest_template_decides_and_the_first_of_equal_ones(self):
         generator = np.random.default_rng(1)
@@ -294,6 +298,7 @@ class TestBadInput:
             ensembles.averaged([np.zeros((3, 4)), np.zeros((3, 5))])
         with pytest.raises(ValueError, match="101"):
             ensembles.check(Deck("d", ("a", "b")), {"a", "b"}, 101)
+        ensembles.check(Deck("d", ("a", "b")), {"a", "b"}, 100)
 
     def test_a_stored_deck_that_lacks_a_member_of_one_seed(self, made):
         with pytest.raises(ValueError, match="lrr"):

@@ -1,6 +1,7 @@
 """The reference zoo: what is packed, who are peers and neighbours, and what cannot be placed."""
 
 import dataclasses
+import itertools
 import json
 import shutil
 
@@ -67,6 +68,36 @@ def test_a_network_of_the_zoo_stands_where_it_is(small_folder, packed):
     ]
     np.testing.assert_allclose([value for _, value in placement.neighbours], expected, rtol=1e-4)
     assert expected == sorted(expected)
+
+
+def test_peers_are_within_two_points_and_five_are_enough(small_folder, packed):
+    study_results, name = results.load(small_folder), "mlp-dense-seed0"
+    own = packed.networks[name]
+    gaps = dict(zip([n for n in packed.networks if n != name], [2, -2, 1, -1, 0, 2.5, -2.5], strict=False))
+    spread = {"family": "dense", "epochs": 1.0}
+    rows = {n: {**row, **spread, "corrupted": 0.9 * row["clean"]} for n, row in packed.networks.items()}
+    rows |= {
+        n: {**rows[n], "clean": own["clean"] + gap, "corrupted": own["clean"] + gap - 9} for n, gap in gaps.items()
+    }
+    placement = zoo.place(study_results, name, zoo.Zoo(packed.folder, packed.about, rows))
+    assert {*placement.peers} >= {n for n, gap in gaps.items() if abs(gap) <= 2}
+    assert not {*placement.peers} & {n for n, gap in gaps.items() if abs(gap) > 2}
+    few = {n: rows[n] for n in [*gaps][:5]}
+    assert np.isfinite(zoo.place(study_results, name, zoo.Zoo(packed.folder, packed.about, few)).percentiles["clean"])
+    # Its clean accuracy is in the reach of the line, in shares.
+    assert placement.gap == ""
+    assert np.isfinite(placement.figures["effective_robustness"])
+
+
+def test_two_seeds_are_as_far_apart_as_the_median_of_neighbours(small_folder, packed):
+    study_results, name = results.load(small_folder), "mlp-dense-seed0"
+    own = zoo.arrays_of(study_results, name, packed.conditions)
+    scale = {m: np.nanstd(own[m].astype(np.float32)) for m in zoo.MEASURES}
+    names = [n for n in packed.networks if n != name][:5]
+    rows = {n: {**packed.networks[n], "label": "one", "sparsity": 0.5} for n in names}
+    apart = [zoo.distance(packed.arrays(a), packed.arrays(b), scale) for a, b in itertools.pairwise(names)]
+    placement = zoo.place(study_results, name, zoo.Zoo(packed.folder, packed.about, rows))
+    assert placement.seeds_apart == pytest.approx(np.median(apart))
 
 
 def test_equal_arrays_are_at_no_distance(packed):

@@ -1,7 +1,7 @@
 """The claim that two corruptions do the same to the margins of samples."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -96,10 +96,12 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     matrices = {seed: _mean_correlations(results, seed, clean, list(chosen.values())) for seed in seeds}
     places = [corruptions.index(name) for name in pair]
     rivals = [(i, j) for i, j in itertools.combinations(range(len(corruptions)), 2) if len({i, j} & set(places)) == 1]
+    # One that changes no margin is no rival, wherever it stands.
     effects = {
-        seed: matrix[places[0], places[1]] - max(matrix[i, j] for i, j in rivals) for seed, matrix in matrices.items()
+        seed: matrix[places[0], places[1]] - np.fmax.reduce([matrix[i, j] for i, j in rivals])
+        for seed, matrix in matrices.items()
     }
-    mean = np.mean(list(matrices.values()), 0)
+    mean = _finite_means(matrices.values())
     listed = list(itertools.combinations(range(len(corruptions)), 2))
     values = np.array([mean[i, j] for i, j in listed])
     value = mean[places[0], places[1]]
@@ -109,7 +111,7 @@ def alike(results: Results, options: Mapping[str, Any]) -> Evidence:
     controls: dict[str, float | Effect] = {
         "correlation of the pair": of_pair(*places),
         f"correlation of {corruptions[i]} and {corruptions[j]}, the nearest pair with one of them": of_pair(i, j),
-        f"rank among {len(listed)} pairs": float(1 + (values > value).sum()),
+        f"rank among {len(listed)} pairs": float(1 + (values > value).sum()) if np.isfinite(value) else np.nan,
         **{
             f"points lost under {chosen[name]}": Effect(100 * lost(chosen[name]), step=100 * step_of(results))
             for name in pair
@@ -149,7 +151,12 @@ def _mean_correlations(results: Results, seed: int, clean: str, conditions: list
         before = results.geometry(name, clean, ("margin",))["margin"]
         changes = [results.geometry(name, condition, ("margin",))["margin"] - before for condition in conditions]
         matrices.append(correlations(np.stack(changes)))
-    return np.mean(matrices, 0) if matrices else np.full((len(conditions), len(conditions)), np.nan)
+    return _finite_means(matrices) if matrices else np.full((len(conditions), len(conditions)), np.nan)
+
+
+def _finite_means(matrices: Iterable[np.ndarray]) -> np.ndarray:
+    """The mean of every entry over the matrices that have it; NaN where none has."""
+    return np.apply_along_axis(arms.finite_mean, 0, np.stack([*matrices]))
 
 
 def _pixel_correlation(results: Results, clean: str, conditions: list[str]) -> float:

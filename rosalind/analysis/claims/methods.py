@@ -37,7 +37,9 @@ def subset_predicts(results: Results, options: Mapping[str, Any]) -> Evidence:
         f"error of {words}, points": Effect(np.array([of_family[name] for of_family in errors.values()]))
         for name, words in (("chosen", "the chosen subset"), ("random", "random subsets"), ("clean", "clean accuracy"))
     }
-    return Evidence({"": parts}, controls, lacking, (f"Families: {', '.join(errors)}.",))
+    # The signs are flipped as if they were independent; `experiments/planted.py` counts how often that errs.
+    note = f"Families: {', '.join(errors)}. Each is predicted from all others, so that they share networks."
+    return Evidence({"": parts}, controls, lacking, (note,))
 
 
 def pruned_beats_dense(results: Results, options: Mapping[str, Any]) -> Evidence:

@@ -130,9 +130,13 @@ def _survival(
 
 def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
     """Evidence that a sample's clean margin says whether it survives, beyond what another seed's margin says."""
-    seeds, main, clean = arms.seeds_of(results), robustness.main_mean(results), clean_of(results, "train")
+    main, clean = robustness.main_mean(results), clean_of(results, "train")
     _, parents = arms.plain(results)
     dense = {seed: name for seed, name in parents.items() if not results.networks[name].only_predictions}
+    if clean is not None:
+        dense = {seed: name for seed, name in dense.items() if results.has(name, clean)}
+    # A seed that another model alone has, or whose margins lack, is no neighbour.
+    seeds = sorted(dense)
     lacking = []
     if clean is None or main is None:
         lacking.append(arms.NEEDED)
@@ -147,10 +151,8 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
     for seed in seeds:
         # The next seed, and after the last one the first.
         other = seeds[(seeds.index(seed) + 1) % len(seeds)]
-        if not {seed, other} <= dense.keys():
-            continue
         pair = dense[seed], dense[other]
-        if not all(results.has(pair[0], c) for c in (clean, *main.conditions)) or not results.has(pair[1], clean):
+        if not all(results.has(pair[0], c) for c in main.conditions):
             continue
         of_conditions = _survival(results, clean, *pair, list(main.conditions), labels)
         areas.append(of_conditions)
@@ -164,7 +166,7 @@ def margins_survive(results: Results, options: Mapping[str, Any]) -> Evidence:
             of_seeds = np.array([arms.finite_mean(of_conditions) for of_conditions in table[:, inside, place]])
             controls[f"{words}, {group}"] = Effect(of_seeds)
     parts = {
-        f"above {words}": Effect(arms.over_seeds(seeds, of_seeds), options["least"])
+        f"above {words}": Effect(arms.over_seeds(arms.seeds_of(results), of_seeds), options["least"])
         for words, of_seeds in against.items()
     }
     return Evidence({"": parts}, controls)

@@ -118,10 +118,10 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
 
 
 EXPLAINED = (
-    "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
-    "claims), and does not hold where a part is below the least that would matter, or beyond a bound, tested "
-    "likewise; else the study cannot tell. Intervals: 95 %, t. Replicates are of the study's test images: nothing is "
-    "said of others."
+    "A claim holds where every part of it is above its null over replicates (two-sided sign flips, Holm's correction "
+    "over alternatives and over claims), and does not hold where a part is below the least that would matter, or "
+    "beyond a bound, tested likewise; else the study cannot tell. Intervals: 95 %, t, of each number by itself without "
+    "correction. Replicates are of the study's test images: nothing is said of others."
 )
 """How verdicts are reached, in words."""
 

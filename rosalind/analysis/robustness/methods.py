@@ -241,8 +241,9 @@ def over_seeds(
         header,
         list(of_method.values()),
         (
-            "Corrupted accuracy, paired over seeds: difference in points, 95 % t-interval, p of the paired t-test with "
-            "Holm's correction over methods. It takes the differences for normal; without that (sign flips, in "
+            "Corrupted accuracy, paired over seeds: difference in points, its 95 % t-interval without correction, p of "
+            "the paired t-test, two-sided with Holm's correction over methods, so that an interval may leave 0 out "
+            "where p is large. It takes the differences for normal; without that (sign flips, in "
             f"comparison/tests.csv) {seeds} seeds cannot show a p under {2.0 ** (1 - seeds):.2g}."
         ),
     )
