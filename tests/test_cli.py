@@ -121,6 +121,9 @@ def test_what_reads_a_study_says_what_is_left_out(folder, capsys):
     ):
         read()
         assert "mlp-magnitude-0.9-seed0.json" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="'nobody'"):
+        cli.explain(folder, "dense", "nobody")
+    assert "mlp-magnitude-0.9-seed0.json" in capsys.readouterr().err
 
 
 def test_flags_and_a_file_name_the_same_study(tmp_path):

@@ -302,6 +302,20 @@ def test_only_what_sees_images_needs_the_data_set(folder, tmp_path):
         study.diagnose(copied, ["storage", "layer_features"], [name])
 
 
+def test_a_run_and_a_report_name_the_records_that_they_leave_out(folder, tmp_path, capsys, monkeypatch):
+    copied = tmp_path / "study"
+    shutil.copytree(folder, copied)
+    record = results.diagnostic_file(copied, "storage", "mlp-dense-seed0", None, None).with_suffix(".json")
+    record.unlink()
+    record.mkdir()
+    study.run(small_study(), copied)
+    assert str(record) in capsys.readouterr().err
+    monkeypatch.setattr(figures, "figures", lambda store, scope: iter(()))
+    figures.report(copied, tmp_path / "report")
+    assert str(record) in capsys.readouterr().err
+    assert str(record) in (tmp_path / "report" / "report.md").read_text()
+
+
 def test_networks_from_elsewhere_go_as_far_as_their_adapter(folder, tmp_path):
     copied = tmp_path / "study"
     shutil.copytree(folder, copied)

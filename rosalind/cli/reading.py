@@ -200,6 +200,7 @@ def explain(
     rosalind.results.check_file(page)
     rosalind.results.check_makeable(page.parent)
     rosalind.study.use_compilation_cache()
+    loaded(folder)  # says what is left out, where an error only lists what is there
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))
     name = rosalind.analysis.explanation.file_of(folder, explained.a, explained.b, "html").name

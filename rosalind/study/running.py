@@ -167,6 +167,8 @@ def _carry_out(
     try:
         if study_results.cells() or not failures:
             study_results = compare(folder, umap=study.umap, executor=executor)
+            for problem in results.diagnostics(study_results)[1]:
+                print(problem, file=sys.stderr)
     except Exception as error:
         if not failures:
             raise
