@@ -120,8 +120,9 @@ def sentences(verdict: Mapping[str, Any]) -> list[str]:
 EXPLAINED = (
     "A claim holds where every part of it is above its null over replicates (sign flips, Holm's correction over "
     "claims), and does not hold where a part is below the least that would matter, or beyond a bound, tested "
-    "likewise; else the study cannot tell. Intervals: 95 %, t. Replicates are of the study's test images: nothing is "
-    "said of others."
+    "likewise; else the study cannot tell. Intervals: 95 %, t; an end beyond what a number can be, such as an accuracy "
+    "of 100 %, stands for that bound, and the interval covers as often. Replicates are of the study's test images: "
+    "nothing is said of others."
 )
 """How verdicts are reached, in words."""
 
