@@ -24,6 +24,7 @@ from rosalind.study import (
     decks,
     declaring,
     diagnosing,
+    effects,
     maps,
     network_files,
     planning,
@@ -140,7 +141,7 @@ def _carry_out(
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
-    for line in [*checking.left_whole(study), *missing.sentences]:
+    for line in [*checking.left_whole(study), *effects.twins(study, dataset), *missing.sentences]:
         print(line, file=sys.stderr)
 
     def is_finished(task: Task) -> bool:
