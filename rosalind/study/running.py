@@ -24,6 +24,7 @@ from rosalind.study import (
     decks,
     declaring,
     diagnosing,
+    effects,
     maps,
     network_files,
     planning,
@@ -140,7 +141,7 @@ def _carry_out(
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
-    for line in [*checking.left_whole(study), *missing.sentences]:
+    for line in [*checking.left_whole(study), *effects.twins(study, dataset), *missing.sentences]:
         print(line, file=sys.stderr)
 
     def is_finished(task: Task) -> bool:
@@ -167,6 +168,8 @@ def _carry_out(
     try:
         if study_results.cells() or not failures:
             study_results = compare(folder, umap=study.umap, executor=executor)
+            for problem in results.diagnostics(study_results)[1]:
+                print(problem, file=sys.stderr)
     except Exception as error:
         if not failures:
             raise
