@@ -48,18 +48,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import disturbed_studies
+import small_study
 import tyro
 from bokeh.document import Document
 from children import Outcome, called, last_line
-from disturbed_studies import STAGES, command, contents, differing, prepared
+from small_study import STAGES, command, contents, differing, prepared
 from tqdm import tqdm
 
 from rosalind.analysis.store import Store
 from rosalind.viewer.app import open_session
 from rosalind.viewer.views import SHOWN
 
-PLAN = f"{disturbed_studies.__file__}:STUDY"
+PLAN = f"{small_study.__file__}:STUDY"
 """The study as the command line names it."""
 
 
@@ -272,7 +272,7 @@ def main(trial: tyro.conf.Positional[Literal["damages", "flaky"]], tries: int = 
         tries: how many.
         seed: of what is drawn.
     """
-    disturbed_studies.try_out(TRIALS[trial], tries, seed)
+    small_study.try_out(TRIALS[trial], tries, seed)
 
 
 if __name__ == "__main__":

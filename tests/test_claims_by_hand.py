@@ -18,13 +18,13 @@ SEED = 3
 @functools.cache
 def drawn(differ):
     """The arrays of the planted study: a cell that one test asks for is there for the others."""
-    return planted.Planted(0, True, differ).__dict__["arrays"]
+    return planted.Planted(0, True, differ).arrays
 
 
 def planted_study(differ=False):
     """The planted study, whose records may be changed; its arrays must not be."""
     study = planted.Planted(0, True, differ)
-    study.__dict__["arrays"] = drawn(differ)
+    object.__setattr__(study, "arrays", drawn(differ))
     return study
 
 
@@ -427,7 +427,7 @@ def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
 
 def test_seeds_that_lack_a_cell_and_samples_without_a_label_are_left_out():
     study = planted.Planted(0, True)
-    study.__dict__["arrays"].labels[:30] = -1
+    study.arrays.labels[:30] = -1
     missing = {("dense-0-seed3", "fog-3"), ("dense-0-seed5", "clean")}
     object.__setattr__(study, "has", lambda network, condition: (network, condition) not in missing)
     labels = study.labels

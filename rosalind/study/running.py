@@ -20,6 +20,7 @@ from rosalind.results import Results
 from rosalind.study import (
     cells,
     checking,
+    condition_images,
     controls,
     decks,
     declaring,
@@ -197,7 +198,8 @@ def _measure(
     work = [
         Unit(planned.condition.id, len(names), (study, folder, planned, names))
         for planned in _by_turns(conditions)
-        if cells.lacks_thumbnails(study, missing.dataset, folder, planned) or not is_measured(planned.condition.id)
+        if condition_images.lacks_thumbnails(study, missing.dataset, folder, planned)
+        or not is_measured(planned.condition.id)
     ]
     if not work:
         return {}
