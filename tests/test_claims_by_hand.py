@@ -109,7 +109,7 @@ def test_a_method_of_two_sparsities_is_their_mean_however_many_seeds_each_has(ne
     object.__setattr__(study, "networks", {n: info for n, info in study.networks.items() if n not in gone})
     rows: dict[str, list] = {}
     for group in robustness.groups(study):
-        if not arms.is_untrained(study, group):
+        if not study.networks[group.networks[0]].is_untrained:
             hits = {n: study.geometry(n, "clean")["prediction"] == study.labels for n in group.networks}
             under = lambda n: [
                 (study.geometry(n, f"{name}-3")["prediction"] == study.labels).mean() for name in planted.CORRUPTIONS
