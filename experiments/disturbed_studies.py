@@ -1,25 +1,22 @@
-"""Is anything lost or wrong when a study, or what reads it, is killed, or the disk is full?
+"""Is anything lost or wrong when what makes a study is killed, or the disk is full?
 
 Commands (the last needs to mount a file system: root on Linux):
 
     python experiments/disturbed_studies.py kills --tries 50
-    python experiments/disturbed_studies.py readers --tries 50
     python experiments/disturbed_studies.py workers --tries 20
     python experiments/disturbed_studies.py disks --tries 10
 
 - kills: SIGKILL at a random moment of training dense networks, pruning, measuring and comparing, so many times each,
   in one folder after the other; whenever a run ends by itself, its arrays and tables are compared bit by bit with
   those of an undisturbed run, and no temporary file may be left.
-- readers: SIGKILL at a random moment of `report`, `diagnose` (in this process, and in two), `explain`, `claims`,
-  `export`, `attribute` with `fourier`, and `corrupt`, so many times each; after every fifth the command is run to its
-  end, and what it writes must be what it writes undisturbed, each file whole.
 - workers: SIGKILL of one to three processes of `run --jobs 2`, or `diagnose --jobs 2` with `--stages diagnosing`, that
   have a unit in work; it must go on to its end, or name the unit that ended two processes and be completed when it is
   called again; no file may differ.
 - disks: a study on a disk that is full after 5 to 95 % of its bytes must end with the name of a file, and be
   completed as if nothing had been when there is room.
 
-Damaged files, and disks that fail now and then, are in `damaged_studies.py`.
+Commands that read are killed in `disturbed_readers.py`; damaged files, and disks that fail now and then, are in
+`damaged_studies.py`.
 
 Expected time and results (one core of an x86 machine for each):
 
@@ -28,13 +25,6 @@ Expected time and results (one core of an x86 machine for each):
   written in their place, and not linked when they are written, one of 35 kills in training left one without its owner,
   for which the next run waited two minutes.
   Again, 14 minutes on a busy machine: 50 in every stage and 35 more in later ones, 42 completions; no file differed.
-- readers, 10 minutes for 10 of each on a busy machine, compilations cached after the first, so that many ended before
-  their kill: `report` 10 kills, `claims` and `export` 9, `explain` 7, `diagnose` 3, `maps` 1, two completions each; no
-  file differed. `diagnose-2`, which had failed before any kill, as a map of `lrp` was rounded below 0: 14 kills, 3
-  completions, no file differed. `corrupt`: 12 kills left two temporary files that no later run removed; it does since,
-  and 13 kills, 4 completions, left none. Before, three minutes for 16 of each: 60 kills, 20 times all commands
-  carried out to their end after; no file differed, where exports have neither the time nor an order of chance in them
-  and remove what killed ones left.
 - workers, 4 minutes for 30: 54 killed; 22 runs were done, 8 named a unit that had ended two processes and were done
   when run again; no file differed. Any worker at all, most before they had begun, 11 killed in 10: nine runs ended and
   said so, one was done; since then one that ends before it has begun is begun once more.
@@ -47,68 +37,28 @@ Expected time and results (one core of an x86 machine for each):
 """
 
 import contextlib
-import hashlib
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import small_study
 import tyro
 from children import called, last_line, started
+from disturbed_readers import READERS, carried_out
+from small_study import STAGES, STUDY, command, contents, differing, prepared, run, try_out
 from tqdm import tqdm
 
-from rosalind import cli, config, progress, results, study
-
-STUDY = config.Study(
-    data=config.Data(train_limit=200),
-    model=config.Model("mlp", 16),
-    train=config.Train(epochs=3, batch_size=50, learning_rate=5e-3),
-    methods=(
-        config.Method("magnitude", (0.5, 0.9), {"epochs": 1}),
-        config.Method("lth", (0.5, 0.9), {"rate": 0.6, "rewind": 0.2}),
-        config.Method("biprop", (0.5,), {"epochs": 1}),
-    ),
-    conditions=config.conditions(("gaussian_noise", "contrast"), (1, 5)),
-    seeds=(0,),
-    controls=(),
-    features=50,
-    thumbnails=50,
-    attributions=4,
-    attribution_conditions=("clean", "contrast-5"),
-)
-"""Every kind of file in a few seconds."""
-
-STAGES = {
-    "training": lambda what, part: what == "training" and "-dense-" in part,
-    "pruning": lambda what, part: what == "training" and "-dense-" not in part,
-    "measuring": lambda what, part: what == "measuring",
-    "comparing": lambda what, part: what == "comparing",
-}
-"""The part of a run that an event of its progress belongs to."""
-
-REMADE = {
-    "training": ("networks/*", "geometry/*", "comparison", "summary.csv", "attribution", "images"),
-    "pruning": ("networks/*[!e]-seed*", "networks/*-0.*", "geometry/*", "comparison", "summary.csv", "attribution"),
-    "measuring": ("geometry/*", "comparison", "summary.csv", "attribution", "images"),
-    "comparing": ("comparison", "summary.csv"),
-    "diagnosing": ("diagnostics",),
-}
-"""Patterns of what is taken away from a finished study to come to a stage at once."""
-
-
-def run(folder: Path) -> None:
-    study.use_compilation_cache()
-    study.run(STUDY, folder)
+from rosalind import progress, study
 
 
 def told(folder: Path) -> None:
@@ -122,45 +72,6 @@ def told(folder: Path) -> None:
 
         setattr(progress.Progress, name, method)
     run(folder)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """A hash of the arrays or the text of every file that a study is made of."""
-    kept = {}
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if name.startswith(("training", "checkpoints")):
-            continue
-        if path.suffix == ".npz":
-            try:
-                kept[name] = results.hash_arrays(results.load_arrays(path))
-            except results.Damaged:
-                kept[name] = "damaged"
-        elif path.suffix == ".npy":
-            kept[name] = results.hash_arrays({"": np.load(path)})
-        elif path.suffix == ".csv":
-            kept[name] = path.read_text()
-    return kept
-
-
-def differing(folder: Path, reference: dict[str, str]) -> list[str]:
-    """Names of files that are not as in the undisturbed study, and of temporary ones."""
-    now = contents(folder)
-    different = [name for name in {*now, *reference} if now.get(name) != reference.get(name)]
-    return sorted([*different, *(str(path) for path in folder.rglob(".*.tmp"))])
-
-
-def prepared(finished: Path, folder: Path, stage: str) -> None:
-    """A copy of a finished study that lacks what a stage makes, and all that follows."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(finished, folder)
-    for pattern in REMADE[stage]:
-        for path in folder.glob(pattern):
-            if stage == "pruning" and "-dense-" in path.name and path.parent.name == "networks":
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if stage in ("training", "pruning"):
-        shutil.rmtree(folder / "training", ignore_errors=True)
 
 
 def kill(folder: Path, stage: str, generator: random.Random, longest: float) -> str:
@@ -211,11 +122,6 @@ def kills(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[s
         )
 
 
-def command(*arguments: str) -> None:
-    sys.argv = ["rosalind", *arguments]
-    cli.main()
-
-
 @contextmanager
 def disk(place: Path, size: int) -> Iterator[Callable[[int], None]]:
     """Context manager: a file system of so many bytes at a folder; gives a function that makes it larger."""
@@ -236,89 +142,13 @@ def disks(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[s
     for part in tqdm([float(stage) for stage in stages] or np.linspace(0.05, 0.95, tries), desc="disks"):
         with disk(place / "disk", int(part * whole)) as grow:
             folder = place / "disk" / "study"
-            full = called(command, "run", f"{__file__}:STUDY", "--out", str(folder))
+            full = called(command, "run", f"{small_study.__file__}:STUDY", "--out", str(folder))
             grow(10 * whole)
-            again = called(command, "run", f"{__file__}:STUDY", "--out", str(folder))
+            again = called(command, "run", f"{small_study.__file__}:STUDY", "--out", str(folder))
             different = differing(folder, reference) if not again.code else [last_line(again.text)]
         yield (
             f"{part:.0%}: {full.code}, {last_line(full.text)}{' TRACEBACK' if full.raised else ''}; then {again.code}, "
             f"{len(different)} files that differ {different[:3] or ''}"
-        )
-
-
-READERS: dict[str, list[list[str]]] = {
-    "report": [["report", "{folder}"]],
-    "diagnose": [["diagnose", "{folder}", "dead_units", "coherence", "sharpness:draws=2", "linear_path"]],
-    "diagnose-2": [["diagnose", "{folder}", "kl_mass", "lrp", "bezier:epochs=1,points=3", "--jobs", "2"]],
-    "explain": [["explain", "{folder}", "dense", "magnitude 0.5"]],
-    "claims": [["claims", "{folder}"]],
-    "export": [
-        ["export", "{folder}", "{folder}/export/samples.csv.gz"],
-        ["export", "{folder}", "{folder}/export/net.safetensors", "--network", "mlp-lth-0.5-seed0", "--masks"],
-    ],
-    "maps": [
-        ["attribute", "{folder}", "--network", "mlp-lth-0.9-seed0", "--against", "mlp-dense-seed0"],
-        ["fourier", "{folder}", "--networks", "mlp-dense-seed0", "--images", "10"],
-    ],
-    "corrupt": [["corrupt", "digits", "{folder}/corrupted", "--corruptions", "fog", "plasma_noise", "--size", "8"]],
-}
-"""Command lines that read a finished study and write beside it."""
-
-ENDS = {".png": b"IEND", ".pdf": b"%%EOF", ".svg": b"</svg>", ".html": b"</html>", ".md": b"\n", ".json": b"}\n"}
-"""How a whole file ends, to a few bytes."""
-
-
-def carried_out(lines: list[list[str]], folder: Path) -> None:
-    for line in lines:
-        command(*(word.format(folder=folder) for word in line))
-
-
-def written(folder: Path) -> dict[str, str]:
-    """`contents`, and of every other file whether it is whole; figures and pages have their time in them."""
-    kept = contents(folder)
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if (
-            path.is_file()
-            and name not in kept
-            and name.split("/")[0] not in ("log", "claims", "training", "checkpoints")
-        ):
-            if path.suffix in ENDS:
-                kept[name] = "whole" if ENDS[path.suffix] in path.read_bytes()[-12:] else "cut"
-            else:
-                kept[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return kept
-
-
-def readers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence[str] = ()) -> Iterator[str]:
-    """Lines: of every command that reads, how often it was killed and completed, and which files differed then."""
-    generator = random.Random(seed)
-    for name in stages or READERS:
-        lines = READERS[name]
-        whole, folder = place / f"{name}-whole", place / name
-        shutil.copytree(finished, whole)
-        undisturbed = called(carried_out, lines, whole)
-        if undisturbed.code:
-            yield f"{name}: {last_line(undisturbed.text)}"
-            continue
-        reference, killed, ended, different = written(whole), 0, 0, []
-        shutil.copytree(finished, folder)
-        for number in tqdm(range(tries), desc=name):
-            with started(carried_out, lines, folder) as child:
-                child.process.join(generator.uniform(0, undisturbed.seconds))
-                if child.process.is_alive():
-                    child.process.kill()
-                killed += child.wait(300).code == -signal.SIGKILL
-            if number % 5 == 4 or number == tries - 1:
-                again, ended = called(carried_out, lines, folder), ended + 1
-                now = written(folder)
-                odd = sorted(path for path in {*now, *reference} if now.get(path) != reference.get(path))
-                different += odd if not again.code else [last_line(again.text)]
-                shutil.rmtree(folder)
-                shutil.copytree(finished, folder)
-        yield (
-            f"{name}: {killed} kills within {undisturbed.seconds:.1f} s, {ended} completions, {len(different)} files "
-            f"that differ {different[:5] or ''}"
         )
 
 
@@ -371,27 +201,13 @@ def workers(tries: int, seed: int, finished: Path, place: Path, stages: Sequence
 
 TRIALS: dict[str, Callable[..., Iterator[str]]] = {
     "kills": kills,
-    "readers": readers,
     "workers": workers,
     "disks": disks,
 }
 
 
-def try_out(trial: Callable[..., Iterator[str]], tries: int, seed: int, **options: Any) -> None:
-    """Make the undisturbed study, then carry a trial out, and print its lines and how long it took."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        finished = Path(name) / "finished"
-        outcome = called(run, finished)
-        if outcome.code:
-            raise RuntimeError(outcome.text)
-        for line in trial(tries, seed, finished, Path(name), **options):
-            print(line, flush=True)
-    print(f"{trial.__name__}: {(time.monotonic() - began) / 60:.1f} minutes")
-
-
 def main(
-    trial: tyro.conf.Positional[Literal["kills", "readers", "workers", "disks"]],
+    trial: tyro.conf.Positional[Literal["kills", "workers", "disks"]],
     tries: int = 10,
     seed: int = 0,
     stages: tuple[str, ...] = (),
@@ -400,10 +216,9 @@ def main(
 
     Args:
         trial: see above.
-        tries: how many, of kills and readers in every stage.
+        tries: how many, of kills in every stage.
         seed: of what is drawn.
-        stages: of kills and workers (these also `diagnosing`), commands of readers, or parts of disks, such as 0.95;
-            all if none is given.
+        stages: of kills and workers (these also `diagnosing`), or parts of disks, such as 0.95; all if none is given.
     """
     try_out(TRIALS[trial], tries, seed, **({"stages": stages} if stages else {}))
 

@@ -47,13 +47,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
 
-import disturbed_studies
 import numpy as np
+import small_study
 import tyro
 from bokeh.document import Document
 from children import called, last_line, started
-from disturbed_studies import STUDY, command, run
 from hostile_words import near_line, query
+from small_study import STUDY, command, run
 from tqdm import tqdm
 
 from rosalind import config, fields, results, study
@@ -63,7 +63,7 @@ from rosalind.cli import listing
 from rosalind.viewer import address, views
 from rosalind.viewer.app import open_session
 
-PLAN = f"{disturbed_studies.__file__}:STUDY"
+PLAN = f"{small_study.__file__}:STUDY"
 """The study as the command line names it."""
 
 RICH = dataclasses.replace(

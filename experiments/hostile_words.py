@@ -30,7 +30,7 @@ ODD = (
 NETWORKS = ("mlp-dense-seed0", "mlp-magnitude-0.5-seed0", "mlp-lth-0.9-seed0", "mlp-biprop-0.5-seed0")
 CONDITIONS = ("clean", "gaussian_noise-1", "gaussian_noise-5", "contrast-1", "contrast-5")
 GROUPS = ("dense", "magnitude 0.5", "lth 0.9", "biprop 0.5")
-"""Names of `disturbed_studies.STUDY`."""
+"""Names of `small_study.STUDY`."""
 
 LINK = (
     "a=mlp-dense-seed0/clean&b=mlp-lth-0.9-seed0/contrast-5&x=angle&y=norm&sample=3&class=2&mode=change_from_clean&raw=1"
@@ -42,7 +42,7 @@ def right_lines(finished: Path, place: Path, plan: str) -> list[list[str]]:
     """Lines that succeed.
 
     Args:
-        finished: the folder of `disturbed_studies.STUDY`, done.
+        finished: the folder of `small_study.STUDY`, done.
         place: where files may be written; `zoo` is one of the study.
         plan: the study as the command line names it.
     """

@@ -118,6 +118,8 @@ class Planted(Results):
     Angles, margins and logits are drawn; a sample is right where its margin is above 0.
     """
 
+    arrays: "_Arrays"
+
     def __init__(self, seed: int, true: bool, differ: bool = False):
         generator = np.random.default_rng([seed, true])
         infos: dict[str, NetworkInfo] = {}
@@ -129,13 +131,12 @@ class Planted(Results):
                 infos[name] = info_of(name, kind, replicate)
         conditions = conditions_of()
         super().__init__(Path(), STUDY, infos, conditions)
-        arrays = _Arrays(generator, true, kinds, list(conditions), differ)
-        self.__dict__["arrays"] = arrays
+        # The record is frozen.
+        object.__setattr__(self, "arrays", _Arrays(generator, true, kinds, list(conditions), differ))
 
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
-        arrays = self.__dict__["arrays"]
-        return {"id": np.arange(SAMPLES), "label": arrays.labels, "subset": np.arange(0)}
+        return {"id": np.arange(SAMPLES), "label": self.arrays.labels, "subset": np.arange(0)}
 
     def has(self, network: str, condition: str) -> bool:
         return True
@@ -144,7 +145,7 @@ class Planted(Results):
         return [(network, condition) for network in self.networks for condition in self.conditions]
 
     def geometry(self, network: str, condition: str, keys=None) -> dict[str, np.ndarray]:
-        return self.__dict__["arrays"].cell(network, condition)
+        return self.arrays.cell(network, condition)
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:
         return np.eye(WIDTH, CLASSES, dtype=np.float32), np.zeros(CLASSES, np.float32)

@@ -69,6 +69,8 @@ OF_EXEMPLARS = ("exemplars", "exemplars_null", "planted_flagged", "others_flagge
 class Study(Results):
     """Dense networks and pruned ones of as many seeds, in memory."""
 
+    predictions: dict[str, np.ndarray]
+
     def __init__(self, seed: int, weaker: float):
         infos: dict[str, NetworkInfo] = {}
         for replicate in range(SEEDS):
@@ -87,7 +89,8 @@ class Study(Results):
         rivals = 1 + generator.integers(0, CLASSES - 1, margins.shape)
         predictions = np.where(margins > 0, self.labels, (self.labels + rivals) % CLASSES)
         cells = predictions.reshape(len(infos), -1, SAMPLES).astype(np.int16)
-        self.__dict__["predictions"] = dict(zip(infos, cells, strict=True))
+        # The record is frozen.
+        object.__setattr__(self, "predictions", dict(zip(infos, cells, strict=True)))
 
     @cached_property
     def samples(self) -> dict[str, np.ndarray]:
@@ -101,7 +104,7 @@ class Study(Results):
         return [(network, condition) for network in self.networks for condition in self.conditions]
 
     def geometry(self, network: str, condition: str, keys=None) -> dict[str, np.ndarray]:
-        predictions = self.__dict__["predictions"][network][list(self.conditions).index(condition)]
+        predictions = self.predictions[network][list(self.conditions).index(condition)]
         return {"prediction": predictions, "logits": np.eye(CLASSES, dtype=np.float32)[predictions]}
 
     def head(self, network: str) -> tuple[np.ndarray, np.ndarray]:

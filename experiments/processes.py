@@ -45,7 +45,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import tyro
-from disturbed_studies import contents
+from small_study import contents
 
 SCRIPT = """
 import contextlib, sys

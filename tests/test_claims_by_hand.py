@@ -18,13 +18,13 @@ SEED = 3
 @functools.cache
 def drawn(differ):
     """The arrays of the planted study: a cell that one test asks for is there for the others."""
-    return planted.Planted(0, True, differ).__dict__["arrays"]
+    return planted.Planted(0, True, differ).arrays
 
 
 def planted_study(differ=False):
     """The planted study, whose records may be changed; its arrays must not be."""
     study = planted.Planted(0, True, differ)
-    study.__dict__["arrays"] = drawn(differ)
+    object.__setattr__(study, "arrays", drawn(differ))
     return study
 
 
@@ -109,7 +109,7 @@ def test_a_method_of_two_sparsities_is_their_mean_however_many_seeds_each_has(ne
     object.__setattr__(study, "networks", {n: info for n, info in study.networks.items() if n not in gone})
     rows: dict[str, list] = {}
     for group in robustness.groups(study):
-        if not arms.is_untrained(study, group):
+        if not study.networks[group.networks[0]].is_untrained:
             hits = {n: study.geometry(n, "clean")["prediction"] == study.labels for n in group.networks}
             under = lambda n: [
                 (study.geometry(n, f"{name}-3")["prediction"] == study.labels).mean() for name in planted.CORRUPTIONS
@@ -427,7 +427,7 @@ def test_a_pair_needs_severities_that_cost_as_much_and_four_corruptions():
 
 def test_seeds_that_lack_a_cell_and_samples_without_a_label_are_left_out():
     study = planted.Planted(0, True)
-    study.__dict__["arrays"].labels[:30] = -1
+    study.arrays.labels[:30] = -1
     missing = {("dense-0-seed3", "fog-3"), ("dense-0-seed5", "clean")}
     object.__setattr__(study, "has", lambda network, condition: (network, condition) not in missing)
     labels = study.labels

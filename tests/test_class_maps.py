@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from rosalind import config, models
+from rosalind import config, models, training
 
 SHAPES = {"cnn": (2, 2, 32), "resnet20": (4, 4, 32), "resnet18": (2, 2, 64), "vgg16_bn": (1, 1, 64), "vit": (8, 8, 8)}
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
@@ -21,6 +21,15 @@ class Unmarked(nn.Module):
         x = nn.relu(nn.Conv(6, (3, 3), name="conv0")(x))
         x = nn.Conv(6, (3, 3), name="conv1")(x)
         return nn.softplus(nn.BatchNorm(use_running_average=not train, name="norm")(x)).mean((1, 2))
+
+
+class Marked(nn.Module):
+    """Linear in its images: a layer of one position that is marked, one behind it that is not, and a mean."""
+
+    @nn.compact
+    def __call__(self, x, train: bool):
+        x = models.Maps(name="maps")(nn.Conv(6, (1, 1), use_bias=False, name="conv0")(x))
+        return nn.Conv(5, (1, 1), use_bias=False, name="conv1")(x).mean((1, 2))
 
 
 def model(name: str) -> config.Model:
@@ -56,6 +65,31 @@ def test_a_model_without_a_mark_has_the_maps_of_its_last_spatial_layer():
     _, features, _, maps = models.with_maps(network, variables, IMAGES)
     np.testing.assert_allclose(nn.softplus(maps).mean((1, 2)), features, rtol=1e-5, atol=1e-6)
     assert (maps < 0).any()
+
+
+def test_a_mark_chooses_the_layer_whose_maps_are_drawn_and_preserved():
+    network = model("test_class_maps:Marked")
+    teacher = models.init(network, jax.random.key(0))
+    student = jax.tree.map(lambda w: np.roll(w, 1, -2) if w.ndim > 1 else w, teacher)
+    assert models.map_shape(network) == (16, 16, 6)
+    x = (IMAGES / 255 - 0.5) / 0.25
+    parts = lambda v: [np.asarray(leaf, np.float64) for leaf in training.by_path(v["params"]).values()]
+    kernels = [{w.shape[-1]: w.reshape(-1, w.shape[-1]) for w in parts(v) if w.ndim > 1} for v in (teacher, student)]
+    classes = (x.mean((1, 2)) @ kernels[0][6] @ kernels[0][5] @ kernels[0][4]).argmax(1)
+    assert len(set(classes)) > 1
+    state = {"inner": {}, "teacher": {"trainable": teacher["params"], "state": {}}}
+    unit = lambda maps: maps.reshape(5, -1) / np.linalg.norm(maps.reshape(5, -1), axis=1, keepdims=True)
+    for kind in ("ewa", "swa"):
+        maps = []
+        for of in kernels:
+            values = x @ of[6]
+            weights = (of[5] @ of[4]).T[classes]
+            signed = np.einsum("nhwk,nk->nhw", values, weights)
+            maps.append(unit((values**2).mean(-1) if kind == "ewa" else np.maximum(signed, 0)))
+        distance = jax.jit(models.preserved(network, kind))
+        term = distance(student["params"], state, {"images": IMAGES}, jax.random.key(0))
+        assert float(term) == pytest.approx(1 - (maps[0] * maps[1]).sum(1).mean(), rel=1e-4)
+        assert float(term) > 0.01
 
 
 def test_a_model_without_positions_has_none():

@@ -112,6 +112,32 @@ def test_every_condition_under_every_mode_of_batch_norm(monkeypatch):
             cli.run(out="out", bn=bn)
 
 
+@pytest.mark.parametrize(
+    ("call", "flag"),
+    [
+        (lambda out: cli.run(out=out, corruptions=("fog",), benchmark="common19"), "benchmark"),
+        (lambda out: cli.run(out=out, benchmark="mnist-c", severities=(1,)), "severities"),
+        (lambda out: cli.run(out=out, corruptions=corruptions.BAR, held_out="cifar-c-bar"), "held-out"),
+        (lambda out: cli.run(out=out, corruptions=("fog",), textures="ice"), "textures"),
+        (lambda out: cli.run(out=out, corruptions=("frost",), files="official", textures="ice"), "textures"),
+        (lambda out: cli.run(out=out, methods=(), sparsities=(0.5,)), "sparsities"),
+        (lambda out: cli.demo(out, no_view=True, port=5006), "port"),
+        (lambda out: cli.corrupt("digits", out, corruptions=("fog",), textures="ice"), "textures"),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused_before_work(tmp_path, call, flag):
+    with pytest.raises(ValueError, match=f"--{flag} does nothing .*; leave it out"):
+        call(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_flags_of_weights_are_refused_for_a_table(small_folder, tmp_path):
+    for given in ({"layout": "flax"}, {"masks": True}):
+        with pytest.raises(ValueError, match=f"--{next(iter(given))} does nothing for a table of samples"):
+            cli.export(small_folder, tmp_path / "samples.csv", **given)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_reads_a_study_says_what_is_left_out(folder, capsys):
     (folder / "networks" / "mlp-magnitude-0.9-seed0.json").write_text("{")
     for read in (
@@ -121,6 +147,9 @@ def test_what_reads_a_study_says_what_is_left_out(folder, capsys):
     ):
         read()
         assert "mlp-magnitude-0.9-seed0.json" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="'nobody'"):
+        cli.explain(folder, "dense", "nobody")
+    assert "mlp-magnitude-0.9-seed0.json" in capsys.readouterr().err
 
 
 def test_flags_and_a_file_name_the_same_study(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from rosalind import conditions, study
 from rosalind.conditions import applying
 from rosalind.config import Condition, Data
-from rosalind.study import cells, compilation_cache, planning
+from rosalind.study import compilation_cache, condition_images, planning
 
 COMPILED = "/jax/compilation_cache/cache_misses"
 """jax's event of a program that is compiled and kept."""
@@ -111,7 +111,7 @@ class TestCompilations:
     def test_images_of_some_samples_need_no_program_of_their_own(self):
         dataset = planning.load(Data(train_limit=200))
         planned = conditions.plan(Condition("gaussian_noise", 3))
-        images_of = lambda count: cells.condition_images(dataset, planned, np.arange(count)).images
+        images_of = lambda count: condition_images.images_of(dataset, planned, np.arange(count)).images
         everything = images_of(len(dataset.test))
         programs = applying._corrupted._cache_size()
         for count in (1, 5, 40):

@@ -263,6 +263,8 @@ def test_another_network_of_the_name_is_left_out_and_said(folder, tmp_path):
         ((config.Diagnosis("linear_path", {"points": 2.5}),), None, "points must be a whole number"),
         ((config.Diagnosis("dead_units", under=("fog-9",)),), None, "unknown condition 'fog-9'"),
         ((config.Diagnosis("coherence", {"samples": "all"}),), None, "must be a finite number"),
+        ((config.Diagnosis("storage", under=("contrast-5",)),), None, "`under` .* storage sees none; got contrast-5"),
+        ((config.Diagnosis("dead_units", under=()),), None, "`under` of dead_units is empty"),
         (("storage",), ("mlp",), "unknown network 'mlp'"),
         (("storage",), ("mlp-dense-seed0:mlp-dense-seed1",), "is of one network"),
         (("linear_path",), ("mlp-dense-seed0",), "is of A:B"),
@@ -300,6 +302,20 @@ def test_only_what_sees_images_needs_the_data_set(folder, tmp_path):
             study.diagnose(copied, [kind], networks)
     with pytest.raises(ValueError, match=r"layer_features need images.*Ask for storage alone"):
         study.diagnose(copied, ["storage", "layer_features"], [name])
+
+
+def test_a_run_and_a_report_name_the_records_that_they_leave_out(folder, tmp_path, capsys, monkeypatch):
+    copied = tmp_path / "study"
+    shutil.copytree(folder, copied)
+    record = results.diagnostic_file(copied, "storage", "mlp-dense-seed0", None, None).with_suffix(".json")
+    record.unlink()
+    record.mkdir()
+    study.run(small_study(), copied)
+    assert str(record) in capsys.readouterr().err
+    monkeypatch.setattr(figures, "figures", lambda store, scope: iter(()))
+    figures.report(copied, tmp_path / "report")
+    assert str(record) in capsys.readouterr().err
+    assert str(record) in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_networks_from_elsewhere_go_as_far_as_their_adapter(folder, tmp_path):
@@ -343,6 +359,7 @@ def test_a_study_asks_for_them_and_the_command_line_makes_them(folder, tmp_path)
     ]
     for wrong, words in (
         (config.Diagnosis("dead_units", under=("fog-1",)), r"under.*conditions: unknown condition 'fog-1'.*: clean"),
+        (config.Diagnosis("coherence", under=("contrast-5",)), "`under` .* coherence sees none; got contrast-5"),
         (config.Diagnosis("nothing"), "unknown diagnostic"),
         (config.Diagnosis("shapley", {"grid": 17, "coalitions": 600}), "shapley: grid must be at most 16"),
     ):

@@ -227,7 +227,7 @@ def test_every_module_is_an_attribute_of_the_package():
 def test_experiments_state_question_command_time_and_result():
     for path in (Path(__file__).parent.parent / "experiments").glob("*.py"):
         shared = ("alternating", "children", "hostile_words", "least_coverage", "other_version", "reporting")
-        shared += ("seed_laws", "timing")
+        shared += ("seed_laws", "small_study", "timing")
         if path.stem in shared:
             # What experiments share.
             continue

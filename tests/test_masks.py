@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from rosalind.pruning import diagnosis, masks, ranking, schedules
+from rosalind.pruning import diagnosis, layer_counts, masks, ranking, schedules
 
 
 class TestKeep:
@@ -121,14 +121,14 @@ class TestErk:
         ],
     )
     def test_golden_densities(self, sparsity, golden):
-        found = masks.erk_density(RESNET20, 1 - sparsity)
+        found = layer_counts.erk_density(RESNET20, 1 - sparsity)
         for layer, density in golden.items():
             assert found[layer] == pytest.approx(density, abs=6e-4)
 
     def test_the_overall_density_holds(self):
         sizes = np.array([np.prod(s) for s in RESNET20])
         for sparsity in (0.1, 0.5, 0.9, 0.99):
-            values = np.array(masks.erk_density(RESNET20, 1 - sparsity))
+            values = np.array(layer_counts.erk_density(RESNET20, 1 - sparsity))
             assert (values * sizes).sum() / sizes.sum() == pytest.approx(1 - sparsity)
             assert (values <= 1).all()
 
@@ -199,9 +199,9 @@ class TestScopes:
         assert masks.keep(self.scores(), 0.95, scope="uniform_plus")["stem/kernel"].mean() < 0.1
 
     def test_stem_and_head_are_told_by_shape_and_name(self):
-        assert masks.stem_and_head(self.shapes) == ("stem/kernel", "head/kernel")
-        assert masks.stem_and_head({"a": (5, 5), "b": (5, 5)}) == (None, None)
-        assert masks.stem_and_head({"a": (3, 3, 8, 8), "b": (3, 3, 8, 8), "c": (8, 2)}) == (None, "c")
+        assert layer_counts.stem_and_head(self.shapes) == ("stem/kernel", "head/kernel")
+        assert layer_counts.stem_and_head({"a": (5, 5), "b": (5, 5)}) == (None, None)
+        assert layer_counts.stem_and_head({"a": (3, 3, 8, 8), "b": (3, 3, 8, 8), "c": (8, 2)}) == (None, "c")
 
     def test_every_output_keeps_as_many(self):
         kept = masks.keep(self.scores(), 0.7, scope="output")

@@ -11,9 +11,9 @@ from conftest import small_study
 from rosalind import cli, data, figures, models, results, study
 from rosalind.analysis import agreement, robustness
 from rosalind.analysis.store import Store
-from rosalind.config import Baseline, Method, Model
+from rosalind.config import Baseline, Condition, Method, Model
 from rosalind.figures import markdown
-from rosalind.study import controls
+from rosalind.study import controls, effects
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,27 @@ def test_without_controls_nothing_is_added():
     small = small_study()
     dataset = data.load("digits", train_limit=200)
     assert study.planning.completed(small, dataset).baselines == ()
+
+
+def test_entries_that_give_what_another_one_gives_are_said():
+    conditions = [Condition(), *(Condition(name, 1, draw) for name in ("contrast", "fog") for draw in (0, 1))]
+    plan = small_study(
+        model=Model("mlp", 4),
+        methods=(Method("random", (0.5, 0.55)), Method("magnitude", (0.5,), label="other")),
+        baselines=(Baseline("again"), Baseline("wide", 8)),
+        controls=("dense_narrow",),
+        conditions=(*conditions, Condition("fog", 1, bn="adapted")),
+        attribution_conditions=(),
+    )
+    dataset = study.check(plan)
+    assert [line.partition(": ")[2] for line in effects.twins(study.planning.completed(plan, dataset), dataset)] == [
+        "mlp-dense-seed0, mlp-again-seed0.",
+        "mlp-dense_narrow-0.5-seed0, mlp-dense_narrow-0.55-seed0.",
+        "contrast-1, contrast-1-draw1; fog-1, fog-1-adapted.",
+    ]
+    normed = replace(plan, model=Model("conftest:NormMlp", 4), controls=(), baselines=())
+    (line,) = effects.twins(study.planning.completed(normed, dataset), dataset)
+    assert line.endswith(": contrast-1, contrast-1-draw1.")
 
 
 def test_an_unknown_control_is_refused():

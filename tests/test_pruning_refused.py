@@ -46,11 +46,25 @@ from rosalind.config import Method
         (Method("snip", (0.5,), {"rounds": float("inf")}), "snip: `rounds` must be a whole number.* got inf"),
         (Method("grasp", (0.5,), {"scope": "lamp"}), "grasp's scores are signed"),
         (Method("random", (0.5,), {"like": "snip", "scope": "erk"}), r"leave out \['scope'\]"),
+        (
+            Method("magnitude", (0.5,), {"distil_temperature": 2}),
+            "`distil_temperature` does nothing beside distil=0, .*2",
+        ),
+        (Method("lth", (0.5,), {"preserve_weight": 1}), "`preserve_weight` does nothing beside preserve=None"),
+        (Method("bn_scale", (0.5,), {"l1": 0.1}), "`l1` does nothing beside l1_epochs=0"),
+        (Method("biprop", (0.5,), {"ramp": 2}), "`ramp` does nothing beside scope='layer'"),
+        (Method("wanda", (0.5,), {"learning_rate": 0.1}), "`learning_rate` does nothing beside epochs=0, the default"),
+        (Method("quantise", (0.5,), {"distil": 0.5}), "`distil` does nothing beside epochs=0"),
     ],
 )
 def test_bad_methods_are_refused(method, message):
     with pytest.raises(ValueError, match=message):
         pruning.check(method)
+
+
+def test_the_plain_one_of_a_series_may_name_all_options():
+    pruning.check(Method("magnitude", (0.5,), {"distil": 0.0, "distil_temperature": 2}))
+    pruning.check(Method("quantise", (0.5,), {"epochs": 0, "learning_rate": 0.1}))
 
 
 @pytest.mark.parametrize(

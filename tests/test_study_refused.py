@@ -82,6 +82,23 @@ def test_the_same_name_made_differently_is_refused(folder, change, message):
         ({"measures": ("entropy", "entropy")}, r"measures must be unique; repeated: \['entropy'\]"),
         ({"attribution_conditions": ("clean", "clean")}, "attribution_conditions must be unique"),
         ({"data": config.Data(train_limit=3)}, "raise train_limit, which is 3"),
+        (
+            {"train": config.Train(drops=(0.3,))},
+            r"train\.drops must be left at .* schedule 'cosine'.* would change not",
+        ),
+        (
+            {"train": config.Train(momentum=0.5), "methods": (Method("random", (0.5,)),)},
+            r"train\.momentum must be left at 0\.9 with adamw.*, got 0\.5",
+        ),
+        (
+            {"baselines": (Baseline("u", epochs=0, cycles=3),)},
+            r"baselines\[0\]\.cycles must be left at 1 with epochs=0",
+        ),
+        ({"conditions": (Condition(table="cifar"),)}, "`table` is for corruptions, not for 'clean'; got 'cifar'"),
+        (
+            {"conditions": (Condition(), Condition("fgsm", 8, textures="ice"))},
+            "`textures` is for corruptions, not for 'fgsm'; got 'ice'",
+        ),
     ],
 )
 def test_bad_studies_are_refused_before_any_work(tmp_path, change, message):

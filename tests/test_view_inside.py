@@ -177,6 +177,41 @@ class TestLikeness:
         assert found.view.cells.data["value"][0][0, 0] == pytest.approx(1)
         assert "no pairs" in told(found.view)
 
+    def test_untrained_networks_of_two_seeds_stand_beside(self, inside_copy):
+        sides = (DENSE[0], "clean"), (PRUNED[0], "clean")
+        infos, _ = results.diagnostics(results.load(inside_copy))
+        of_pruned = next(i for i in infos if (i.network, i.name) == (PRUNED[0], "layer_features"))
+        write(inside_copy, "layer_features", DENSE[1], {"features": of_pruned.gives["features"]}, of_pruned.arrays())
+        for network in DENSE:
+            # Two trained ones, then one of a single seed.
+            assert layer_likeness.untrained(Store(inside_copy), sides) is None
+            assert "dense_untrained:epochs=0" in told(page(Store(inside_copy), LayerLikeness).view)
+            assert "untrained" not in figures.likeness_figure(Store(inside_copy), *sides).get_suptitle()
+            path = results.network_file(inside_copy, network, "json")
+            record = results.load_object(path)
+            results.save_json(path, {**record, "budget": {**record["budget"], "epochs": 0.0}}, replace=True)
+        store = Store(inside_copy)
+        ends = (DENSE[0], "clean"), (DENSE[1], "clean")
+        assert layer_likeness.untrained(store, sides) == ends
+        assert layer_likeness.untrained(store, sides[::-1]) == ends
+        assert layer_likeness.untrained(store, ((DENSE[1], "clean"), sides[1])) == ends[::-1]
+        assert layer_likeness.untrained(store, (sides[0], (PRUNED[0], "contrast-5"))) is None
+        # The second seed's file is the pruned network's, so that both matrices are one.
+        found = page(store, LayerLikeness)
+        # Of the slice, of all where it has too few, and of all.
+        for count in (40, 5, 60):
+            found.change(step={"ids": store.ids[:count].tolist()})
+            cells = found.view.cells.data
+            np.testing.assert_array_equal(cells["untrained"][0], cells["excess"][0])
+            assert "untrained" in found.view.finding
+            excess = float(np.diag(cells["excess"][0]).mean())
+            assert says(found.view.finding, excess, excess)
+        assert "untrained" in figures.likeness_figure(store, *sides).get_suptitle()
+        path = results.network_file(inside_copy, PRUNED[0], "json")
+        record = results.load_object(path)
+        results.save_json(path, {**record, "config": {**record["config"], "width": 7}}, replace=True)
+        assert layer_likeness.untrained(Store(inside_copy), sides) is None
+
     def test_the_figure_has_the_numbers_of_the_page(self, store):
         sides = (DENSE[0], "clean"), (PRUNED[0], "clean")
         mask = np.isin(store.ids, store.ids[:40])

@@ -104,6 +104,24 @@ class TestWriting:
         ]
         assert not list(tmp_path.glob("out/.*"))
 
+    @pytest.mark.parametrize("at", ["replace", "unlink"])
+    def test_killed_at_its_end_it_leaves_nothing_that_none_looks_at(self, tmp_path, monkeypatch, at):
+        dataset, owner = tiny_dataset(), writing.os if at == "replace" else writing.Path
+        real = getattr(owner, at)
+
+        def killed(path, *args, **options):
+            if str(path).endswith((".part", ".done")):
+                raise KeyboardInterrupt
+            return real(path, *args, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, at, killed)
+            with pytest.raises(KeyboardInterrupt):
+                writing.write(dataset, tmp_path / "c", names=["contrast"])
+        (path,) = writing.write(dataset, tmp_path / "c", names=["contrast"])
+        assert len(np.load(path)) == 150
+        assert not list((tmp_path / "c").glob(".*"))
+
     def test_a_folder_made_otherwise_is_refused(self, tmp_path):
         dataset = tiny_dataset()
         writing.write(dataset, tmp_path / "c", names=["contrast"])

@@ -1,5 +1,6 @@
 """Likeness of all layers of A's and B's networks, from stored `layer_features`, of few enough for a gesture."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,24 @@ class Compared:
 def missing(store: Store, cells: tuple[Cell, Cell]) -> list[Cell]:
     """The cells without stored features, each once."""
     return [cell for cell in dict.fromkeys(cells) if _info(store, cell) is None]
+
+
+def untrained(store: Store, cells: tuple[Cell, Cell]) -> tuple[Cell, Cell] | None:
+    """Untrained networks of two seeds with stored features, in place of two cells; None without such a pair.
+
+    Of the architecture and condition of each cell, and of its seed where it can be. How alike they are is what the
+    architecture and the images give: of images the first layers of any weights keep most.
+    """
+    infos = store.results.networks
+
+    def candidates(cell: Cell) -> list[Cell]:
+        of = infos[cell[0]]
+        names = [n for n, info in infos.items() if info.is_untrained and info.architecture == of.architecture]
+        stored = [(name, cell[1]) for name in names if _info(store, (name, cell[1])) is not None]
+        return sorted(stored, key=lambda candidate: infos[candidate[0]].seed != of.seed)
+
+    pairs = itertools.product(candidates(cells[0]), candidates(cells[1]))
+    return next(((a, b) for a, b in pairs if infos[a[0]].seed != infos[b[0]].seed), None)
 
 
 def compared(

@@ -18,7 +18,7 @@ SAMPLES = 200
 ABOUT = (
     f"CKA with the dense parent's layer of the same name, of up to {SAMPLES} samples, as excess over what the classes "
     "alone give: 0 where the two share no more, 1 where they are equal; of a dense network without a parent with that "
-    "of another seed, which is the null"
+    "of another seed, which is the null; of an untrained one so what the architecture gives"
 )
 
 

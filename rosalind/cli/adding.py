@@ -6,7 +6,7 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Folder, apart, loaded, name_and_options
+from rosalind.cli.arguments import Folder, apart, idle_textures, loaded, name_and_options
 from rosalind.config import Condition, Diagnosis
 
 _CLEAN = Condition().id
@@ -49,7 +49,7 @@ def diagnose(
         names: Diagnostics, separated by spaces: NAME, or with options NAME:OPTION=VALUE,OPTION=VALUE, such as
             sharpness:draws=5,samples=500; rosalind list diagnostics has them, and module:NAME is one of your own.
         networks: Ids, or A:B for the way from A to B; all of the study if none is given, of pairs each with its parent.
-        under: Ids of conditions, for what sees images.
+        under: Ids of conditions, for what sees test images; what sees none is asked for without it.
         jobs: Processes on this machine.
     """
     apart([text for text in names if "=" not in text], networks=networks, under=under)
@@ -120,6 +120,7 @@ def corrupt(
     names = corruptions or (*rosalind.corruptions.benchmark(textures), *rosalind.corruptions.EXTRA)
     for name in names:
         rosalind.corruptions.check(name, 1, table)
+    idle_textures(names, textures)
     loaded = rosalind.data.load(dataset, folder=folder, size=size)
     for path in writing.write(loaded, out, names=names, table=table, textures=textures, draw=draw):
         print(path)

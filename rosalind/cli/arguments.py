@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,6 +89,18 @@ def apart(*positional: Sequence[str], **names: Sequence[str]) -> None:
         if joined := [word for word in words if "," in word]:
             apart = " ".join(part.strip() for word in joined for part in word.split(",") if part.strip())
             raise ValueError(f"{plural} are separated by spaces, got {joined[0]!r}; write {before}{apart}")
+
+
+def idle(flag: str, value: object, default: object, why: str) -> None:
+    """Refuse a flag with another value than its default that does nothing, and say why."""
+    if value != default:
+        raise ValueError(f"--{flag} does nothing {why}; leave it out.")
+
+
+def idle_textures(names: Iterable[str], textures: str | None) -> None:
+    """Refuse --textures beside corruptions of which none has pictures; ValueError too for an unknown one."""
+    if textures is not None and not any(rosalind.corruptions.check(name).textures for name in names):
+        idle("textures", textures, None, "without a corruption that needs pictures, such as frost")
 
 
 def check_port(port: int) -> None:

@@ -10,7 +10,7 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Folder, Switch, apart, check_port, loaded, name_and_options
+from rosalind.cli.arguments import Folder, Switch, apart, check_port, idle, loaded, name_and_options
 from rosalind.config import is_outside
 from rosalind.progress import Progress
 
@@ -106,6 +106,8 @@ def export(
     if out.name.endswith(samples.ENDINGS):
         if network is not None:
             raise ValueError(f"`network` is for weights ({', '.join(weights.ENDINGS)}), got {out.name!r}.")
+        for flag, value, default in (("layout", layout, "torch"), ("masks", masks, False)):
+            idle(flag, value, default, f"for a table of samples, {out.name!r}; it is for weights, beside --network")
         print(f"{samples.write_samples(study_results, out)} rows in {out}")
     elif network is None:
         endings = ", ".join(samples.ENDINGS)
@@ -200,6 +202,7 @@ def explain(
     rosalind.results.check_file(page)
     rosalind.results.check_makeable(page.parent)
     rosalind.study.use_compilation_cache()
+    loaded(folder)  # says what is left out, where an error only lists what is there
     explained = rosalind.study.explain(folder, a, b)
     print(rosalind.analysis.explanation.text(explained))
     name = rosalind.analysis.explanation.file_of(folder, explained.a, explained.b, "html").name

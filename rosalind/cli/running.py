@@ -11,7 +11,17 @@ import tyro
 
 import rosalind
 from rosalind.cli import ending
-from rosalind.cli.arguments import Switch, apart, baseline_of, check_port, method_of, regime_of, study_of
+from rosalind.cli.arguments import (
+    Switch,
+    apart,
+    baseline_of,
+    check_port,
+    idle,
+    idle_textures,
+    method_of,
+    regime_of,
+    study_of,
+)
 from rosalind.cli.reading import view
 from rosalind.config import BatchNorm, Condition, Control, Data, Model, Study, Train, conditions
 
@@ -36,6 +46,8 @@ def demo(out: Path = Path("studies/digits"), no_view: Switch = False, port: int 
         jobs: Processes; one per core by default.
     """
     check_port(port)
+    if no_view:
+        idle("port", port, 0, "beside --no-view, which opens no port")
     _run(rosalind.demo.study(), out, jobs=jobs)
     if not no_view:
         view((out,), port=port)
@@ -115,8 +127,8 @@ def run(
         dry_run: Print how many networks, epochs, cells, minutes and bytes that is, and stop.
     """
     flags = {flag: value for flag, value in locals().items() if flag not in _OF_EVERY_RUN}
+    defaults = run.__kwdefaults__ or {}
     if study is not None:
-        defaults = run.__kwdefaults__ or {}
         changed = [flag.replace("_", "-") for flag, value in flags.items() if value != defaults[flag]]
         if changed:
             raise ValueError(
@@ -133,11 +145,22 @@ def run(
             f"--bn must have train, of which all tables are, got {' '.join(bn) or 'none'}; write --bn "
             f"{' '.join(('train', *bn))}."
         )
+    if corruptions:
+        idle("benchmark", benchmark, defaults["benchmark"], "beside --corruptions, which are measured instead of it")
+    elif benchmark == "mnist-c" and not held_out:
+        idle("severities", severities, defaults["severities"], "beside --benchmark mnist-c, which has its own")
+    if not methods:
+        idle("sparsities", sparsities, defaults["sparsities"], "without --methods")
     named = corruptions or _benchmark(benchmark, files, textures)
+    if files:
+        idle("textures", textures, None, "beside --files, which have frost")
+    idle_textures(named, textures)
     corrupted = conditions(named, severities, draws=range(draws), files=files, textures=textures)
     if held_out:
         ten = {"cifar-c-bar": rosalind.corruptions.BAR, "imagenet-c-bar": rosalind.corruptions.IMAGENET_BAR}[held_out]
         unseen = [name for name in ten if name not in named]
+        if not unseen:
+            idle("held-out", held_out, None, "beside --corruptions that have all ten")
         corrupted += conditions(unseen, severities, draws=range(draws))[1:]
     others = [Condition(name, EPSILON * rosalind.conditions.CONDITIONS[name].epsilon) for name in attacks]
     others += [Condition("weight_noise", strength) for strength in weight_noise]

@@ -74,8 +74,8 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
         table: severity table if the condition names none; None takes the one for the image size.
 
     Raises:
-        ValueError: unknown name, BatchNorm mode, table or option; a severity, draw or value out of range; files or a
-            label where there can be none, or none where they are needed.
+        ValueError: unknown name, BatchNorm mode, table or option; a severity, draw or value out of range; files, a
+            table, textures or a label where there can be none, or none where they are needed.
     """
     name, severity = condition.name, condition.severity
     record = config.resolve("condition", name, CONDITIONS, (Kind, Corruption))
@@ -104,6 +104,9 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
         raise ValueError(f"`files` is required for {name!r}: the folder of its samples.")
     if condition.files is not None and not kind.own_samples and kind.corruption is None:
         raise ValueError(f"`files` is for corruptions and shifts, not for {name!r}; got {condition.files!r}.")
+    for field, value in (("table", condition.table), ("textures", condition.textures)):
+        if value is not None and kind.corruption is None:
+            raise ValueError(f"`{field}` is for corruptions, not for {name!r}; got {value!r}. Leave it out.")
     return Planned(condition, kind, {**kind.options, **condition.options}, table)
 
 

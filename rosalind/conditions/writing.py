@@ -117,5 +117,6 @@ def _write_one(dataset: Dataset, target: Path, severities: list[Planned], seed: 
             with results.replacing(mark) as temporary:
                 temporary.write_text(str(done))
             progress.advance(len(rows), target.stem)
-    os.replace(part, target)
+    # Before the file has its name: killed in between, the file is made anew, and nothing is left that none looks at.
     mark.unlink(missing_ok=True)
+    os.replace(part, target)

@@ -136,7 +136,7 @@ class Train:
 
     Attributes:
         learning_rate: Peak learning rate.
-        momentum: Of sgd only (Nesterov); adamw uses 0.9 and 0.999.
+        momentum: Of sgd (Nesterov), and of methods that train scores of frozen weights; adamw uses 0.9 and 0.999.
         weight_decay: Coupled to the gradient in sgd, decoupled in adamw; never on biases, norms or embeddings.
         warmup: Epochs of linear warm-up.
         drops: Fractions of the run at which a step schedule divides the rate by ten.
@@ -188,7 +188,7 @@ class Condition:
     Attributes:
         severity: 1 to 5 for corruptions, the strength of an attack or of noise elsewhere, 0 for `clean` and `shift`.
         bn: Statistics of BatchNorm: stored, of clean training images, or of the condition's own batch.
-        table: Severity table; None takes the one for the image size (`corruptions.table_for`).
+        table: Severity table of a corruption; None takes the one for the image size (`corruptions.table_for`).
         options: Those of the condition, such as `steps` of an attack; each is part of the id.
         files: Images that are read instead of made: a folder in the layout of CIFAR-10-C, `tfds:<set>`
             (cifar10_corrupted, mnist_corrupted), or for `shift` the folder of its own samples.
@@ -234,7 +234,7 @@ class Diagnosis:
 
     Attributes:
         options: Those of the diagnostic; each is part of the id.
-        under: Ids of the conditions whose images it sees; one that sees weights alone ignores them.
+        under: Ids of the conditions whose test images it sees; of one that sees none, only the default.
     """
 
     name: str
@@ -281,7 +281,7 @@ class Capacity:
     Attributes:
         widths: Of `Model.width`, each at the model's depth.
         depths: Of `Model.depth`, each at the model's width.
-        methods: Their sparsities follow from the sizes; what they say themselves is ignored.
+        methods: Their sparsities and parents follow from the sizes; what they say themselves is ignored.
     """
 
     widths: tuple[int, ...] = ()

@@ -12,6 +12,7 @@ from matplotlib.font_manager import findfont
 
 from rosalind.analysis import similarity, slice_accuracy
 from rosalind.analysis.explanation import all_stored
+from rosalind.analysis.inside import stored as stored_diagnostics
 from rosalind.analysis.scope import Scope, accuracies, counted, default
 from rosalind.analysis.store import Store
 from rosalind.config import CLEAN
@@ -200,7 +201,7 @@ def report(folder: str | Path, out: str | Path | None = None, scope: Scope | Non
     target = Path(out) if out is not None else Path(folder) / "report"
     check_writable(target)
     written, names = [], []
-    for problem in store.problems:
+    for problem in (*store.problems, *stored_diagnostics(store)[1]):
         print(problem, file=sys.stderr)
     # Letters stay letters in an SVG: drawn as outlines they are most of the file. Names are nobody's formulas.
     with rc_context({"svg.fonttype": "none", "text.parse_math": False, "font.sans-serif": _installed()}):

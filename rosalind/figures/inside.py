@@ -105,10 +105,12 @@ def likeness_figure(
     pairs = store.sides.pairs(a, b)
     if not pairs or layer_likeness.missing(store, pairs[0]):
         return None
+    untrained = layer_likeness.untrained(store, pairs[0])
+    ends = [pairs[0]] if untrained is None else [pairs[0], untrained]
     try:
-        compared = layer_likeness.compared(store, pairs[0], metric, mask)
+        compared, *before = (layer_likeness.compared(store, pair, metric, mask) for pair in ends)
     except ValueError:
-        compared = layer_likeness.compared(store, pairs[0], metric)
+        compared, *before = (layer_likeness.compared(store, pair, metric) for pair in ends)
     of, name = compared.likeness, layer_likeness.BY[metric]
     lines, columns = of.value.shape
     size = (2.6 + 2 * max(0.42 * columns, 2.2), 1.7 + max(0.3 * lines, 1.6))
@@ -130,6 +132,7 @@ def likeness_figure(
     figure.supxlabel(f"layers of B: {second[0]}, {second[1]}", fontsize=7)
     mean = f"The same layer in A and B: {value:.2f} on average, null {null:.2f}, excess {excess:.2f}"
     notes = [mean if layers else "A and B have no layer of one name with a likeness"]
+    notes += [f"excess of untrained networks of two seeds {x.diagonal[2]:.2f}" for x in before]
     notes.append(f"{compared.samples:,} samples; null: those of B permuted within their classes")
     notes += [f"the first of {len(pairs)} pairs of a seed"] * (len(pairs) > 1)
     notes += [f"{compared.left_out} layers are left out"] * bool(compared.left_out)

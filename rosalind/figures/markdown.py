@@ -20,6 +20,7 @@ from rosalind.analysis import (
 from rosalind.analysis.scope import Scope
 from rosalind.figures.damaged import unless_damaged
 from rosalind.results import Results
+from rosalind.results import diagnostics as stored_diagnostics
 
 REPORTED = {
     "accuracy": ("accuracy", 100),
@@ -198,7 +199,7 @@ def markdown(results: Results, scope: Sequence[str] = ()) -> str:
             lines += ["", f"{title}: {'; '.join(entries)}."]
     if gaps := robustness.methods.missing_cells(results):
         lines += ["", gaps]
-    if results.problems:
-        lines += ["", "Not readable: " + " ".join(results.problems)]
+    if left_out := [*results.problems, *stored_diagnostics(results)[1]]:
+        lines += ["", "Left out: " + " ".join(left_out)]
     versions = ", ".join(f"{name} {number}" for name, number in study["versions"].items())
     return "\n".join([*lines, "", f"Made with {versions}.", ""])

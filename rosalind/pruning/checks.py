@@ -67,6 +67,16 @@ _RANGES: dict[str, Range] = {
 }
 """Ranges of numeric options."""
 
+_BESIDE: dict[str, tuple[str, Any]] = {
+    "preserve_weight": ("preserve", None),
+    "preserve_drop": ("preserve", None),
+    "distil_temperature": ("distil", 0),
+    "l1": ("l1_epochs", 0),
+    "ramp": ("scope", "layer"),
+    **dict.fromkeys(("learning_rate", "distil", "preserve", "weigh"), ("epochs", 0)),
+}
+"""Options that do nothing where another one has this value."""
+
 
 def ranking(method: Method) -> dict[str, Recipe]:
     """The recipes by name that rank a method's weights: its own and that whose masks `like` shuffles."""
@@ -91,8 +101,8 @@ def check(method: Method) -> dict[str, Any]:
     Those of `compression.OPTIONS` are options of every method.
 
     Raises:
-        ValueError: unknown method or option; an option out of its range; a sparsity outside [0, 1); none, or
-            one given twice.
+        ValueError: unknown method or option; an option out of its range, or that would do nothing beside defaults;
+            a sparsity outside [0, 1); none, or one given twice.
     """
     if not isinstance(method.options, Mapping):
         raise ValueError(f"{method.name}: `options` must be a dict, got {method.options!r}.")
@@ -135,12 +145,27 @@ def check(method: Method) -> dict[str, Any]:
     for sparsity in layers.values():
         masks.check_sparsity(sparsity)
     _check_like(method, options.get("like"))
+    _check_idle(method, defaults)
     _check_compression(name, options)
     return options
 
 
+def _check_idle(method: Method, defaults: Mapping[str, Any]) -> None:
+    """Raise ValueError for an option that does nothing by the default of another, which is not given.
+
+    Where that is given it is meant, as of the plain ones in a series: distil=0 among 0.5 and 0.9 at one temperature.
+    """
+    for option, value in method.options.items():
+        other, off = _BESIDE.get(option, ("", None))
+        if value != defaults[option] and other in defaults.keys() - method.options.keys() and defaults[other] == off:
+            raise ValueError(
+                f"{method.name}: `{option}` does nothing beside {other}={off!r}, the default, got {value!r}; give "
+                f"`{other}` too, or leave it out."
+            )
+
+
 def _check_compression(name: str, options: Mapping[str, Any]) -> None:
-    """Raise ValueError for an option that would do nothing beside the others."""
+    """Raise ValueError for an option of few bits that would do nothing beside the others."""
     codebook, scale = options["codebook"], options["scale"]
     if options["bits"] is None and (codebook or scale != "max"):
         option = "codebook" if codebook else "scale"

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float32
 
 from rosalind.config import unknown
 from rosalind.draws import in_one_axis
-from rosalind.pruning.ranking import allocate, lamp, top, top_per_output, unit_length
+from rosalind.pruning.layer_counts import layer_counts
+from rosalind.pruning.ranking import lamp, top, top_per_output, unit_length
 from rosalind.storage import kernel_masks
 from rosalind.training import Tree, by_path
 
@@ -116,38 +117,6 @@ def kept_count(total: int, sparsity: float) -> int:
     return total - int(np.floor(sparsity * total + 0.5))
 
 
-def erk_density(shapes: Sequence[tuple[int, ...]], density: float) -> list[float]:
-    """Kept fraction per layer of the Erdos-Renyi-kernel rule (arXiv 1911.11134), overall `density`.
-
-    A layer's density is proportional to sum(shape) / prod(shape); layers that would exceed 1 become
-    dense, the densest first, and the others share what is left.
-    """
-    sizes = np.array([np.prod(shape) for shape in shapes], float)
-    raw = np.array([sum(shape) / np.prod(shape) for shape in shapes])
-    dense = np.zeros(len(sizes), bool)
-    while True:
-        left = density * sizes.sum() - sizes[dense].sum()
-        scale = left / (raw * sizes)[~dense].sum() if (~dense).any() else 0.0
-        densities = np.where(dense, 1.0, scale * raw)
-        if densities.max() <= 1 + 1e-12:
-            return np.clip(densities, 0, 1).tolist()
-        dense[np.argmax(np.where(dense, -np.inf, densities))] = True
-
-
-def stem_and_head(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str | None, str | None]:
-    """Paths of the first convolution and of the head, as far as names and shapes tell; None where they do not.
-
-    The stem is the convolution with the fewest input channels, if only one has so few; the head is the
-    dense kernel of a layer called `head`, or the only dense kernel.
-    """
-    convolutions = {path: shape[-2] for path, shape in shapes.items() if len(shape) == 4}
-    fewest = [path for path, count in convolutions.items() if count == min(convolutions.values())]
-    dense = [path for path, shape in shapes.items() if len(shape) == 2]
-    named = [path for path in dense if "head" in path.split("/")]
-    head = named or dense
-    return (fewest[0] if len(fewest) == 1 else None), (head[0] if len(head) == 1 else None)
-
-
 def shuffled(masks: Mapping[str, Any], key: jax.Array) -> Masks:
     """Masks whose entries are permuted within every layer: the same counts without the choice (2009.08576)."""
     permuted = lambda path, flat: np.asarray(jax.random.permutation(path_key(key, path), flat))
@@ -221,7 +190,7 @@ def keep(
     if free and scope in SCALINGS:
         masks |= _top_together({path: values[path] for path in free}, target, alive, scope)
     elif free:
-        shares = _layer_counts(scope, {path: shapes[path] for path in free}, target, [limits[path] for path in free])
+        shares = layer_counts(scope, {path: shapes[path] for path in free}, target, [limits[path] for path in free])
         for path, count in zip(free, shares, strict=True):
             if scope == "output":
                 masks[path] = top_per_output(values[path], count, alive[path], shapes[path][-1])
@@ -295,34 +264,6 @@ def on_the_way(layers: Mapping[str, float], level: float, target: float) -> dict
     """
     part = min(level / target, 1.0) if target else 1.0
     return {name: sparsity * part for name, sparsity in layers.items()}
-
-
-def _layer_counts(scope: str, shapes: Mapping[str, tuple[int, ...]], target: int, limits: list[int]) -> list[int]:
-    """The number of weights that every layer keeps, `target` in all."""
-    sizes = np.array([np.prod(shape) for shape in shapes.values()], float)
-    density = target / sizes.sum()
-    if scope == "erk":
-        return allocate(sizes * erk_density(list(shapes.values()), density), target, limits)
-    if scope == "water_filling":
-        return allocate(np.ones(len(sizes)), target, limits)
-    if scope != "uniform_plus":
-        return allocate(sizes, target, limits)
-    stem, head = stem_and_head(shapes)
-    # A head of at most 80 % keeps a fifth; the rest is shared out, and rounding goes to the others.
-    floor = {stem: 1.0, head: max(density, 0.2)}
-    fixed = [
-        min(limit, round(floor[path] * size)) if path in (stem, head) and path is not None else 0
-        for path, size, limit in zip(shapes, sizes, limits, strict=True)
-    ]
-    others = np.array([0.0 if part else size for part, size in zip(fixed, sizes, strict=True)])
-    if target < sum(fixed) or not others.any():
-        return allocate(sizes, target, limits)
-    room = [0 if part else limit for part, limit in zip(fixed, limits, strict=True)]
-    shared = allocate(others, min(target - sum(fixed), sum(room)), room)
-    counts = [a + b for a, b in zip(fixed, shared, strict=True)]
-    # Where earlier levels left the others too little, stem and head keep more.
-    left = [limit - count for limit, count in zip(limits, counts, strict=True)]
-    return [a + b for a, b in zip(counts, allocate(sizes, target - sum(counts), left), strict=True)]
 
 
 def weights_only(masks: Mapping[str, Any]) -> dict[str, Any]:

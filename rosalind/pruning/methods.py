@@ -30,6 +30,9 @@ _PRESERVED = {"preserve": None, "preserve_weight": 4.08, "preserve_drop": 0.3}
 """Class maps held near the dense parent's in retraining: `ewa`, `swa` or `sswa`, with a weight on 1 - cosine and the
 share of the parent's channels that sswa leaves out (arXiv 2010.15054).
 
+The maps are of one layer, as published, and of that of `gradcam`, so that what is preserved is what is drawn: the last
+with positions, or in a model of your own the one that `models.Maps` marks.
+
 Published is a weight of 100 on the mean square over 7 x 7 positions, which is 2 * 100 / 49 = 4.08 on 1 - cosine.
 """
 

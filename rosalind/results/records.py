@@ -85,6 +85,11 @@ class NetworkInfo:
         return self.label == "dense"
 
     @property
+    def is_untrained(self) -> bool:
+        """True of dense networks of 0 epochs, as they were initialised."""
+        return self.is_dense and self.budget.get("epochs") == 0
+
+    @property
     def regime(self) -> str | None:
         """Name and options of its robust training regime as one text; None for plain training, and where not known."""
         train = self.made_by.get("train")

@@ -14,7 +14,7 @@ import numpy as np
 from rosalind import conditions, data, diagnostics, fields, measures, models, pruning, results, training
 from rosalind.analysis import robustness
 from rosalind.config import Method, Study, is_outside, short_name, unknown
-from rosalind.study import controls, ensembles, planning, regimes
+from rosalind.study import controls, diagnostic_tasks, effects, ensembles, planning, regimes
 
 ONCE = ("controls", "protected", "measures", "attribution_conditions", "attribution_pairs")
 """Fields of a study whose entries are names, of which a second one does nothing."""
@@ -50,6 +50,7 @@ def check(study: Study, folder: str | Path | None = None) -> data.Dataset:
         raise ValueError(f"train.crop must be below the side of the images, {side} pixels, got {study.train.crop}.")
     _check_sizes(study, dataset)
     regimes.check(study, dataset)
+    effects.check(study)
     full = planning.completed(study, dataset)
     _check_names(full)
     _check_decks(full, dataset)
@@ -111,7 +112,7 @@ def _check_diagnostics(study: Study) -> None:
     """Raise ValueError for diagnostics that are wrong, given twice, or under a condition that the study lacks."""
     ids = _ids(study)
     for diagnosis in study.diagnostics:
-        diagnostics.plan(diagnosis)
+        diagnostic_tasks.check_under(diagnosis)
         _check_among(f"diagnostics: `under` of {diagnosis.id}", "condition", diagnosis.under, ids)
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
         raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")

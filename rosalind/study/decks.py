@@ -17,7 +17,7 @@ from rosalind import conditions, data, models, results, training
 from rosalind.config import Deck, Regime, Study, fingerprint
 from rosalind.progress import Advance, Progress
 from rosalind.results import NetworkInfo, Results, logits
-from rosalind.study import cells, ensembles, network_files, planning, units
+from rosalind.study import cells, condition_images, ensembles, network_files, planning, units
 from rosalind.study.units import Unit
 
 TEMPLATE_IMAGES = 512
@@ -148,8 +148,8 @@ def _ids(study_results: Results, condition: str) -> np.ndarray:
 
 def _images(folder: Path, dataset: data.Dataset, planned: conditions.Planned) -> np.ndarray:
     rows = np.arange(len(conditions.source_images(planned, dataset.test)))
-    attacked = cells.attacked_network(folder, planned)
-    return cells.condition_images(dataset, planned, rows, network=attacked).images
+    attacked = condition_images.attacked_network(folder, planned)
+    return condition_images.images_of(dataset, planned, rows, network=attacked).images
 
 
 def _template(study_results: Results, dataset: data.Dataset, member: str) -> np.ndarray:

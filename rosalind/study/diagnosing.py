@@ -65,6 +65,7 @@ def diagnose(
         raise ValueError(f"diagnoses is empty; choose of {', '.join(diagnostics.DIAGNOSTICS)}.")
     for diagnosis in chosen:
         diagnostics.plan(diagnosis, study_results.study["image_shape"])
+        diagnostic_tasks.check_under(diagnosis)
     # What is asked for twice is made once.
     asked = (task for diagnosis in chosen for task in diagnostic_tasks.of_diagnosis(study_results, diagnosis, networks))
     work = list({task.path(folder): task for task in asked}.values())

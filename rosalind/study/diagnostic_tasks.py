@@ -9,7 +9,7 @@ from pathlib import Path
 from rosalind import diagnostics, results
 from rosalind.analysis import robustness
 from rosalind.conditions import Planned
-from rosalind.config import Diagnosis
+from rosalind.config import CLEAN, Diagnosis
 from rosalind.diagnostics import Diagnostic
 from rosalind.imported import Imported
 from rosalind.results import Results
@@ -92,6 +92,18 @@ def of_diagnosis(
     if long := [m.path(study_results.folder).stem for m in tasks if len(m.path(study_results.folder).stem) > LONGEST]:
         raise ValueError(f"{diagnosis.id}: names of files may have {LONGEST} letters, got {long[0]!r}.")
     return tasks
+
+
+def check_under(diagnosis: Diagnosis) -> None:
+    """Raise ValueError for conditions of a diagnostic that sees no test images, and for none of one that does."""
+    diagnostic, _ = diagnostics.plan(diagnosis)
+    if diagnostic.under and not diagnosis.under:
+        raise ValueError(f"`under` of {diagnosis.id} is empty; name at least one condition, such as {CLEAN}.")
+    if not diagnostic.under and diagnosis.under != Diagnosis.under:
+        raise ValueError(
+            f"`under` is for diagnostics that see test images, and {diagnosis.id} sees none; got "
+            f"{', '.join(diagnosis.under) or 'none'}. Leave it out, or ask for {diagnosis.id} by itself."
+        )
 
 
 def pairs(study_results: Results, names: Sequence[str]) -> list[str]:

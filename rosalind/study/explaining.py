@@ -16,7 +16,7 @@ from rosalind.config import Condition, fingerprint
 from rosalind.data import Dataset
 from rosalind.progress import Progress
 from rosalind.results import Results
-from rosalind.study import cells, hybrids, network_files, planning, swaps
+from rosalind.study import cells, condition_images, hybrids, network_files, planning, swaps
 from rosalind.study.swaps import Swaps
 
 VERSION = 1
@@ -257,7 +257,7 @@ def _with_samples(study_results: Results, dataset: Dataset, explained: Explanati
     images = np.empty((0, 2, *dataset.image_shape), np.uint8)
     if len(shown):
         planned = (conditions.plan(Condition()), cells.planned_of(study_results, condition))
-        pictures = [cells.condition_images(dataset, one, shown, largest=64).images for one in planned]
+        pictures = [condition_images.images_of(dataset, one, shown, largest=64).images for one in planned]
         images = np.stack(pictures, 1)
     read = lambda name: study_results.geometry(name, condition, ("prediction",))["prediction"][shown]
     predictions = np.array([[read(name) for name in pair] for pair in explained.pairs], np.int16)

@@ -17,7 +17,18 @@ from rosalind.imported import Imported
 from rosalind.progress import Progress
 from rosalind.results import Results
 from rosalind.results.writing import check_head
-from rosalind.study import cells, checking, comparing, declaring, network_files, planning, plans, running, units
+from rosalind.study import (
+    cells,
+    checking,
+    comparing,
+    condition_images,
+    declaring,
+    network_files,
+    planning,
+    plans,
+    running,
+    units,
+)
 
 
 def create(
@@ -61,7 +72,7 @@ def create(
     planned = running.declare(plan, dataset, folder)
     with Progress("images", len(planned), unit="conditions") as progress:
         for condition in planned:
-            cells.save_thumbnails(plan, dataset, folder, condition)
+            condition_images.save_thumbnails(plan, dataset, folder, condition)
             progress.advance(1, condition.condition.id)
     return results.load(folder)
 

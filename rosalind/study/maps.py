@@ -12,7 +12,7 @@ from rosalind.config import CLEAN, Study, several
 from rosalind.diagnostics import occlusion
 from rosalind.imported import Imported
 from rosalind.progress import Advance, Progress
-from rosalind.study import cells, network_files, planning, units
+from rosalind.study import cells, condition_images, network_files, planning, units
 from rosalind.study.units import Unit
 
 JOINED = ("id", "map", "baseline", "deletion")
@@ -115,11 +115,11 @@ def attribute_some(
     loaded = network_files.ready_network(folder, network, dataset.test)
     key = planning.draw_key(dataset, planned.condition)
     loaded = conditions.network_under(planned, loaded, key)
-    attacked = cells.attacked_network(folder, planned)
+    attacked = condition_images.attacked_network(folder, planned)
     recalibrated = planned.condition.bn == "recalibrated"
     source = dataset.train if recalibrated else conditions.source_images(planned, dataset.test)
     ready = measuring.with_batch_norm(loaded, planned, source, key, attacked=attacked)
-    images = cells.condition_images(dataset, planned, rows, network=attacked or ready)
+    images = condition_images.images_of(dataset, planned, rows, network=attacked or ready)
     arrays = occlusion.occlusion(ready, images, advance=advance)
     if stored:
         arrays |= {name: np.concatenate([stored[name], arrays[name]]) for name in JOINED}

@@ -20,10 +20,12 @@ from rosalind.results import Results
 from rosalind.study import (
     cells,
     checking,
+    condition_images,
     controls,
     decks,
     declaring,
     diagnosing,
+    effects,
     maps,
     network_files,
     planning,
@@ -140,7 +142,7 @@ def _carry_out(
         print(
             "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
         )
-    for line in [*checking.left_whole(study), *missing.sentences]:
+    for line in [*checking.left_whole(study), *effects.twins(study, dataset), *missing.sentences]:
         print(line, file=sys.stderr)
 
     def is_finished(task: Task) -> bool:
@@ -167,6 +169,8 @@ def _carry_out(
     try:
         if study_results.cells() or not failures:
             study_results = compare(folder, umap=study.umap, executor=executor)
+            for problem in results.diagnostics(study_results)[1]:
+                print(problem, file=sys.stderr)
     except Exception as error:
         if not failures:
             raise
@@ -194,7 +198,8 @@ def _measure(
     work = [
         Unit(planned.condition.id, len(names), (study, folder, planned, names))
         for planned in _by_turns(conditions)
-        if cells.lacks_thumbnails(study, missing.dataset, folder, planned) or not is_measured(planned.condition.id)
+        if condition_images.lacks_thumbnails(study, missing.dataset, folder, planned)
+        or not is_measured(planned.condition.id)
     ]
     if not work:
         return {}

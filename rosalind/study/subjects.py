@@ -13,7 +13,7 @@ from rosalind import conditions, data, diagnostics, measuring, models, results
 from rosalind.config import Condition, Data
 from rosalind.diagnostics import Subject
 from rosalind.imported import Imported
-from rosalind.study import cells, network_files, networks, planning
+from rosalind.study import condition_images, network_files, networks, planning
 from rosalind.study.diagnostic_tasks import DiagnosticTask, name_of
 
 SAMPLES = 500
@@ -25,8 +25,8 @@ def _samples(folder: Path, config: Data, condition: Condition) -> tuple[data.Spl
     """The samples of activations, clean and under a condition that all networks share."""
     dataset, planned = planning.load(config), conditions.plan(condition)
     rows = _rows(folder, dataset)
-    return dataset.test.take(rows), cells.condition_images(
-        dataset, planned, rows, network=cells.attacked_network(folder, planned)
+    return dataset.test.take(rows), condition_images.images_of(
+        dataset, planned, rows, network=condition_images.attacked_network(folder, planned)
     )
 
 
@@ -72,14 +72,14 @@ def _with_images(folder: Path, config: Data, task: DiagnosticTask, advance: Call
     other = None if task.other is None else network_files.load_network(folder, task.other)
     attacked_path = None
     dense = None if task.dense is None else network_files.ready_network(folder, task.dense, dataset.test)
-    key, attacked = planning.draw_key(dataset, planned.condition), cells.attacked_network(folder, planned)
+    key, attacked = planning.draw_key(dataset, planned.condition), condition_images.attacked_network(folder, planned)
     if planned.kind.per_network:
         rows = _rows(folder, dataset)
         network = conditions.network_under(planned, network, key)
         dense = dense and conditions.network_under(planned, dense, key)
-        clean, samples = dataset.test.take(rows), cells.condition_images(dataset, planned, rows, network=network)
+        clean, samples = dataset.test.take(rows), condition_images.images_of(dataset, planned, rows, network=network)
         if diagnostic.of == "pair":
-            attacked_path = lambda point: cells.condition_images(dataset, planned, rows, network=point)
+            attacked_path = lambda point: condition_images.images_of(dataset, planned, rows, network=point)
     else:
         clean, samples = _samples(folder, config, planned.condition)
     if planned.condition.bn != "train":

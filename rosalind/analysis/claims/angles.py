@@ -207,7 +207,7 @@ def angles_explain(results: Results, options: Mapping[str, Any]) -> Evidence:
     count = 0
     for group in robustness.groups(results):
         of_seeds = []
-        for name in () if arms.is_untrained(results, group) else group.networks:
+        for name in () if results.networks[group.networks[0]].is_untrained else group.networks:
             info = results.networks[name]
             if info.only_predictions or not np.isfinite(unharmed[name] + corrupted[name]):
                 continue

@@ -42,12 +42,6 @@ def plain(results: Results) -> tuple[str, dict[int, str]]:
     return next(((model, networks) for model, networks in of_models.items() if networks), ("", {}))
 
 
-def is_untrained(results: Results, group: SeedGroup) -> bool:
-    """True of dense networks of 0 epochs."""
-    info = results.networks[group.networks[0]]
-    return info.is_dense and info.budget.get("epochs") == 0
-
-
 def has_frozen_head(results: Results, group: SeedGroup) -> bool:
     """True of dense networks whose head is binarised and not trained."""
     return bool(results.networks[group.networks[0]].options.get("frozen_head"))
@@ -57,7 +51,7 @@ def dense_groups(results: Results) -> list[SeedGroup]:
     """Trained dense networks with a trained head and without robust training, the plain ones first."""
     kind = lambda group: results.networks[group.networks[0]]
     chosen = [g for g in groups(results) if kind(g).is_dense and kind(g).regime is None]
-    chosen = [g for g in chosen if not is_untrained(results, g) and not has_frozen_head(results, g)]
+    chosen = [g for g in chosen if not kind(g).is_untrained and not has_frozen_head(results, g)]
     return sorted(chosen, key=lambda g: g.label != "dense")
 
 

@@ -50,7 +50,8 @@ def large_angles(results: Results, options: Mapping[str, Any]) -> Evidence:
     clean = clean_of(results, "train")
     conditions = [name for name in (clean, *(main.conditions if main else ())) if name is not None]
     model, dense = arms.plain(results)
-    untrained = [g for g in robustness.groups(results) if g.model == model and arms.is_untrained(results, g)]
+    is_untrained = lambda group: results.networks[group.networks[0]].is_untrained
+    untrained = [g for g in robustness.groups(results) if g.model == model and is_untrained(g)]
     measured = lambda names: {
         seed: _error_scores(results, name, under)
         for seed, name in names.items()

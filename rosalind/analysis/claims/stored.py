@@ -121,7 +121,8 @@ EXPLAINED = (
     "A claim holds where every part of it is above its null over replicates (two-sided sign flips, Holm's correction "
     "over alternatives and over claims), and does not hold where a part is below the least that would matter, or "
     "beyond a bound, tested likewise; else the study cannot tell. Intervals: 95 %, t, of each number by itself without "
-    "correction. Replicates are of the study's test images: nothing is said of others."
+    "correction; an end beyond what a number can be, such as an accuracy of 100 %, stands for that bound. Replicates "
+    "are of the study's test images: nothing is said of others."
 )
 """How verdicts are reached, in words."""
 

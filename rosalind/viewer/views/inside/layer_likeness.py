@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from bokeh.models import BasicTicker, CustomJSHover, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
-from rosalind.analysis import class_directions, inside, layer_likeness
+from rosalind.analysis import additions, class_directions, inside, layer_likeness
 from rosalind.analysis.layer_likeness import BY, Compared
 from rosalind.analysis.sides import Cell
 from rosalind.analysis.store import Store
@@ -37,6 +37,12 @@ MEANING = "How alike the activations of two layers are on the same images, beyon
 NUMBERED = 10
 """Largest number of layers whose cells hold a number."""
 
+LACKING = (
+    "How alike layers are for their architecture alone is not known: it takes untrained networks of two seeds, "
+    f"{additions.command('--baselines ... dense_untrained:epochs=0')}, and their layer_features."
+)
+"""Where no untrained networks have stored activations."""
+
 NAME = "return names.data[format][0]?.[Math.round(format == 'a' ? special_vars.y : special_vars.x)] ?? '';"
 NUMBER = """
 const names = lists.data, line = Math.round(special_vars.y), column = Math.round(special_vars.x);
@@ -60,7 +66,7 @@ class LayerLikeness:
 
     def __init__(self, frame: Frame, change: Change):
         self.store, self.changed = frame.store, Changed()
-        self.cells = empty("image", "value", "null", "excess", "dw", "dh")
+        self.cells = empty("image", "value", "null", "excess", "untrained", "dw", "dh")
         self.names, self.texts = empty("a", "b"), empty("x", "y", "text", "ink")
         self.figure = self._figure()
         self.caption = caption("layer-likeness-caption")
@@ -93,7 +99,7 @@ class LayerLikeness:
         figure.add_layout(self.bar, "right")
         name = CustomJSHover(code=NAME, args={"names": self.names})
         value = CustomJSHover(code=NUMBER, args={"source": self.cells, "lists": self.names})
-        kinds = ("value", "null", "excess")
+        kinds = ("value", "null", "excess", "untrained")
         tips = [("layer of A", "$y{a}"), ("layer of B", "$x{b}"), *((kind, f"@{kind}{{{kind}}}") for kind in kinds)]
         formatters: dict[str, Any] = {"$x": name, "$y": name, **{f"@{kind}": value for kind in kinds}}
         figure.add_tools(HoverTool(renderers=[image], tooltips=card(tips), formatters=formatters))
@@ -104,7 +110,7 @@ class LayerLikeness:
         state, by, show = frame.state, frame.choice("likeness-by"), frame.choice("likeness-show")
         if not self.changed("all", (state.a, state.b, state.null, by, show, frame.slice_key)):
             return
-        stays = ""
+        stays, untrained = "", None
         pairs, compared = self.store.sides.pairs(state.a, state.b), None
         self.choosers.visible = bool(pairs) and not layer_likeness.missing(self.store, pairs[0])
         if not pairs:
@@ -114,7 +120,8 @@ class LayerLikeness:
         else:
             try:
                 compared, stays = self._compared(frame, pairs[0], by)
-                sentences = _words(compared, pairs, by)
+                untrained, words = self._untrained(frame, pairs[0], by)
+                sentences = [*_words(compared, pairs, by), words]
                 ends = [name for name, _ in pairs[0]]
                 if by == "units" and not class_directions.share_a_space(self.store.results, *ends):
                     sentences.append("A and B have no weights in common, so that their units are no pairs.")
@@ -125,8 +132,8 @@ class LayerLikeness:
             for source in (self.cells, self.names, self.texts):
                 fill(source, {name: [] for name in source.data})
         else:
-            self._fill(compared, BY[by], show)
-        self.finding = sentences[0] if compared is None else _finding(compared, by)
+            self._fill(compared, untrained, BY[by], show)
+        self.finding = sentences[0] if compared is None else _finding(compared, untrained, by)
         sentences = sentences if compared is not None else [MEANING]
         self.caption.text = paragraphs(stays, *sentences, frame.null_sentence)
 
@@ -142,7 +149,22 @@ class LayerLikeness:
         before = whole().diagonal[2]
         return of_slice, f"{frame.slice_words.capitalize()}; of all samples the excess is {before:.2f}."
 
-    def _fill(self, compared: Compared, by: str, show: str) -> None:
+    def _untrained(self, frame: Frame, pair: tuple[Cell, Cell], by: str) -> tuple[Compared | None, str]:
+        """The likeness of untrained networks of two seeds on the same samples, if stored, and a sentence on it."""
+        ends = layer_likeness.untrained(self.store, pair)
+        if ends is None:
+            return None, "" if any(self.store.results.networks[name].is_imported for name, _ in pair) else LACKING
+        try:
+            compared = layer_likeness.compared(self.store, ends, by, frame.selected if frame.has_selection else None)
+        except ValueError:
+            compared = layer_likeness.compared(self.store, ends, by)
+        value, _, excess, _ = compared.diagonal
+        return compared, (
+            f"<b>Untrained: {value:.2f}, excess {excess:.2f}</b>, of {cell_name(ends[0])} and {cell_name(ends[1])}: "
+            "what the architecture and the images give without any training."
+        )
+
+    def _fill(self, compared: Compared, untrained: Compared | None, by: str, show: str) -> None:
         of = compared.likeness
         shown = of.excess if show == "excess" else of.value
         self.bar.title = f"{by}{' beyond the classes' * (show == 'excess')}"
@@ -153,7 +175,8 @@ class LayerLikeness:
             axis.ticker.ticks = list(range(len(names)))
             axis.major_label_overrides = {k: plain(inside.short_name(name)) for k, name in enumerate(names)}
         self.figure.xaxis[0].major_label_orientation = "horizontal" if columns <= NUMBERED else np.pi / 2
-        images = {"image": shown, "value": of.value, "null": of.null, "excess": of.excess}
+        before = np.full_like(of.excess, np.nan) if untrained is None else untrained.likeness.excess
+        images = {"image": shown, "value": of.value, "null": of.null, "excess": of.excess, "untrained": before}
         cells = {name: [values.astype(np.float32)] for name, values in images.items()}
         fill(self.cells, {**cells, "dw": [columns], "dh": [lines]})
         fill(self.names, {"a": [of.rows], "b": [of.columns]})
@@ -185,12 +208,14 @@ def _missing(store: Store, pair: tuple[Cell, Cell], cells: list[Cell]) -> list[s
     return [f"The activations of {names} are not stored. {how}"]
 
 
-def _finding(compared: Compared, by: str) -> str:
-    """The mean likeness of layers of one name, beyond what the classes alone give."""
+def _finding(compared: Compared, untrained: Compared | None, by: str) -> str:
+    """The mean likeness of layers of one name, beyond what the classes alone give, and that of untrained networks."""
     value, _, excess, layers = compared.diagonal
     if not layers:
         return "A and B have no layer of one name with a likeness."
-    return f"{BY[by]} of the same layer in A and B: {value:.2f} on average; excess over the classes {excess:.2f}."
+    before = "" if untrained is None else f", {untrained.diagonal[2]:.2f} of two untrained networks"
+    first = f"{BY[by]} of the same layer in A and B: {value:.2f} on average"
+    return f"{first}; excess over the classes {excess:.2f}{before}."
 
 
 def _words(compared: Compared, pairs: list[tuple[Cell, Cell]], by: str) -> list[str]:
