@@ -229,7 +229,7 @@ def check_images(name: str, images: Any) -> Any:
 
 
 def _to_bytes(images: np.ndarray) -> str:
-    """How images of another type become uint8 in 0..255, in words; empty where their values do not tell."""
+    """The way from images of another type to uint8 in 0..255, in words; empty where their type has none."""
     if images.dtype.kind not in "biuf" or not images.size:
         return ""
     low, high = float(images.min()), float(images.max())

@@ -194,6 +194,7 @@ def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
     raise ValueError(
         f"the head of {name!r} must be [d, {classes}] and [{classes}], got {list(shapes[0])} and {list(shapes[1])}."
         + " Transpose the weight: PyTorch's is [classes, d]." * transposed
+        + f" Without a bias give np.zeros({classes})." * (shapes[1] == ())
     )
 
 
