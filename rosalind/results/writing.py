@@ -199,7 +199,7 @@ def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
 
 
 def remove_network(folder: str | Path, name: str) -> None:
-    """Delete a network and everything measured of it.
+    """Delete a network and everything measured of it; tables on disk have it until a study is run or added to again.
 
     Raises:
         ValueError: a name that the folder has no file of.

@@ -213,7 +213,9 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     path = results.network_file(folder, name, "json")
     info = results.NetworkInfo.from_json(path, results.load_json(path))
     if info.is_imported:
-        raise ValueError(f"{name!r} was imported, its weights are not in the study: give its `imported.Imported`.")
+        raise ValueError(
+            f"{name!r} was imported, its weights are not in the study: give its `imported.Imported` in Python."
+        )
     arrays_path = results.network_file(folder, name)
     arrays = results.load_arrays(arrays_path)
     check_hash(arrays_path, arrays, info.hash)
