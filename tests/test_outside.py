@@ -60,6 +60,7 @@ ROLL = Kind(
     {"axis": 1},
     positive,
 )
+contrast = INVERT
 SMALLER = Kind(lambda batch: batch.images[:, 1:], "shape")
 HALVED = Kind(
     None,
@@ -102,7 +103,7 @@ def module(tmp_path, monkeypatch):
     path = tmp_path / "modules" / "mine.py"
     path.parent.mkdir()
     path.write_text(MODULE)
-    (path.parent / "broken.py").write_text("raise RuntimeError('no licence')\n")
+    (path.parent / "broken.py").write_text("raise RuntimeError('no licence.')\n")
     monkeypatch.syspath_prepend(path.parent)
     yield path
     for name in ("mine", "broken"):
@@ -178,11 +179,16 @@ def test_a_condition_has_severity_and_options(module, digits):
         (Condition("mine:NUMBER"), "must be a rosalind.conditions.types.Kind or a"),
         (Condition("mine:ABSENT"), "'mine:ABSENT' cannot be imported"),
         (Condition("absent:FLIP"), "'absent:FLIP' cannot be imported: .*; put its folder on PYTHONPATH"),
-        (Condition("broken:FLIP"), "cannot be imported: RuntimeError: no licence"),
+        (Condition("broken:FLIP"), "cannot be imported: RuntimeError: no licence.$"),
+        (Condition("mine.py:INVERT", 3), "; a module is named without its ending, mine:INVERT.$"),
+        (
+            Condition("mine:contrast", 3),
+            r"repeated: \['contrast-3'\]\. Ids are short names: call the one of your own otherwise",
+        ),
     ],
 )
 def test_bad_conditions_are_refused_before_any_work(module, condition, message, tmp_path):
-    plan = small_study(conditions=(Condition(), condition), attribution_conditions=("clean",))
+    plan = small_study(conditions=(Condition(), Condition("contrast", 3), condition), attribution_conditions=("clean",))
     with pytest.raises(ValueError, match=message):
         study.run(plan, tmp_path / "study")
     assert not (tmp_path / "study").exists()
