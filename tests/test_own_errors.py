@@ -66,7 +66,7 @@ NONE = claim(lambda results, options: None)
 FLAT = claim(lambda results, options: Evidence({"x": Effect(np.ones(2), 1.0)}))
 EMPTY = claim(lambda results, options: Evidence({"": {}}))
 WORDS = claim(lambda results, options: Evidence({"": {"x": Effect(np.array(["a"]), 1.0)}}))
-COMPLEX = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2) + 1j, 1.0)}}))
+COMPLEX = claim(lambda results, options: Evidence({}, {"beside": np.complex64(1j)}))
 SQUARE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones((2, 2)), 1.0)}}))
 UNEVEN = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0), "y": Effect(np.ones(3), 1.0)}}))
 ZERO = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 0.0)}}))
@@ -241,6 +241,7 @@ def test_claims_that_fail_cost_their_own_verdict(module, small_folder):
     assert judged[0].part.value == 1.5
     assert judged[0].controls["beside"].value == 3
     assert {verdict.verdict for verdict in judged[1:]} == {"cannot tell"}
+    assert "must be a number" in next(verdict.lacking[0] for verdict in judged if verdict.name == "COMPLEX")
     assert not any("\n" in sentence or sentence.endswith("..") for verdict in judged for sentence in verdict.lacking)
     assert all(verdict.lacking and claims.as_json(verdict)["decided_by"] is None for verdict in judged[1:])
     alone = claims.evaluate(results.load(small_folder), [("own_errors:FINE", {})])
