@@ -375,6 +375,8 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     table = robustness.table(store.results)
     clean = [100 * np.mean(row.clean) for row in table]
     np.testing.assert_allclose([float(re.search(r"[\d.]+", row[3]).group()) for row in rows], clean, atol=0.051)
+    tied = figures.latex._column([[0.5, 0.5], [0.50001], [0.1], [np.nan]])
+    assert [("mathbf" in cell) for cell in tied] == [True, True, False, False]
     # A name is no command.
     assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"
     # A row that begins with a bracket or star would be an argument of the end of the row before.
