@@ -151,7 +151,7 @@ class TestDocument:
     def test_the_first_look_sets_accuracy_under_corruption_beside_clean(self, store):
         page = Page(store, Evaluation, a=("mlp-dense-seed0", "clean"), b=("mlp-magnitude-0.9-seed0", "clean"))
         right = lambda label, c: np.array([100 * store.summary[f"mlp-{label}-seed{k}", c]["accuracy"] for k in (0, 1)])
-        words = page.view.finding.partition("Under corruption")[2]
+        words = page.view.finding.partition("Corrupted, ")[2]
         sizes = []
         for condition in ("mean-common15", "clean"):
             change = right("magnitude-0.9", condition) - right("dense", condition)
@@ -169,6 +169,15 @@ class TestDocument:
         assert page.view.finding.startswith("Under contrast-5, B")
         page.change(choices={"evaluation-cells": "loss"})
         assert not any(name in page.view.key for name in best)
+
+    @pytest.mark.parametrize("pairs", [1, 2])
+    @pytest.mark.parametrize(("a", "b"), [("clean", "clean"), ("clean", "contrast-5"), ("contrast-5", "contrast-5")])
+    def test_a_finding_has_room_for_names_of_three_words(self, store, monkeypatch, a, b, pairs):
+        # Behind the model, where there are several: cnn magnitude 0.9.
+        full = accuracy_table.between_methods
+        monkeypatch.setattr(accuracy_table, "between_methods", lambda *cells: full(*cells)[:pairs])
+        page = Page(store, Evaluation, a=("mlp-lth-0.9-seed0", a), b=("mlp-magnitude-0.9-seed0", b))
+        assert len(page.view.finding.split()) <= 18, page.view.finding
 
     @staticmethod
     def corrupted(store):
