@@ -38,6 +38,8 @@ class TestDocument:
         for mode in modes:
             session.change(choices={"evaluation-cells": mode}, null=True)
             assert accuracy_table.CELL_METRICS[mode].words in view.caption.text
+            # The card at the pointer and the colour bar say what the numbers are.
+            assert view.numbers.data["words"] == [view.bar.title]
             assert "nan" not in view.caption.text
             assert shaded(view).shape == (len(store.groups), len(store.columns))
         for rows in heat_map.ROWS:
