@@ -196,6 +196,9 @@ class TestDocument:
         at = view.labels.data["side"].index("B: lth 0.9")
         assert view.coloured.data["ys"][at][-1] == pytest.approx(last)
         assert says(view.caption.text.partition("B: ")[2], 0.9, last)
+        for mode, unit in {"accuracy": " %", "difference": " points", "angle mean": "°", "margin median": ""}.items():
+            session.change(choices={"evaluation-cells": mode})
+            assert re.search(rf": A [^;]*\d{unit}; B [^;]*\d{unit}\.$", view.finding)
         session.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}
