@@ -27,10 +27,11 @@ brackets the difference to `none`, 95 % t-interval, of `none` to `dense`; the sp
     sswa        67.0 (+1.0 +- 1.8)      .824 (+.072 +- .030)    .788 (+.070 +- .024)    .580 (+.119 +- .096)
 
 - Pruning costs evidence: maps of images that are still right find the sprite less well.
-- swa gives .4 of the lost area back, clean (p .003) and under noise (.0009), and of pointing as much (.02; under noise
+- swa gives .4 of the lost area back clean (p .003), .3 under noise (.0009), and of pointing .4 (.02; under noise
   +.114 +- .021, p .0001); ewa .2 of the area (.004, .01), and pointing under noise (+.096 +- .030). So say signed maps.
 - sswa gives what swa gives: of the area .002 +- .005 less, under noise .003 +- .010 more (.007 and .014 could be seen).
-- The first three of these seeds by themselves showed the area of swa alone, and no difference by ewa or in pointing.
+- The first three of these seeds by themselves show the areas too, but that of ewa under noise, and of pointing the
+  differences under noise alone.
 """
 
 from pathlib import Path

@@ -17,6 +17,7 @@ from rosalind.viewer.session import Session
 from rosalind.viewer.state import default, selected, with_choices
 from rosalind.viewer.views import choices, with_outside
 from rosalind.viewer.views.frame import Frame
+from rosalind.viewer.views.point_names import WIDTHS, PointNames
 
 OPENED: set[str] = set()
 """Layouts of which a page was opened."""
@@ -78,6 +79,11 @@ def says(html: str, *values: float) -> bool:
 def told(view: Any) -> str:
     """All that a view says: its finding, over its figures, and its caption; the words of commands are not marked."""
     return re.sub("</?span>", "", f"{getattr(view, 'finding', '')} {view.caption.text}")
+
+
+def bold(names: PointNames) -> list[str]:
+    """The names of A and B beside their points, in order, as a narrow figure has them."""
+    return sorted(filter(None, names.source.data[f"bold{WIDTHS[0]}"]))
 
 
 class Page:

@@ -273,6 +273,8 @@ def test_what_is_printed_is_as_wide_as_on_the_screen(browser, address, tmp_path)
     assert not page.tab.locator("header nav").is_visible()
     # Nothing can be clicked on paper.
     assert not page.tab.get_by_role("button", name="copy link").first.is_visible()
+    # But a legend stays, also where its entries are switches.
+    assert page.tab.locator(".bk-btn", has_text="iterative").is_visible()
     tools = page.tab.locator(".bk-Toolbar")
     assert tools.count() > 0
     assert not any(tool.is_visible() for tool in tools.all())

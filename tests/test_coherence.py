@@ -144,6 +144,17 @@ class TestCoherence:
         share = arrays["share"][head]
         assert (arrays["of_layer"][head] * share).sum() / share.sum() == pytest.approx(closed, rel=1e-4)
 
+    def test_the_heads_closed_form_leaves_out_samples_without_a_class(self):
+        generator = np.random.default_rng(0)
+        features, logits, labels = generator.normal(size=(6, 3)), generator.normal(size=(6, 2)), np.array([0, 1] * 3)
+        some = np.array([True, True, False, True, True, False])
+        expected = head_coherence(features[some], logits[some], labels[some])
+        assert head_coherence(features, logits, np.where(some, labels, -1)) == pytest.approx(expected, rel=1e-12)
+
+    def test_the_heads_closed_form_is_a_gap_where_all_gradients_are_zero(self):
+        sure = np.array([[0.0, -2000.0]] * 3)
+        assert np.isnan(head_coherence(np.ones((3, 2)), sure, np.zeros(3, int)))
+
 
 def test_a_stored_cell_has_that_of_its_head_under_every_condition(small_folder):
     study_results = results.load(small_folder)

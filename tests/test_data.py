@@ -99,10 +99,20 @@ def test_resized(digits):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train_images": images(40) / 255}, "must be uint8.*pass"),
+        ({"train_images": images(40) / 255}, r"must be uint8.* in 0\.\.1; pass \(255 \* images\)"),
+        # Multiplied by 255 these would wrap around, without an error.
+        ({"train_images": images(40).astype(np.float32)}, r"got float32 in 0\.\.255; pass images\.round"),
+        ({"train_images": images(40).astype(np.int64)}, r"got int64 in 0\.\.255; pass images\.round"),
+        ({"train_images": images(40) / 100 - 1}, "undo what normalised them"),
+        ({"train_images": images(40).astype(np.uint16) * 257}, "bring them to 0..255"),
+        ({"train_images": np.full((40, 8, 8, 1), np.nan)}, "got float64 with NaN"),
+        ({"train_images": images(40) // 255}, "got 0 and 1 alone"),
+        ({"train_images": images(40, (3, 8, 8))}, r"transpose\(0, 2, 3, 1\)"),
+        ({"train_images": images(40, (8, 8, 4))}, r"images\[\.\.\., :3\]"),
         ({"train_images": images(40, (8, 8, 2))}, "must be .n, h, w, 1 or 3."),
         ({"train_images": images(40, (4, 4, 1))}, "8 pixels"),
-        ({"train_labels": LABELS.astype(np.int64) - 1}, "must lie in 0..1, got -1..0"),
+        ({"train_labels": LABELS.astype(np.int64) - 1}, "must lie in 0..1, got -1..0; leave out"),
+        ({"train_labels": LABELS + 1}, "must lie in 0..1, got 1..2; .*subtract 1"),
         ({"train_labels": np.zeros(40, int)}, "the train split of mine has no image of class b; drop it or add some.$"),
         ({"train_labels": LABELS // 2 + 1, "test_labels": LABELS // 2 + 1}, "no image of class a; .*so subtract 1 if"),
         (
@@ -254,6 +264,7 @@ def test_the_same_arrays_are_the_same_set_however_they_are_stored(tmp_path, writ
     [
         (LABELS > 0, r"astype\(int\)"),
         (LABELS.astype(float), r"astype\(int\)"),
+        (LABELS + 0.5, "no whole numbers"),
         (LABELS.astype(str), r"np\.unique"),
         (LABELS[:, None], r"labels\[:, 0\]"),
         (np.eye(2, dtype=int)[LABELS], r"argmax\(1\)"),

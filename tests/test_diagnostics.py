@@ -256,6 +256,9 @@ def test_what_is_not_as_declared_is_refused():
     good = {"direct": np.zeros(2), "effective": np.full(2, np.nan), "axis/layers": np.array(["a", "b"])}
     assert diagnostics.check_given("mine", diagnostic, good).keys() == good.keys()
     for bad, words in (
+        (None, r"must give a dict of \['direct', 'effective'\], got NoneType"),
+        ({**good, "direct": np.array(["a", "b"])}, "direct must be real numbers, got <U1"),
+        ({**good, "direct": np.zeros(2) + 1j}, "direct must be real numbers, got complex128"),
         ({"direct": good["direct"]}, "must give"),
         ({**good, "direct": np.zeros((2, 1))}, "axes"),
         ({**good, "direct": np.zeros(3)}, "must have 2 layers"),

@@ -58,7 +58,8 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
     # Names are nobody's formulas: this is none that matplotlib could read.
     info["class_names"][3] = "$$\\frac{1}{2}$$ $x"
     results.save_json(folder / "study.json", info, replace=True)
-    cli.report(folder, tmp_path / "report")
+    with rc_context({"font.sans-serif": ["No Such Font", "DejaVu Sans", "Another"]}):
+        cli.report(folder, tmp_path / "report")
     *written, page = map(Path, capsys.readouterr().out.splitlines())
     assert page.name == "report.html"
     assert page.stat().st_size > 1_000_000
@@ -71,6 +72,10 @@ def test_the_report_writes_every_figure_and_the_page(small_folder, tmp_path, cap
         figures.trade_figure(results.load(folder)).savefig(tmp_path / "alone.png", dpi=160)
     alone, of_report = (imread(path) for path in (tmp_path / "alone.png", tmp_path / "report/clean-and-corrupted.png"))
     assert np.array_equal(alone, of_report)
+    # Fonts that are not there are not looked for.
+    svg = (tmp_path / "report" / "severities.svg").read_text()
+    assert "'DejaVu Sans'" in svg
+    assert "No Such Font" not in svg
     svg = (tmp_path / "report" / "densities.svg").read_text()
     # No number is written as a formula that nobody sets.
     assert not [path.name for path in written if path.suffix == ".svg" and "math" in path.read_text()]
@@ -186,14 +191,6 @@ def test_a_heat_map_without_numbers_is_drawn():
     figure = Figure()
     Numbers(figure.subplots(), {}, fontsize=6)
     figure.draw_without_rendering()
-
-
-def test_fonts_that_are_not_there_are_not_looked_for(small_folder, tmp_path):
-    with rc_context({"font.sans-serif": ["No Such Font", "DejaVu Sans", "Another"]}):
-        figures.report(small_folder, tmp_path)
-    svg = (tmp_path / "severities.svg").read_text()
-    assert "'DejaVu Sans'" in svg
-    assert "No Such Font" not in svg
 
 
 def test_nothing_to_report(tmp_path):
@@ -375,6 +372,8 @@ def test_the_table_for_papers_has_the_best_in_bold(store):
     table = robustness.table(store.results)
     clean = [100 * np.mean(row.clean) for row in table]
     np.testing.assert_allclose([float(re.search(r"[\d.]+", row[3]).group()) for row in rows], clean, atol=0.051)
+    tied = figures.latex._column([[0.5, 0.5], [0.50001], [0.1], [np.nan]])
+    assert [("mathbf" in cell) for cell in tied] == [True, True, False, False]
     # A name is no command.
     assert figures.latex.escape("a_b & 5 % {\\x}") == r"a\_b \& 5 \% \{\textbackslash{}x\}"
     # A row that begins with a bracket or star would be an argument of the end of the row before.

@@ -145,3 +145,18 @@ class TestHybrids:
         # Whole networks are what they are.
         for network in (a, b):
             np.testing.assert_array_equal(assembler.head(Sources.of(network))[0], measuring.head_of(network)[0])
+
+    def test_accuracy_is_of_labelled_images_and_a_class_without_length_gives_no_nan(self, trained):
+        a, split = trained
+        b = changed(a, "b", head__kernel=lambda w: w * np.array([0, 1, 1]), head__bias=lambda x: 0 * x)
+        half = Split(split.images, np.where(np.arange(90) < 45, split.labels, -1).astype(np.int32), split.ids)
+        assembler = hybrids.Assembler([a, b], split, 3)
+        mixed = Sources(a, a, a, direction=b, scale=a)
+        kernel, _ = assembler.head(mixed)
+        assert np.isfinite(kernel).all()
+        planned = conditions.plan(config.Condition("contrast", 5, table="digits"))
+        found = hybrids.accuracies(hybrids.ready(assembler, {0: mixed}), planned, half, jax.random.key(0))
+        first = half.take(np.arange(45))
+        same = hybrids.accuracies(hybrids.ready(assembler, {0: mixed}), planned, first, jax.random.key(0))
+        assert found == same
+        assert found[0] > 0

@@ -71,6 +71,18 @@ def test_what_a_callable_cannot_do_says_why(linear_study):
     assert accuracy("fgsm-16") < accuracy("clean") - 0.1
 
 
+def test_what_its_weights_are_asked_for_says_where_they_go(linear_study):
+    folder = linear_study[0].folder
+    for call, words in (
+        (lambda: study.diagnose(folder, ["dead_units"]), "dead_units: .*; give `study.diagnose` in Python"),
+        (lambda: study.diagnose(folder, ["storage"]), r"storage: .* whose weights are stored\.$"),
+        (lambda: study.frequency_maps(folder), "give `study.frequency_maps` in Python"),
+        (lambda: study.attribute(folder, "half"), "give its `imported.Imported` in Python"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+
+
 def test_it_can_be_looked_at(linear_study):
     from bokeh.document import Document
     from bokeh.models import ColumnDataSource
@@ -160,8 +172,6 @@ def test_maps_come_from_the_callable(linear_study):
         doubled = dataclasses.replace(networks["bare"], features=lambda x: 2 * networks["bare"].features(x))
         with pytest.raises(results.Mismatch, match="another network 'bare'"):
             call(found.folder, doubled)
-    with pytest.raises(ValueError, match="give `networks`"):
-        study.frequency_maps(found.folder)
 
 
 def test_provenance_given_anew_replaces_the_old_and_measures_what_is_possible_now(linear_study, tmp_path):

@@ -270,3 +270,15 @@ def test_who_flips_is_found_by_fragility_and_by_doubt_where_both_are_known():
     found = map_agreement.Consistency(np.arange(6), fragility, doubt, flipped)
     # Flipped .9 and .3 above .2, .1 and, one of them, .4; of doubts .1 below all three.
     assert found.separations == (pytest.approx(5 / 6), 0)
+
+
+def test_the_top_fifth_is_rounded_and_one_window_is_enough():
+    ranked = np.arange(9.0).reshape(1, 3, 3)
+    # A fifth of nine cells is two: one of them is shared.
+    assert map_measures.iou_top(ranked, np.array([[[9.0, 0, 0], [0, 0, 0], [0, 0, 8]]])) == pytest.approx(1 / 3)
+    assert map_measures.ssim(ranked, ranked, 7, 7) == pytest.approx(1)
+
+
+def test_only_the_largest_pixels_of_a_map_point():
+    maps = np.array([[[1.0, 0.95], [0.0, 0.0]]])
+    assert map_measures.pointing(maps, np.array([[[True, False], [False, False]]])) == 1

@@ -13,7 +13,7 @@ from rosalind.analysis import agreement, robustness
 from rosalind.analysis.store import Store
 from rosalind.config import Baseline, Condition, Method, Model
 from rosalind.figures import markdown
-from rosalind.study import controls, effects
+from rosalind.study import controls
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +98,22 @@ def test_entries_that_give_what_another_one_gives_are_said():
         conditions=(*conditions, Condition("fog", 1, bn="adapted")),
         attribution_conditions=(),
     )
-    dataset = study.check(plan)
-    assert [line.partition(": ")[2] for line in effects.twins(study.planning.completed(plan, dataset), dataset)] == [
+    # A dry run says them too.
+    assert [line.partition(": ")[2] for line in study.estimate(plan).sentences] == [
         "mlp-dense-seed0, mlp-again-seed0.",
         "mlp-dense_narrow-0.5-seed0, mlp-dense_narrow-0.55-seed0.",
         "contrast-1, contrast-1-draw1; fog-1, fog-1-adapted.",
     ]
     normed = replace(plan, model=Model("conftest:NormMlp", 4), controls=(), baselines=())
-    (line,) = effects.twins(study.planning.completed(normed, dataset), dataset)
+    (line,) = study.estimate(normed).sentences
     assert line.endswith(": contrast-1, contrast-1-draw1.")
+
+
+def test_a_control_that_there_is_no_width_for_is_said():
+    narrowest = small_study(model=Model("mlp", 1), controls=("dense_narrow",))
+    (line,) = study.estimate(narrowest).sentences
+    assert line.startswith("the control dense_narrow is left out")
+    assert study.estimate(replace(narrowest, methods=())).sentences == ()
 
 
 def test_an_unknown_control_is_refused():

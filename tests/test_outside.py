@@ -37,6 +37,14 @@ UNTRACEABLE = Corruption(
     lambda image, drawn, rows, index: image * rows[index, 0],
     dict.fromkeys(TABLES, (0.1, 0.2, 0.3, 0.4, 0.5)),
 )
+def giving(apply):
+    return Corruption("digital", None, lambda image, drawn, rows, index: apply(image), dict.fromkeys(TABLES, (1,) * 5))
+
+
+CUT, TRIPLE = giving(lambda image: image[:1]), giving(lambda image: jnp.repeat(image, 3, 2))
+NONE, COMPLEX = giving(lambda image: None), giving(lambda image: image + 0j)
+GAPS, UNIT = giving(lambda image: (image - image.min()) / (image - image.min())), giving(lambda image: image / 255)
+GREYS = Kind(lambda batch: batch.images.astype(jnp.float32), "shape")
 CIFAR_ONLY = Corruption("digital", None, lambda image, drawn, rows, index: image, {"cifar": (1, 2, 3, 4, 5)})
 
 
@@ -52,6 +60,7 @@ ROLL = Kind(
     {"axis": 1},
     positive,
 )
+contrast = INVERT
 SMALLER = Kind(lambda batch: batch.images[:, 1:], "shape")
 HALVED = Kind(
     None,
@@ -94,7 +103,7 @@ def module(tmp_path, monkeypatch):
     path = tmp_path / "modules" / "mine.py"
     path.parent.mkdir()
     path.write_text(MODULE)
-    (path.parent / "broken.py").write_text("raise RuntimeError('no licence')\n")
+    (path.parent / "broken.py").write_text("raise RuntimeError('no licence.')\n")
     monkeypatch.syspath_prepend(path.parent)
     yield path
     for name in ("mine", "broken"):
@@ -158,17 +167,28 @@ def test_a_condition_has_severity_and_options(module, digits):
     [
         (Condition("mine:INVERT", 6), "severity of mine:INVERT must be 1, 2, 3, 4 or 5, got 6"),
         (Condition("mine:CIFAR_ONLY", 3), "no constants in table 'digits', only in cifar"),
+        (Condition("mine:CUT", 3), r"'mine:CUT' cannot be used: .* numbers \[16, 16, 1\], .*got uint8\[1, 16, 1\]"),
+        (Condition("mine:TRIPLE", 3), r"got uint8\[16, 16, 3\]"),
+        (Condition("mine:NONE", 3), r"got NoneType\[\]"),
+        (Condition("mine:COMPLEX", 3), r"real numbers .*, got complex64"),
+        (Condition("mine:GAPS", 3), "gives NaN for [0-9]+ of 256 numbers"),
+        (Condition("mine:UNIT", 3), r"must give pixels in 0\.\.255, got 0\.\.[01.]+: multiply"),
         (Condition("mine:ROLL", 4), "severity of mine:ROLL must be 1, 2, 3, got 4"),
         (Condition("mine:ROLL", 1, options={"angle": 1}), "unknown option of mine:ROLL 'angle'. Known: axis"),
         (Condition("mine:ROLL", 1, options={"axis": -1}), "mine:ROLL: axis must be 1 or 2"),
         (Condition("mine:NUMBER"), "must be a rosalind.conditions.types.Kind or a"),
         (Condition("mine:ABSENT"), "'mine:ABSENT' cannot be imported"),
         (Condition("absent:FLIP"), "'absent:FLIP' cannot be imported: .*; put its folder on PYTHONPATH"),
-        (Condition("broken:FLIP"), "cannot be imported: RuntimeError: no licence"),
+        (Condition("broken:FLIP"), "cannot be imported: RuntimeError: no licence.$"),
+        (Condition("mine.py:INVERT", 3), "; a module is named without its ending, mine:INVERT.$"),
+        (
+            Condition("mine:contrast", 3),
+            r"repeated: \['contrast-3'\]\. Ids are short names: call the one of your own otherwise",
+        ),
     ],
 )
 def test_bad_conditions_are_refused_before_any_work(module, condition, message, tmp_path):
-    plan = small_study(conditions=(Condition(), condition), attribution_conditions=("clean",))
+    plan = small_study(conditions=(Condition(), Condition("contrast", 3), condition), attribution_conditions=("clean",))
     with pytest.raises(ValueError, match=message):
         study.run(plan, tmp_path / "study")
     assert not (tmp_path / "study").exists()
@@ -177,6 +197,8 @@ def test_bad_conditions_are_refused_before_any_work(module, condition, message, 
 def test_images_of_another_shape_are_refused(module, digits):
     with pytest.raises(ValueError, match="images of mine:SMALLER must be uint8 or float32"):
         applied(Condition("mine:SMALLER"), digits.test.take(np.arange(5)))
+    with pytest.raises(ValueError, match=r"images of mine:GREYS must be uint8, or float32 in \[0, 1\], got 0 to 255"):
+        applied(Condition("mine:GREYS"), digits.test.take(np.arange(5)))
 
 
 def test_bad_data_sets_and_models_are_refused(module):

@@ -33,6 +33,17 @@ CHANGING = pruning.while_training(dynamic.static)
 LEARNED = pruning.learning_masks(learned.movement, ranked="trained", scope="global", begin=0.1, end=0.7)
 LAST = pruning.channels(by_norm)
 SCORE = smallest
+
+def giving(change):
+    return pruning.one_shot(lambda scoring: change(smallest(scoring)), epochs=0)
+
+NOTHING, LISTED = giving(lambda scores: None), giving(lambda scores: list(scores.values()))
+FEW = giving(lambda scores: {path: score for path, score in scores.items() if "head" not in path})
+MORE = giving(lambda scores: {**scores, "more": jnp.ones(3)})
+FLAT = giving(lambda scores: {path: score.ravel() for path, score in scores.items()})
+COMPLEX = giving(lambda scores: {path: score + 0j for path, score in scores.items()})
+SHORT = pruning.channels(lambda scoring: [])
+LONG = pruning.channels(lambda scoring: [jnp.ones(999)] * len(scoring.groups))
 """
 
 
@@ -102,6 +113,24 @@ def test_what_is_wrong_is_refused_before_any_work(module, method, message):
         start(method)
     with pytest.raises(ValueError, match=message):
         study.check(small_study(methods=(method,)))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("NOTHING", r"scores of .* must be a dict of \['backbone/.*, got NoneType; inf keeps"),
+        ("LISTED", "must be a dict of .*, got list"),
+        ("FEW", "must be a dict of .*head/kernel.*, got "),
+        ("MORE", "must be a dict of .*, got .*'more'"),
+        ("FLAT", r"for 'backbone/dense0/kernel' must be float\[64, [0-9]+\], got float32\[[0-9]+\]"),
+        ("COMPLEX", "must be float.*, got complex64"),
+        ("SHORT", "must be a list of [0-9]+, one per group of channels, got 0"),
+        ("LONG", r"for the channels of 'backbone/dense0/kernel' must be float\[[0-9]+\], got shape \[999\]"),
+    ],
+)
+def test_scores_that_rank_nothing_are_refused(module, name, message):
+    with pytest.raises(ValueError, match=message):
+        run(Method(f"{module[0]}:{name}", (0.5,)))
 
 
 def test_missing_functions_of_the_model_are_asked_for(module):

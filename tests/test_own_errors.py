@@ -66,6 +66,7 @@ NONE = claim(lambda results, options: None)
 FLAT = claim(lambda results, options: Evidence({"x": Effect(np.ones(2), 1.0)}))
 EMPTY = claim(lambda results, options: Evidence({"": {}}))
 WORDS = claim(lambda results, options: Evidence({"": {"x": Effect(np.array(["a"]), 1.0)}}))
+COMPLEX = claim(lambda results, options: Evidence({}, {"beside": np.complex64(1j)}))
 SQUARE = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones((2, 2)), 1.0)}}))
 UNEVEN = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 1.0), "y": Effect(np.ones(3), 1.0)}}))
 ZERO = claim(lambda results, options: Evidence({"": {"x": Effect(np.ones(2), 0.0)}}))
@@ -111,7 +112,6 @@ def with_condition(name, severity=0):
     [
         (with_method("METHOD"), ["mlp-METHOD-seed0"], RAISED),
         (with_method("ENDING"), ["mlp-ENDING-seed0"], ENDED),
-        (with_condition("CORRUPTION", 3), ["CORRUPTION-3"], RAISED),
         (with_condition("CONDITION"), ["CONDITION-0"], RAISED),
         (with_condition("WEIGHTS"), ["WEIGHTS-0"], RAISED),
         ({"measures": ("own_errors:MEASURE",)}, ["clean", "contrast-3"], RAISED),
@@ -126,7 +126,7 @@ def with_condition(name, severity=0):
             RAISED,
         ),
     ],
-    ids=["method", "exit", "corruption", "condition", "weights", "measure", "diagnostic", "regime"],
+    ids=["method", "exit", "condition", "weights", "measure", "diagnostic", "regime"],
 )
 def test_what_fails_at_work_costs_itself(module, tmp_path, changes, failed, reason):
     with pytest.raises(study.Incomplete) as raised:
@@ -143,12 +143,22 @@ def test_what_fails_at_work_costs_itself(module, tmp_path, changes, failed, reas
         {"data": Data("own_errors:load")},
         {"model": Model("own_errors:load")},
         with_condition("CHECKED"),
+        with_condition("CORRUPTION", 3),
         {"diagnostics": (Diagnosis("own_errors:OPTIONS"),)},
         {"diagnostics": (Diagnosis("own_errors:MODEL"),)},
         {"regimes": (Regime("own_errors:PASSES"),)},
         {"regimes": (Regime("own_errors:IMAGES"),)},
     ],
-    ids=["data", "model", "condition", "options of a diagnostic", "model of a diagnostic", "passes", "images"],
+    ids=[
+        "data",
+        "model",
+        "condition",
+        "corruption",
+        "options of a diagnostic",
+        "model of a diagnostic",
+        "passes",
+        "images",
+    ],
 )
 def test_what_fails_before_work_is_one_line_with_its_place(module, tmp_path, changes, monkeypatch, capsys):
     module.with_name("own_study.py").write_text("STUDY = None\n")
@@ -212,6 +222,7 @@ BAD = (
     "FLAT",
     "EMPTY",
     "WORDS",
+    "COMPLEX",
     "SQUARE",
     "UNEVEN",
     "ZERO",
@@ -230,6 +241,7 @@ def test_claims_that_fail_cost_their_own_verdict(module, small_folder):
     assert judged[0].part.value == 1.5
     assert judged[0].controls["beside"].value == 3
     assert {verdict.verdict for verdict in judged[1:]} == {"cannot tell"}
+    assert "must be a number" in next(verdict.lacking[0] for verdict in judged if verdict.name == "COMPLEX")
     assert not any("\n" in sentence or sentence.endswith("..") for verdict in judged for sentence in verdict.lacking)
     assert all(verdict.lacking and claims.as_json(verdict)["decided_by"] is None for verdict in judged[1:])
     alone = claims.evaluate(results.load(small_folder), [("own_errors:FINE", {})])

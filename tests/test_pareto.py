@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pages import Page, says
+from pages import Page, bold, says
 
 from rosalind import figures, results
 from rosalind.analysis import pareto, robustness
+from rosalind.analysis.label_places import LETTER, LINE
 from rosalind.analysis.store import Store
 from rosalind.figures.markdown import markdown
 from rosalind.viewer.views.networks.pareto import Pareto
+from rosalind.viewer.views.point_names import AXES, WIDTHS
 
 
 class TestDominating:
@@ -129,21 +131,33 @@ class TestDocument:
         assert says(view.caption.text, size / 1000, 100 * clean, 100 * corrupted)
         assert view.points.data["x"][k] == pytest.approx(size / 1000)
         assert view.points.data["y"][k] == pytest.approx(100 * corrupted, rel=1e-5)
-        assert view.sides.data["text"] == ["A: dense", "B: magnitude 0.9"]
-        # Names of all lie within the frame, and none on another.
-        for accuracy in ("clean", "corrupted"):
-            page.change(choices={"pareto-accuracy": accuracy})
-            ends, named = view.figure.y_range, (view.sides.data, view.names.data)
-            x, y = (np.concatenate([data[axis] for data in named]) for axis in "xy")
-            line = 10 * (ends.end - ends.start) / (view.figure.height - 120)
-            assert ((y > ends.start + line / 2) & (y < ends.end - line / 2)).all()
-            near = np.abs(np.log(x[:, None] / x)) < np.log(1.1)
-            apart = np.abs(y[:, None] - y)[near & ~np.eye(len(x), dtype=bool)]
-            assert (apart > line).all()
+        assert bold(view.names) == ["A: dense", "B: magnitude 0.9"]
+        # At every width A, B, the best and the worst have names, and those that are there cover no other and no mark.
+        x, y = (np.asarray(view.points.data[axis], float) for axis in "xy")
+        ends, frame = [int(y.argmax()), int(y.argmin())], (view.figure.x_range, view.figure.y_range)
+        for width in WIDTHS:
+            scales = (
+                width / np.log(frame[0].end / frame[0].start),
+                (view.figure.height - AXES) / (frame[1].end - frame[1].start),
+            )
+            marks = np.stack([scales[0] * np.log(x / frame[0].start), scales[1] * (frame[1].end - y)], 1)
+            data = view.names.source.data
+            texts = [plain + strong for plain, strong in zip(data[f"normal{width}"], data[f"bold{width}"], strict=True)]
+            assert all(texts[k] for k in ends)
+            named = [k for k, text in enumerate(texts) if text]
+            middles = marks + np.stack([data[f"dx{width}"], data[f"dy{width}"]], 1)
+            half = np.array([[LETTER * len(text) / 2, LINE / 2] for text in texts])
+            for k in named:
+                assert (
+                    (middles[k] - half[k] >= 0) & (middles[k] + half[k] <= (width, view.figure.height - AXES))
+                ).all()
+                assert not (np.abs(middles[k] - marks) < half[k] + 4).all(1).any()
+                others = [j for j in named if j != k]
+                assert not (np.abs(middles[k] - middles[others]) < half[k] + half[others] - 1e-3).all(1).any()
         filled = [n for n, a in zip(view.points.data["name"], view.points.data["alpha"], strict=True) if a > 0.5]
         assert filled == [g.name for g, on_front in zip(store.groups, picture.front, strict=True) if on_front]
         page.change(choices={"pareto-accuracy": "clean"}, a=page.state.b)
-        assert view.sides.data["text"] == ["A, B: magnitude 0.9"]
+        assert bold(view.names) == ["A, B: magnitude 0.9"]
         assert view.points.data["y"][k] == pytest.approx(100 * clean, rel=1e-5)
         assert says(view.caption.text, int(picture.front.sum()), len(store.groups), *(100 * picture.null[:2]))
 

@@ -42,6 +42,15 @@ def test_a_folder_of_pictures(tmp_path, channels, large, monkeypatch):
     assert data.load("folder", folder=tmp_path, size=8).image_shape == (8, 8, channels)
 
 
+@pytest.mark.parametrize("ending", ["bmp", "tif", "ppm"])
+def test_pictures_of_every_ending_are_read(tmp_path, ending):
+    written = write_pictures(tmp_path, ending=ending)
+    write_pictures(tmp_path, ending="png")
+    loaded = data.load("folder", folder=tmp_path)
+    assert (len(loaded.train) + len(loaded.validation), len(loaded.test)) == (40, 8)
+    np.testing.assert_array_equal(loaded.test.images[0], next(iter(written.values())))
+
+
 def test_classes_of_a_folder_are_in_the_order_of_torchvision(tmp_path):
     for split in ("train", "test"):
         for value, name in ((10, "ant"), (20, "10"), (30, "2"), (40, "Bee")):

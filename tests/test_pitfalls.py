@@ -26,6 +26,9 @@ OPTIMIZERS = {
     "lamb": optax.lamb(0.1),
     "lion": optax.lion(0.1),
     "muon": optax.contrib.muon(0.1),
+    "yogi": optax.yogi(0.1),
+    "dog": optax.contrib.dog(),
+    "schedule_free": optax.contrib.schedule_free_sgd(0.1),
     "accumulated": optax.MultiSteps(optax.adam(0.1), 2).gradient_transformation(),
     "injected": optax.inject_hyperparams(optax.adam)(learning_rate=0.1),
     "averaged": optax.chain(optax.sgd(0.1), optax.ema(0.9)),
@@ -50,6 +53,30 @@ def test_1_no_optimizer_revives_removed_weights(name):
             assert kernel[0, 1] == 0
             assert kernel[0, 0] != 0
     assert (np.asarray(params["a"]["bias"]) != 1).all()
+
+
+def test_1_schedule_free_weights_of_evaluation_have_no_removed_ones():
+    # Optax derives them from an iterate of its own, in which a weight that is only zero in training lives on.
+    optimizer, params = training.masked(optax.contrib.schedule_free_sgd(0.1)), {"kernel": jnp.ones((2, 2))}
+    dense, sparse = {"kernel": np.ones((2, 2), bool)}, {"kernel": np.array([[True, False], [True, True]])}
+    state = optimizer.init(params)
+    for kept in (dense, dense, sparse, sparse):
+        update, state = optimizer.update(params, state, params, masks=kept)
+        params = optax.apply_updates(params, update)
+    weights = optax.contrib.schedule_free_eval_params(state.inner, params)["kernel"]
+    np.testing.assert_array_equal(weights != 0, sparse["kernel"])
+
+
+def test_1_a_distance_from_the_start_leaves_removed_weights_out():
+    # The rate of DoG is the largest distance from the start: 2 here at once if removed weights were in it, not 1e-6.
+    optimizer, params = training.masked(optax.contrib.dog()), {"kernel": jnp.full((2, 2), 2.0)}
+    dense, sparse = {"kernel": np.ones((2, 2), bool)}, {"kernel": np.array([[True, False], [True, True]])}
+    state, lengths = optimizer.init(params), []
+    for kept in (dense, dense, dense, sparse, sparse):
+        update, state = optimizer.update(params, state, params, masks=kept)
+        params = optax.apply_updates(params, update)
+        lengths.append(abs(float(update["kernel"][0, 0])))
+    assert 0 < lengths[-1] < 10 * lengths[1]
 
 
 @pytest.mark.parametrize("jitted", [False, True])

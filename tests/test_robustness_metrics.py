@@ -12,6 +12,9 @@ def test_calibration_error_in_closed_form():
     exact = (4 * abs(0.75 - 0.95) + 2 * abs(0.5 - 0.55)) / 6
     assert robustness.calibration_error(confidence, right) == pytest.approx(exact)
     assert robustness.calibration_error(np.ones(3), np.ones(3, bool)) == 0
+    # Softmax gives exactly 1: certain errors are in the last bin, whatever the number of bins.
+    assert {robustness.calibration_error(np.ones(3), np.zeros(3, bool), bins) for bins in range(2, 61)} == {1}
+    assert robustness.metrics.adaptive_calibration_error(np.ones(3), np.zeros(3, bool)) == 1
     assert np.isnan(robustness.calibration_error(np.empty(0), np.empty(0, bool)))
 
 

@@ -168,6 +168,8 @@ def test_names_cover_neither_each_other_nor_marks():
     assert (points[rest] + offsets[rest] + half[rest] <= frame[1]).all()
     _, crowded = label_places.place(np.repeat(points, 9, 0) * 0.1, names * 9)
     assert 0 < crowded.sum() < 9 * len(names)
+    lost = int(crowded.argmin())
+    assert label_places.place(np.repeat(points, 9, 0) * 0.1, names * 9, early=[lost])[1][lost]
     none, no = label_places.place(np.zeros((0, 2)), [])
     assert (none.shape, no.shape) == ((0, 2), (0,))
 

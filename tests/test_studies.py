@@ -123,6 +123,22 @@ class TestWatching:
         assert session.state.b[0] != lost
         assert "mine" in session.slices
 
+    def test_a_gesture_before_the_page_follows_a_side_that_went_is_refused(self, copied):
+        lost = "mlp-lth-0.9-seed0"
+        session = opened(copied, "networks", b=(lost, "clean"))
+        results.remove_network(copied.results.folder, lost)
+        call_back(session.document, PeriodicCallback)
+        before = session.state
+        session.change(x="margin")
+        session.widgets["b-method"].value = "magnitude"
+        assert session.state == before
+        assert "has left the study" in session.errors.text
+        call_back(session.document, NextTickCallback)
+        assert session.state.b[0] != lost
+        session.change(x="margin")
+        assert session.state.x == "margin"
+        assert not session.errors.visible
+
     def test_views_that_cannot_be_made_anew_are_no_longer_promised(self, copied, monkeypatch):
         def fail(*_):
             raise OSError("disk on fire")

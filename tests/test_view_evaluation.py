@@ -38,6 +38,8 @@ class TestDocument:
         for mode in modes:
             session.change(choices={"evaluation-cells": mode}, null=True)
             assert accuracy_table.CELL_METRICS[mode].words in view.caption.text
+            # The card at the pointer and the colour bar say what the numbers are.
+            assert view.numbers.data["words"] == [view.bar.title]
             assert "nan" not in view.caption.text
             assert shaded(view).shape == (len(store.groups), len(store.columns))
         for rows in heat_map.ROWS:
@@ -151,7 +153,7 @@ class TestDocument:
     def test_the_first_look_sets_accuracy_under_corruption_beside_clean(self, store):
         page = Page(store, Evaluation, a=("mlp-dense-seed0", "clean"), b=("mlp-magnitude-0.9-seed0", "clean"))
         right = lambda label, c: np.array([100 * store.summary[f"mlp-{label}-seed{k}", c]["accuracy"] for k in (0, 1)])
-        words = page.view.finding.partition("Under corruption")[2]
+        words = page.view.finding.partition("Corrupted, ")[2]
         sizes = []
         for condition in ("mean-common15", "clean"):
             change = right("magnitude-0.9", condition) - right("dense", condition)
@@ -170,6 +172,15 @@ class TestDocument:
         page.change(choices={"evaluation-cells": "loss"})
         assert not any(name in page.view.key for name in best)
 
+    @pytest.mark.parametrize("pairs", [1, 2])
+    @pytest.mark.parametrize(("a", "b"), [("clean", "clean"), ("clean", "contrast-5"), ("contrast-5", "contrast-5")])
+    def test_a_finding_has_room_for_names_of_three_words(self, store, monkeypatch, a, b, pairs):
+        # Behind the model, where there are several: cnn magnitude 0.9.
+        full = accuracy_table.between_methods
+        monkeypatch.setattr(accuracy_table, "between_methods", lambda *cells: full(*cells)[:pairs])
+        page = Page(store, Evaluation, a=("mlp-lth-0.9-seed0", a), b=("mlp-magnitude-0.9-seed0", b))
+        assert len(page.view.finding.split()) <= 18, page.view.finding
+
     @staticmethod
     def corrupted(store):
         """Groups with their accuracies under the mean over corruptions."""
@@ -185,6 +196,9 @@ class TestDocument:
         at = view.labels.data["side"].index("B: lth 0.9")
         assert view.coloured.data["ys"][at][-1] == pytest.approx(last)
         assert says(view.caption.text.partition("B: ")[2], 0.9, last)
+        for mode, unit in {"accuracy": " %", "difference": " points", "angle mean": "°", "margin median": ""}.items():
+            session.change(choices={"evaluation-cells": mode})
+            assert re.search(rf": A [^;]*\d{unit}; B [^;]*\d{unit}\.$", view.finding)
         session.change(choices={"evaluation-curves": "corruptions"})
         named = zip(view.labels.data["side"], view.labels.data["text"], strict=True)
         assert set(named) == {(None, "gaussian_noise"), ("B: contrast", None)}

@@ -22,6 +22,7 @@ def place(
     first: Sequence[int] = (),
     frame: Float[np.ndarray, "2 2"] | None = None,
     rings: Sequence[float] = RINGS,
+    early: Sequence[int] = (),
 ) -> tuple[Int[np.ndarray, "m 2"], Bool[np.ndarray, " m"]]:
     """The offset in pixels of every name's middle from its mark, and which names have room.
 
@@ -36,6 +37,7 @@ def place(
         first: positions that choose before the others; they always have a place, at worst over a mark.
         frame: left and top, right and bottom of what is seen, in pixels; without it there is room on all sides.
         rings: distances at which a name may stand, in gaps.
+        early: positions that choose after `first` and before the others; where there is no room they are left out too.
 
     >>> place(np.array([[0.0, 0.0], [40.0, 0.0]]), ["ab", "cd"])[0].tolist()
     [[16, 0], [16, 0]]
@@ -47,7 +49,7 @@ def place(
     rest = [k for k in range(len(points)) if k not in set(first)]
     # Crowded marks choose early, while there is room.
     near = np.linalg.norm(points[:, None] - points, axis=-1)
-    rest.sort(key=lambda k: -int((near[k] < 60).sum()))
+    rest.sort(key=lambda k: (k not in early, -int((near[k] < 60).sum())))
     gaps = np.broadcast_to(np.asarray(gap, float), len(points))
     for k in (*first, *rest):
         if not names[k]:

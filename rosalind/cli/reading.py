@@ -149,9 +149,8 @@ def claims(folder: Folder, claims: tuple[str, ...] = ()) -> None:
             them, and module:NAME is one of your own. All that are built in if none is given.
     """
     judged = rosalind.analysis.claims
-    apart(claims=[text for text in claims if "=" not in text])
-    study_results = loaded(folder)
     chosen = [name_and_options(text, "claims") for text in claims or judged.CLAIMS]
+    study_results = loaded(folder)
     rosalind.results.check_makeable(folder / "comparison")
     measured = {info.name for info in study_results.conditions.values()}
     for claim, options in judged.chosen(chosen).values():

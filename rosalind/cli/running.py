@@ -199,7 +199,10 @@ def _run(
         print(f"{out}: {work}{processes}.", file=sys.stdout if dry_run else sys.stderr, flush=True)
 
     if dry_run:
-        announce(rosalind.study.estimate(study, out))
+        work = rosalind.study.estimate(study, out)
+        for line in work.sentences:
+            print(line, file=sys.stderr)
+        announce(work)
         return
     incomplete = None
     try:

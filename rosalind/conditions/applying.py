@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
-from rosalind import cores, corruptions
+from rosalind import config, cores, corruptions
 from rosalind.conditions.network import Network
 from rosalind.conditions.planning import Planned
 from rosalind.conditions.types import Batch
@@ -90,6 +90,11 @@ def apply(
         raise ValueError(
             f"images of {name} must be uint8 or float32 {list(shape)}, got {dtype}{list(np.shape(changed))}."
         )
+    if dtype == np.float32 and config.is_outside(name):
+        low, high = float(jnp.min(changed)), float(jnp.max(changed))
+        # Rounding may lead an attack a little beyond.
+        if not (low >= -1e-5 and high <= 1 + 1e-5):
+            raise ValueError(f"images of {name} must be uint8, or float32 in [0, 1], got {low:.4g} to {high:.4g}.")
     return changed
 
 

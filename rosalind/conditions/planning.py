@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import jax
+import numpy as np
 from jax import Array
 
 from rosalind import config, corruptions
@@ -111,9 +112,16 @@ def plan(condition: Condition, table: str | None = None) -> Planned:
 
 
 def check_files(planned: Planned, test: Split) -> None:
-    """Raise ValueError or FileNotFoundError for missing textures or files that do not fit the test split."""
+    """Raise ValueError or FileNotFoundError for missing textures or files that do not fit the test split.
+
+    A corruption of a user's own is tried on one image: also what it raises, or a ValueError for what it gives.
+    """
     condition, corruption = planned.condition, planned.kind.corruption
     source = source_images(planned, test)
+    if corruption is not None and config.is_outside(condition.name) and condition.files is None:
+        pictures = _textures(planned, test.images) if corruption.textures else None
+        given = {"table": planned.table_for(test.images), "textures": pictures}
+        corruptions.check_pixels(condition.name, np.asarray(test.images[:1])[0], int(condition.severity), **given)
     if corruption is not None and corruption.textures and condition.files is None:
         _textures(planned, test.images)
     elif planned.kind.own_samples:

@@ -134,7 +134,10 @@ def resolve(kind: str, name: str, table: Mapping[str, Record], record: type | tu
     except (Exception, SystemExit) as error:  # a user's module may raise anything while it is imported, or be a script
         is_absent = isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]
         fix = "; put its folder on PYTHONPATH" if is_absent else ""
-        raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {error}{fix}.") from error
+        if module.endswith(".py"):
+            fix = f"; a module is named without its ending, {Path(module).stem}:{attribute}"
+        text = str(error).removesuffix(".")
+        raise ValueError(f"{kind} {name!r} cannot be imported: {type(error).__name__}: {text}{fix}.") from error
     if not (callable(value) if record is None else isinstance(value, record)):
         types = record if isinstance(record, tuple) else (record,)
         allowed = " or ".join(f"a {r.__module__}.{r.__qualname__}" if r else "a callable" for r in types)

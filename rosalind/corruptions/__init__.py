@@ -3,7 +3,7 @@
 A corruption is a `Corruption`: an entry of `CORRUPTIONS`, or of a module of your own as `package.module:NAME`.
 """
 
-from rosalind.corruptions.applying import apply, corrupt, draw, load_textures
+from rosalind.corruptions.applying import apply, check_pixels, corrupt, draw, load_textures
 from rosalind.corruptions.benchmarks import (
     BAR,
     CORRUPTIONS,
@@ -36,6 +36,7 @@ __all__ = [
     "apply",
     "benchmark",
     "check",
+    "check_pixels",
     "corrupt",
     "draw",
     "load_textures",

@@ -13,6 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import UInt8
 
+from rosalind.config import called, in_one_line
 from rosalind.corruptions import textures, weather
 from rosalind.corruptions.benchmarks import check, table_for
 from rosalind.corruptions.textures import Textures
@@ -101,7 +102,7 @@ def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, ta
 
     @jax.vmap
     def changed(image: Array, drawn: Draws) -> Array:
-        return jnp.clip(corruption.apply(image, drawn, rows, index), 0, 255).astype(jnp.uint8)
+        return jnp.clip(_pixels(corruption, image, drawn, rows, index), 0, 255).astype(jnp.uint8)
 
     count = len(images)
     pieces = -(-count * images.shape[1] * images.shape[2] // PIECE)
@@ -114,6 +115,42 @@ def _apply(corruption: Corruption, images: Array, draws: Draws, index: Array, ta
     cut = lambda array: filled(array).reshape(pieces, length, *array.shape[1:])
     parts = jax.lax.map(lambda piece: changed(*piece), jax.tree.map(cut, (images, draws)))
     return parts.reshape(-1, *images.shape[1:])[:count]
+
+
+def _pixels(corruption: Corruption, image: Array, drawn: Draws, rows: Any, index: Array) -> Any:
+    """Pixels float[h, w, c], not yet clipped; ValueError for what is no number per pixel."""
+    pixels = corruption.apply(image, drawn, rows, index)
+    dtype = getattr(pixels, "dtype", type(pixels))
+    if np.shape(pixels) != image.shape or not isinstance(dtype, np.dtype) or jnp.issubdtype(dtype, jnp.complexfloating):
+        raise ValueError(
+            f"`apply` of a corruption must give real numbers {list(image.shape)}, as its image, got "
+            f"{getattr(dtype, '__name__', dtype)}{list(np.shape(pixels))}."
+        )
+    return pixels
+
+
+def check_pixels(name: str, image: ArrayLike, severity: int, *, table: str, textures: Textures | None = None) -> None:
+    """Try a corruption on one image uint8[h, w, c]: what it gives is clipped later, and NaN would be black.
+
+    Raises:
+        ValueError: what it raises; numbers of another shape or kind, NaN, or pixels in 0..1.
+    """
+    corruption, index = _checked(name, severity, table)
+
+    @jax.jit
+    def pixels(image: Array, index: Array) -> Array:
+        drawn = draw(name, jax.random.key(0), image, index + 1, table=table, textures=textures)
+        with _traced(name):
+            return _pixels(corruption, image, drawn, corruption.rows(table), index)
+
+    try:
+        given = np.asarray(called(pixels, jnp.asarray(image), index), np.float32)
+        if gaps := int(np.isnan(given).sum()):
+            raise ValueError(f"`apply` gives NaN for {gaps} of {given.size} numbers of an image.")
+        if np.max(image) > 1 >= given.max() > 0:
+            raise ValueError(f"`apply` must give pixels in 0..255, got 0..{given.max():.3g}: multiply them by 255.")
+    except Exception as error:  # code of a user's own raises anything
+        raise ValueError(f"corruption {name!r} cannot be used: {in_one_line(error)}") from error
 
 
 def apply(name: str, images: ArrayLike, draws: Draws, severity: ArrayLike, *, table: str) -> UInt8[Array, "n h w c"]:

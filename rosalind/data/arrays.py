@@ -10,6 +10,9 @@ import numpy as np
 VALIDATION = 0.1
 """Share of the training images that is held out, stratified by class, for every choice."""
 
+EXAMPLES = 100
+"""Images whose pixels are looked at for their range, as a whole set may be too large to read twice."""
+
 LARGE = 2 * 2**30
 """Images of more bytes than this stay in their files, are read in pieces, and are hashed by a part."""
 
@@ -207,18 +210,37 @@ def check_images(name: str, images: Any) -> Any:
     """The images, with an axis for channels if they have none.
 
     Raises:
-        ValueError: images that are not uint8[n, h, w, c] with n > 0, h and w >= 8, c 1 or 3.
+        ValueError: images that are not uint8[n, h, w, c] with n > 0, h and w >= 8, c 1 or 3, or that are 0 and 1 alone.
     """
     if len(getattr(images, "shape", ())) == 3:
         images = np.asarray(images)[..., None]
     dtype, shape = getattr(images, "dtype", None), getattr(images, "shape", ())
     if dtype != np.uint8:
-        floats = dtype is not None and np.issubdtype(dtype, np.floating) and len(shape) == 4
-        fix = " Floats in [0, 1]: pass (255 * images).round().astype(np.uint8)." if floats else ""
-        raise ValueError(f"{name} images must be uint8 in 0..255, got {dtype}.{fix}")
+        fix = _to_bytes(np.asarray(images[:EXAMPLES])) if len(shape) == 4 and shape[0] else ""
+        raise ValueError(f"{name} images must be uint8 in 0..255, got {dtype}{fix}.")
     if len(shape) != 4 or shape[3] not in (1, 3) or min(shape[1:3]) < 8 or not shape[0]:
-        raise ValueError(f"{name} images must be [n, h, w, 1 or 3], one or more of 8 pixels or more, got {shape}.")
+        turned = len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3)
+        fix = "; pass images.transpose(0, 2, 3, 1)" if turned else ""
+        fix = "; pass images[..., :3]" if len(shape) == 4 and shape[3] == 4 else fix
+        raise ValueError(f"{name} images must be [n, h, w, 1 or 3], one or more of 8 pixels or more, got {shape}{fix}.")
+    if np.asarray(images[:EXAMPLES]).max() == 1:
+        raise ValueError(f"{name} images must be uint8 in 0..255, got 0 and 1 alone; pass 255 * images.")
     return images
+
+
+def _to_bytes(images: np.ndarray) -> str:
+    """The way from images of another type to uint8 in 0..255, in words; empty where their type has none."""
+    if images.dtype.kind not in "biuf" or not images.size:
+        return ""
+    low, high = float(images.min()), float(images.max())
+    if not -np.inf < low <= high < np.inf:
+        return " with NaN or inf"
+    span = f" in {low:.4g}..{high:.4g}"
+    if low < 0:
+        return f"{span}; undo what normalised them, then pass (255 * images).round().astype(np.uint8)"
+    if high > 255:
+        return f"{span}; bring them to 0..255, then pass images.astype(np.uint8)"
+    return f"{span}; pass {'(255 * images)' if high <= 1 else 'images'}.round().astype(np.uint8)"
 
 
 def _checked(name: str, images: Any, labels: np.ndarray, classes: int) -> Split:
@@ -226,14 +248,18 @@ def _checked(name: str, images: Any, labels: np.ndarray, classes: int) -> Split:
     if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
         fix = ", with the number of each image's class, from 0 on"
         if labels.dtype.kind in "bf" and labels.shape == (len(images),):
-            fix += "; pass labels.astype(int)"
+            whole = labels.dtype.kind == "b" or np.array_equal(labels, np.round(labels))
+            fix += "; pass labels.astype(int)" if whole else "; these are no whole numbers, so no classes"
         elif labels.ndim == 2 and len(labels) == len(images):
             fix += "; pass labels[:, 0]" if labels.shape[1] == 1 else "; pass labels.argmax(1) if they are one-hot"
         elif labels.dtype.kind in "US":
             fix += "; np.unique(labels, return_inverse=True) gives names and numbers"
         raise ValueError(f"{name} labels must be int[{len(images)}]{fix}, got {labels.dtype}{list(labels.shape)}.")
     if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {labels.min()}..{labels.max()}.")
+        low, high = labels.min(), labels.max()
+        fix = f"; they count from 0, so subtract {low}" if low > 0 and high - low < classes else ""
+        fix = "; leave out the images without a class" if low < 0 else fix
+        raise ValueError(f"{name} labels must lie in 0..{classes - 1}, got {low}..{high}{fix}.")
     return Split(images, labels.astype(np.int32), np.arange(len(images), dtype=np.int32))
 
 

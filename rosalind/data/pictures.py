@@ -14,8 +14,8 @@ from PIL import Image
 from rosalind.data.arrays import LARGE, resize
 from rosalind.data.sources import Arrays, class_names, needed
 
-ENDINGS = (".png", ".jpg", ".jpeg")
-"""Of the files that are read, in any case."""
+ENDINGS = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Of the files that are read, in any case: those of torchvision's ImageFolder."""
 
 TEST = ("test", "val", "validation")
 """Names of the test split; the first that is there is read."""
@@ -99,12 +99,14 @@ def _decoded(source: Any, name: str, channels: int | None) -> np.ndarray:
         opened = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     with opened as picture:
         if picture.mode not in (*_GREY, *_COLOUR):
-            raise ValueError(f"{name} must have eight bits per channel, got Pillow's mode {picture.mode}.")
+            raise ValueError(f"{name} must have eight bits per channel, got Pillow's mode {picture.mode}; convert all.")
         if picture.width * picture.height > LARGE_PICTURE:
             raise ValueError(f"{name} has {picture.width} x {picture.height} pixels, more than {LARGE_PICTURE:,}.")
         channels = channels or (1 if picture.mode in _GREY else 3)
         if channels == 1 and picture.mode not in _GREY:
-            raise ValueError(f"{name} must be grey, as the first picture is, got mode {picture.mode}.")
+            raise ValueError(
+                f"{name} must be grey, as the first picture is, got mode {picture.mode}; convert all to RGB."
+            )
         with _readable(name):
             # Straight from a palette with alpha to RGB, Pillow warns that it loses the alpha.
             through = picture.convert("RGBA") if picture.mode == "P" and "transparency" in picture.info else picture
@@ -120,11 +122,11 @@ def _pictures(sources: Sequence[Any], names: Sequence[str], size: int | None, fi
 
 
 def image_folder(folder: Path | None, size: int | None) -> Arrays:
-    """Pictures in `train/CLASS` and `test/CLASS` (or `val/CLASS`): .png, .jpg or .jpeg, at any depth, by path.
+    """Pictures in `train/CLASS` and `test/CLASS` (or `val/CLASS`): .png, .jpg and torchvision's others, at any depth.
 
-    They are used as they are stored: a camera's note on orientation is not followed. Colour is kept as RGB, without
-    transparency; where the first picture is grey, all must be. Classes are numbered by name as text, "10" before "2",
-    as by torchvision, not as by timm (findings/timm_numbers_classes_naturally.sh).
+    They come in the order of their paths, as they are stored: a camera's note on orientation is not followed. Colour is
+    kept as RGB, without transparency; where the first picture is grey, all must be. Classes are numbered by name as
+    text, "10" before "2", as by torchvision, not as by timm (findings/timm_numbers_classes_naturally.sh).
 
     Raises:
         FileNotFoundError: no such folders, or a class without pictures.

@@ -172,9 +172,11 @@ def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) ->
     """The results of `compute` as arrays, if they are as the diagnostic declares.
 
     Raises:
-        ValueError: a missing or further key, another number of axes, lengths of one axis that differ, a value outside
-            of its range; NaN is a gap and always allowed.
+        ValueError: no dict; a missing or further key, values that are no real numbers, another number of axes, lengths
+            of one axis that differ, a value outside of its range; NaN is a gap and always allowed.
     """
+    if not isinstance(arrays, Mapping):
+        raise ValueError(f"{name} must give a dict of {sorted(diagnostic.gives)}, got {type(arrays).__name__}.")
     ready = {key: np.asarray(value) for key, value in arrays.items()}
     labels = {key.removeprefix(AXIS): value for key, value in ready.items() if key.startswith(AXIS)}
     values = {key: value for key, value in ready.items() if not key.startswith(AXIS)}
@@ -183,6 +185,8 @@ def check_given(name: str, diagnostic: Diagnostic, arrays: Mapping[str, Any]) ->
     lengths = {axis: len(names) for axis, names in labels.items()}
     for key, value in values.items():
         given = diagnostic.gives[key]
+        if value.dtype.kind in "cOSU":
+            raise ValueError(f"{name}: {key} must be real numbers, got {value.dtype}.")
         if value.ndim != len(given.axes):
             raise ValueError(f"{name}: {key} must have the axes {given.axes}, got shape {list(value.shape)}.")
         for axis, length in zip(given.axes, value.shape, strict=True):

@@ -68,7 +68,7 @@ def state_dict(
         raise ValueError(f"`layout` must be one of {', '.join(LAYOUTS)}, got {layout!r}.")
     info = results.networks[network]
     if info.is_imported:
-        raise ValueError(f"the weights of {network!r} are not stored: it was made elsewhere.")
+        raise ValueError(f"the weights of {network!r} are not stored: it was made elsewhere, export them there.")
     stored = load_arrays(results.network_file(network))
     arrays = {key.removeprefix("variables/"): x for key, x in stored.items() if key.startswith("variables/")}
     masked = {key.removeprefix("masks/"): x for key, x in stored.items() if key.startswith("masks/")} if masks else {}

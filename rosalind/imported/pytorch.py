@@ -4,6 +4,7 @@ PyTorch is imported when something is called, so that it need not be installed.
 """
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -46,13 +47,15 @@ def from_torch(
         What `prune`, `weight_norm` and `spectral_norm` make of it is made anew first, as a call of its layer does.
 
     Raises:
-        ValueError: a head that is not there or is no linear layer, heads of different numbers of classes, a mean
-            without std; parameters without shape or values, or made in `torch.inference_mode`; a model that NNCF masks;
-            masks of `prune` other than 0 and 1, as a moving average makes of them, unless `masks` are given; a
-            quantised head; another quantised kernel, unless `masks` and `parameters` are given. What shows only when
-            images are there, `add_network` refuses before any work: that the model gives something else, or other
-            logits than its features and head.
+        ValueError: no module, such as a state_dict; a head that is not there or is no linear layer, heads of different
+            numbers of classes; a mean without std, or either not of pixels in [0, 1]; parameters without shape or
+            values, or made in `torch.inference_mode`; a model that NNCF masks; masks of `prune` other than 0 and 1, as
+            a moving average makes of them, unless `masks` are given; a quantised head; another quantised kernel, unless
+            `masks` and `parameters` are given. What shows only when images are there, `add_network` refuses before any
+            work: that the model gives something else, or other logits than its features and head.
     """
+    torch_weights.check_module(model, name)
+    torch_weights.check_normalisation(mean, std)
     # All its names, as a module may have several.
     layers = dict(model.named_modules(remove_duplicate=False))
     torch_weights.check_values(model, name)
@@ -60,8 +63,6 @@ def from_torch(
     if len({len(last.weight) for last in heads.values()}) != 1:
         sizes = {path: len(last.weight) for path, last in heads.items()}
         raise ValueError(f"head must name a layer, or several of one number of classes, got {sizes or head!r}.")
-    if (mean is None) != (std is None):
-        raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
     if "__nncf_hooks" in layers:
         # They act in a call of the whole model only; its weights have no zeros (findings/nncf_prune_keeps_weights.sh).
         raise ValueError(
@@ -74,6 +75,13 @@ def from_torch(
         raise ValueError(
             f"masks of {name!r} must be 0 and 1, got {soft_values}: "
             "copy those of the pruned network over an average's, or give `masks`."
+        )
+    if untouched := [path for path, norm in layers.items() if _is_untouched(norm)]:
+        # A checkpoint whose names begin with `module.`, or that lacks buffers, loads without an error if not strictly.
+        warnings.warn(
+            f"BatchNorm of {name!r} has the statistics that it is made with, mean 0 and variance 1, in "
+            f"{', '.join(untouched[:5])}: unless it is untrained, load it by `load_state_dict(..., strict=True)`.",
+            stacklevel=2,
         )
     classifier = _Classifier(model, heads, output, mean, std)
     torch_weights.make_anew(model)
@@ -316,6 +324,17 @@ def _batch_norms(model: "torch.nn.Module") -> list[Any]:
 
     kinds = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d, torch.nn.SyncBatchNorm)
     return [module for module in model.modules() if isinstance(module, kinds) and module.running_mean is not None]
+
+
+def _is_untouched(module: Any) -> bool:
+    """True of a BatchNorm that has seen no batch and got no statistics."""
+    import torch
+
+    if not isinstance(module, torch.nn.modules.batchnorm._BatchNorm) or module.running_mean is None:
+        return False
+    assert module.running_var is not None
+    seen = module.num_batches_tracked
+    return not seen and not module.running_mean.any() and bool((module.running_var == 1).all())
 
 
 def _statistics(norm: Any) -> list["torch.Tensor"]:

@@ -1,5 +1,6 @@
 """The record of a network made elsewhere: callables with their head, or predictions, and provenance."""
 
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -72,6 +73,19 @@ class Imported:
     fingerprint: str | None = None
 
 
+def as_array(value: Any) -> Any:
+    """Tensors of PyTorch, in a dict too, as arrays off their device and graph, float32 where NumPy lacks their type."""
+    if isinstance(value, Mapping):
+        return {key: as_array(part) for key, part in value.items()}
+    if not hasattr(value, "detach"):
+        return value
+    value = value.detach().cpu()
+    try:
+        return np.asarray(value)
+    except TypeError:  # bfloat16 and smaller
+        return np.asarray(value.float())
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
@@ -93,7 +107,9 @@ def check_types(network: Imported) -> None:
         for name in names:
             value = getattr(network, name)
             if not is_such(value) and (value is not None or name == "name"):
-                raise ValueError(f"{name} of {network.name!r} must be {allowed}, got {type(value).__name__} {value!r}.")
+                raise ValueError(
+                    f"{name} of {network.name!r} must be {allowed}, got {type(value).__name__} {reprlib.repr(value)}."
+                )
 
 
 def check(network: Imported) -> None:
@@ -127,13 +143,13 @@ def check(network: Imported) -> None:
 
 def _plain(mask: Any) -> np.ndarray:
     """The array, float32 of jax's bfloat16 and smaller types, which NumPy takes for no numbers."""
-    array = np.asarray(mask)
+    array = np.asarray(as_array(mask))
     return array.astype(np.float32) if array.dtype.type.__module__ == "ml_dtypes" else array
 
 
 def masks_of(network: Imported) -> dict[str, np.ndarray]:
     """bool arrays by path, True where a weight is kept; empty where no masks are known."""
-    return {path: np.asarray(mask) != 0 for path, mask in (network.masks or {}).items()}
+    return {path: _plain(mask) != 0 for path, mask in (network.masks or {}).items()}
 
 
 def provenance(network: Imported) -> dict[str, Any]:

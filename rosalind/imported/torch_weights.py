@@ -1,10 +1,48 @@
 """The head of a PyTorch model, and its weights as it uses them: masks and parametrisations applied."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+
+def check_module(model: Any, name: str) -> None:
+    """Raise ValueError for what is no module of PyTorch: weights, files, classes and methods of one, say."""
+    import torch
+
+    if isinstance(model, torch.nn.Module):
+        return
+    remedy = "give the module itself"
+    if isinstance(model, Mapping):
+        remedy = "build the network, `load_state_dict` them into it, and give that"
+    elif isinstance(model, str | Path):
+        remedy = "`torch.load` what is there"
+    elif isinstance(model, type):
+        remedy = f"make one, {model.__name__}(...), and load its weights"
+    raise ValueError(f"model of {name!r} must be a torch.nn.Module, got {type(model).__name__}: {remedy}.")
+
+
+def check_normalisation(mean: Sequence[float] | None, std: Sequence[float] | None) -> None:
+    """Raise ValueError for a mean and deviation that are not of the channels of pixels in [0, 1]."""
+    if (mean is None) != (std is None):
+        raise ValueError(f"mean and std must be given together or not at all, got {mean} and {std}.")
+    if mean is None or std is None:
+        return
+    try:
+        parts = [np.asarray(part, float) for part in (mean, std)]
+        fits = all(part.shape in ((1,), (3,)) for part in parts) and all(np.isfinite(part).all() for part in parts)
+    except (TypeError, ValueError):
+        fits, parts = False, []
+    if not fits:
+        raise ValueError(f"mean and std must be 1 or 3 finite numbers each, one per channel, got {mean!r} and {std!r}.")
+    lowest, highest = parts[0].min(), max(part.max() for part in parts)
+    if not (lowest >= 0 and parts[1].min() > 0 and highest <= 1):
+        divide = "; divide both by 255" if highest > 1 else ""
+        raise ValueError(f"mean must lie in [0, 1] and std in (0, 1], as pixels do, got {mean} and {std}{divide}.")
 
 
 def check_values(model: "torch.nn.Module", name: str) -> None:

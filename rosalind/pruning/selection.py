@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rosalind import training
+from rosalind.config import ChannelGroup
 from rosalind.pruning import channel_scores, masks, n_m, structured
 from rosalind.pruning.activating import activating
 from rosalind.pruning.types import CountedBatches, Masks, MethodRun, Pruned, Scoring, Weights
@@ -34,6 +35,33 @@ def _scores(run: MethodRun, weights: Weights, current: Masks, scoring: CountedBa
     return run.recipe.score(scored)
 
 
+def _check_scores(method: str, scores: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ValueError unless there are numbers for every weight that is ranked, by path."""
+    if not isinstance(scores, Mapping) or scores.keys() != shapes.keys():
+        got = sorted(scores) if isinstance(scores, Mapping) else type(scores).__name__
+        raise ValueError(f"scores of {method!r} must be a dict of {sorted(shapes)}, got {got}; inf keeps a weight.")
+    for path, shape in shapes.items():
+        dtype = getattr(scores[path], "dtype", np.asarray(scores[path]).dtype)
+        if np.shape(scores[path]) != shape or dtype.kind in "cOSU":
+            got = f"{dtype}{list(np.shape(scores[path]))}"
+            raise ValueError(f"scores of {method!r} for {path!r} must be float{list(shape)}, got {got}.")
+
+
+def _check_channel_scores(method: str, scores: Any, groups: Sequence[ChannelGroup]) -> None:
+    """Raise ValueError unless there are numbers for every channel of every group, or None for one that stays whole."""
+    sizes = [group.size for group in groups]
+    shapes = [None if score is None else np.shape(score) for score in scores] if isinstance(scores, Sequence) else None
+    if shapes is None or len(shapes) != len(sizes):
+        got = type(scores).__name__ if shapes is None else len(shapes)
+        raise ValueError(f"scores of {method!r} must be a list of {len(sizes)}, one per group of channels, got {got}.")
+    for group, shape in zip(groups, shapes, strict=True):
+        if shape not in (None, (group.size,)):
+            raise ValueError(
+                f"scores of {method!r} for the channels of {group.members[0][0]!r} must be float[{group.size}], got "
+                f"shape {list(shape)}."
+            )
+
+
 def select_weights(
     run: MethodRun, before: Pruned, sparsity: float, scoring: CountedBatches, began_with: Tree
 ) -> Selection:
@@ -51,6 +79,7 @@ def select_weights(
     for done in range(1, rounds + 1):
         scores = _scores(run, weights, current, scoring, run.key)
         scores, corrected = scores if isinstance(scores, tuple) else (scores, None)
+        _check_scores(run.name, scores, {path: np.shape(mask) for path, mask in current.items()})
         level = sparsity if done == rounds else 1 - (1 - sparsity) ** (done / rounds)
         if masks.sparsity_of(current) >= level and done < rounds:
             continue
@@ -87,6 +116,7 @@ def select_channels(
     count = run.options.get("candidates", 1)
     for draw in range(count):
         scores = _scores(run, weights, before.masks, scoring, jax.random.fold_in(run.key, draw))
+        _check_channel_scores(run.name, scores, run.groups)
         chosen, notes = structured.select(
             scores,
             sparsity,

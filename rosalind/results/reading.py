@@ -61,7 +61,8 @@ class Results:
     def frame(self) -> Any:
         """The rows of `summary.csv` as a pandas.DataFrame, with the columns that it has; empty cells are NaN.
 
-        Of joined studies the rows of all, with the ids of networks as they are called here.
+        Of joined studies the rows of all, with the ids of networks as they are called here; without those that were
+        removed since.
 
         Raises:
             ModuleNotFoundError: without the package pandas.
@@ -77,7 +78,8 @@ class Results:
             rows = pandas.read_csv(
                 path, keep_default_na=False, na_values=[""], dtype={"network": str, "condition": str}
             )
-            frames.append(rows.assign(network=rows["network"].map(rename)))
+            rows = rows.assign(network=rows["network"].map(rename))
+            frames.append(rows[rows["network"].isin(list(self.networks))])
         return pandas.concat(frames, ignore_index=True)
 
     def home(self, network: str) -> tuple[Path, str]:

@@ -194,11 +194,12 @@ def check_head(name: str, kernel: Any, bias: Any, classes: int) -> None:
     raise ValueError(
         f"the head of {name!r} must be [d, {classes}] and [{classes}], got {list(shapes[0])} and {list(shapes[1])}."
         + " Transpose the weight: PyTorch's is [classes, d]." * transposed
+        + f" Without a bias give np.zeros({classes})." * (shapes[1] == ())
     )
 
 
 def remove_network(folder: str | Path, name: str) -> None:
-    """Delete a network and everything measured of it.
+    """Delete a network and everything measured of it; tables on disk have it until a study is run or added to again.
 
     Raises:
         ValueError: a name that the folder has no file of.

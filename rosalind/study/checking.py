@@ -100,7 +100,9 @@ def _check_conditions(study: Study) -> None:
         if not values:
             raise ValueError(f"{kind} is empty; at least one is needed.")
         if repeats := repeated(values):
-            raise ValueError(f"{kind} must be unique; repeated: {repeats}.")
+            own = kind == "conditions" and any(is_outside(c.name) for c in study.conditions if c.id in repeats)
+            hint = " Ids are short names: call the one of your own otherwise." if own else ""
+            raise ValueError(f"{kind} must be unique; repeated: {repeats}.{hint}")
     for condition in study.conditions:
         conditions.plan(condition)
         _check_id("conditions", condition.id)
@@ -115,7 +117,9 @@ def _check_diagnostics(study: Study) -> None:
         diagnostic_tasks.check_under(diagnosis)
         _check_among(f"diagnostics: `under` of {diagnosis.id}", "condition", diagnosis.under, ids)
     if repeats := repeated([diagnosis.id for diagnosis in study.diagnostics]):
-        raise ValueError(f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one.")
+        raise ValueError(
+            f"diagnostics must be unique; repeated: {repeats}. Give all conditions to one, or call yours otherwise."
+        )
 
 
 def _check_pairs(study: Study, dataset: data.Dataset) -> None:

@@ -96,6 +96,6 @@ def narrow_width(model: Model, sparsity: float) -> int | None:
         if middle is None:
             break
         low, high = (middle, high) if (count(middle) or 0) <= remaining else (low, middle)
-    if low == 0 and high == full > 1:
+    if low == 0 and high == full:
         return None
     return min(filter(None, (low, high)), key=lambda width: abs((count(width) or 0) - remaining))

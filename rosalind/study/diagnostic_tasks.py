@@ -61,12 +61,14 @@ def of_diagnosis(
     infos = study_results.networks
     if networks is None:
         stored = [name for name, info in infos.items() if not info.is_imported]
-        if left := [name for name in infos if name not in stored]:
-            print(f"{diagnosis.id} leaves out {', '.join(left)}: their weights are not stored.", file=sys.stderr)
         networks = pairs(study_results, stored) if diagnostic.of == "pair" else stored
         if not networks:
             kind = "two networks of one shape" if diagnostic.of == "pair" else "a network"
-            raise ValueError(f"{study_results.folder} has not {kind} whose weights are stored.")
+            needs_weights = diagnostic.of == "pair" or diagnostic.needs in ("weights", "variables")
+            remedy = "" if needs_weights else "; give `study.diagnose` in Python an imported.Imported of each"
+            raise ValueError(f"{diagnosis.id}: {study_results.folder} has not {kind} whose weights are stored{remedy}.")
+        if left := [name for name in infos if name not in stored]:
+            print(f"{diagnosis.id} leaves out {', '.join(left)}: their weights are not stored.", file=sys.stderr)
     under: list[Planned | None] = [None]
     if diagnostic.under:
         study_results.check_ids(conditions=diagnosis.under)
@@ -135,7 +137,9 @@ def _check_ends(
         raise ValueError(f"{diagnosis} is of {allowed}, got {name if other is None else f'{name}:{other}'!r}.")
     imported = [end for end in (name, other) if end is not None and infos[end].is_imported]
     if isinstance(network, str) and imported:
-        raise ValueError(f"{diagnosis}: the weights of {imported[0]!r} are not stored; give its imported.Imported.")
+        raise ValueError(
+            f"{diagnosis}: the weights of {imported[0]!r} are not stored; give its imported.Imported in Python."
+        )
     if isinstance(network, Imported):
         if diagnostic.needs in ("weights", "variables") or other is not None:
             raise ValueError(f"{diagnosis} needs the weights of a network that rosalind trained; {name!r} is imported.")

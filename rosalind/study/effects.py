@@ -6,7 +6,7 @@ from dataclasses import replace
 from rosalind import data, models, pruning
 from rosalind.conditions import Planned
 from rosalind.config import Baseline, Condition, Study, Train, fingerprint
-from rosalind.study import planning
+from rosalind.study import controls, planning
 
 
 def check(study: Study) -> None:
@@ -37,6 +37,14 @@ def check(study: Study) -> None:
     for path, value, default, why in rows:
         if why is not None and value != default:
             raise ValueError(f"{path} must be left at {default!r} {why}, got {value!r}, which would change nothing.")
+
+
+def left_out(given: Study, study: Study) -> Iterator[str]:
+    """A line on the control `dense_narrow` of a study as it was given, where the completed one has no such network."""
+    pruned = any(sparsity for method in controls.of_dense(given) for sparsity in method.sparsities)
+    is_asked = pruned and "dense_narrow" in given.controls
+    if is_asked and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
+        yield "the control dense_narrow is left out: the model has no smaller `width` that it can have."
 
 
 def twins(study: Study, dataset: data.Dataset) -> Iterator[str]:

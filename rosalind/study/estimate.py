@@ -30,6 +30,7 @@ class Estimate:
         bytes: Of disk, to a tenth: arrays of networks, cells and thumbnails.
         diagnostics: Files of diagnostics that are not there, or are of networks that are not; of such networks those
             with a parent are the pairs, dense ones of two seeds come on top.
+        sentences: On what is left out, stays dense or is made twice, and what differs from the study as it was given.
     """
 
     networks: int
@@ -38,6 +39,7 @@ class Estimate:
     minutes: float
     bytes: int
     diagnostics: int = 0
+    sentences: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         files = f"{self.diagnostics:,} file{'s' * (self.diagnostics != 1)} of diagnostics"
@@ -97,7 +99,8 @@ def of_missing(missing: Missing) -> Estimate:
                 minutes += seconds / 60 * (BACKWARD * passes * len(dataset.train) + of_cells * len(dataset.test))
             disk += _bytes(study, model, dataset, of_networks, of_epochs, of_cells)
         disk += len(study.conditions) * _shown(study, dataset) if cells else 0
-    return Estimate(int(networks), epochs, int(cells), minutes, round(disk), _diagnostic_files(missing))
+    counts = int(networks), epochs, int(cells), minutes, round(disk), _diagnostic_files(missing)
+    return Estimate(*counts, missing.sentences)
 
 
 def _diagnostic_files(missing: Missing) -> int:

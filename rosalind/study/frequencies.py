@@ -51,7 +51,8 @@ def frequency_maps(
         networks = [name for name, seed in trained.items() if seed in first]
     if not networks:
         raise ValueError(
-            f"{folder} has no network whose weights are stored; give `networks`, an imported.Imported each."
+            f"{folder} has no network whose weights are stored; give `study.frequency_maps` in Python an "
+            "imported.Imported of each."
         )
     of_name = {network if isinstance(network, str) else network.name: network for network in networks}
     names = list(of_name)

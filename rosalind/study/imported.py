@@ -234,24 +234,31 @@ def _check_features(network: Imported, images: np.ndarray) -> None:
         raise ValueError(
             f"features of {network.name!r} must take images {taken}, and failed: {type(error).__name__}: {error}"
         ) from error
-    if isinstance(given, tuple | list | Mapping):
-        raise ValueError(f"features of {network.name!r} must give float[{len(images)}, d], got {type(given).__name__}.")
+    kind = None if isinstance(given, tuple | list | Mapping) else np.asarray(imported.as_array(given)).dtype
+    if kind is None or kind.kind in "cOSU":
+        got = type(given).__name__ if kind is None or given is None else kind
+        raise ValueError(f"features of {network.name!r} must give float[{len(images)}, d], got {got}.")
 
 
 def _compare_logits(network: Imported, computed: np.ndarray, images: np.ndarray) -> None:
     """Raise ValueError unless features and head give the logits of the whole network."""
     assert network.logits is not None
-    logits = np.asarray(network.logits(images), np.float32)
+    logits = np.asarray(imported.as_array(network.logits(images)), np.float32)
     if logits.shape != computed.shape:
         raise ValueError(
             f"`logits` of {network.name!r} must give float{list(computed.shape)}, got {list(logits.shape)}."
+        )
+    if not (np.isfinite(logits).all() and np.isfinite(computed).all()):
+        raise ValueError(
+            f"`logits` of {network.name!r} contain NaN or inf: are all weights, and what normalises pixels, finite?"
         )
     # bfloat16 has 8 bits; another layer or an untransposed head is off by the size of the logits.
     apart, size = np.abs(logits - computed).max(), np.abs(logits - logits.mean()).max()
     if not apart <= 0.02 * max(size, 1e-6):
         raise ValueError(
             f"features and head of {network.name!r} do not give its logits: they differ by up to {apart:.3g}, where "
-            f"logits reach {size:.3g} from their mean. Is the head transposed, and the last layer of the network? A "
+            f"logits reach {size:.3g} from their mean. Is the head transposed, the last layer of the network, "
+            "without a softmax or scale after it, and the network the same in every call? A "
             'mean of several heads is told by `from_torch(..., head=("head", "head_dist"))`.'
         )
 

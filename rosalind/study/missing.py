@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rosalind import data, measures, results
 from rosalind.config import Study
-from rosalind.study import cells, continuing, declaring, network_files, planning
+from rosalind.study import cells, checking, continuing, declaring, effects, network_files, planning
 from rosalind.study.planning import Task
 
 
@@ -19,7 +19,7 @@ class Missing:
     Attributes:
         study: Completed, as the folder continues it (`continuing.continued`), with the folder's measures.
         folder: None, or one that is not there, lacks everything.
-        sentences: On what differs from the study as it was given.
+        sentences: On what is left out, stays dense or is made twice, and what differs from the study as it was given.
         parents: Tasks of dense parents, finished or not.
         rest: Those of everything else.
         networks: Names of the networks that are not finished.
@@ -71,10 +71,10 @@ def look(study: Study, dataset: data.Dataset, folder: Path | None) -> Missing:
     Raises:
         results.Mismatch: a network of the same name that was made differently; see also `continuing.continued`.
     """
-    study = planning.completed(study, dataset)
-    sentences: list[str] = []
+    given, study = study, planning.completed(study, dataset)
+    differing: list[str] = []
     if folder is not None:
-        study, sentences = continuing.continued(study, folder)
+        study, differing = continuing.continued(study, folder)
         study = dataclasses.replace(study, measures=declaring.all_measures(folder, study.measures))
     parents, rest = planning.tasks(study)
     expected = {n: by for t in (*parents, *rest) for n, by in planning.expected(study, dataset, t).items()}
@@ -94,8 +94,9 @@ def look(study: Study, dataset: data.Dataset, folder: Path | None) -> Missing:
             marks[name, condition] = _mark(results.geometry_file(folder, name, condition))
             if not cells.state(folder, name, condition, digest, extra)[0]:
                 lacking.add((name, condition))
-    tasks = tuple(parents), tuple(rest)
-    return Missing(study, dataset, folder, tuple(sentences), *tasks, frozenset(networks), frozenset(lacking), marks)
+    tasks, without_effect = (tuple(parents), tuple(rest)), effects.left_out(given, study)
+    sentences = *without_effect, *checking.left_whole(study), *effects.twins(study, dataset), *differing
+    return Missing(study, dataset, folder, sentences, *tasks, frozenset(networks), frozenset(lacking), marks)
 
 
 def _network_files(folder: Path | None, name: str) -> list[Path]:

@@ -6,7 +6,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
-from rosalind import data, geometry, measuring, models, pruning, results
+from rosalind import data, geometry, imported, measuring, models, pruning, results
 from rosalind.conditions import Network
 from rosalind.config import CLEAN, Layer, Model, Study, definition, difference, fingerprint, is_outside
 from rosalind.imported import Imported
@@ -213,7 +213,9 @@ def load_network(folder: str | Path, name: str, model: Model | None = None) -> N
     path = results.network_file(folder, name, "json")
     info = results.NetworkInfo.from_json(path, results.load_json(path))
     if info.is_imported:
-        raise ValueError(f"{name!r} was imported, its weights are not in the study: give its `imported.Imported`.")
+        raise ValueError(
+            f"{name!r} was imported, its weights are not in the study: give its `imported.Imported` in Python."
+        )
     arrays_path = results.network_file(folder, name)
     arrays = results.load_arrays(arrays_path)
     check_hash(arrays_path, arrays, info.hash)
@@ -235,18 +237,24 @@ def callable_network(network: Imported, reference: geometry.Reference | None = N
     """A network made elsewhere, ready to be measured once it has its reference; ValueError for predictions alone."""
     if network.features is None or network.head is None:
         raise ValueError(f"{network.name!r} has predictions alone; this needs features and head.")
-    kernel, bias = (np.asarray(part, np.float32) for part in network.head)
+    kernel, bias = (np.asarray(imported.as_array(part), np.float32) for part in network.head)
+    recalibrate = network.recalibrate
     return Network(
         network.name,
         reference,
-        features=network.features,
+        features=_in_numpy(network.features),
         kernel=kernel,
         bias=bias,
-        gradient=network.gradient,
-        logit_gradient=network.logit_gradient,
-        recalibrate=network.recalibrate,
-        activations=network.activations,
+        gradient=network.gradient and _in_numpy(network.gradient),
+        logit_gradient=network.logit_gradient and _in_numpy(network.logit_gradient),
+        recalibrate=recalibrate and (lambda batches: _in_numpy(recalibrate(batches))),
+        activations=network.activations and _in_numpy(network.activations),
     )
+
+
+def _in_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A callable that gives arrays where the one given gives tensors."""
+    return lambda *given: imported.as_array(function(*given))
 
 
 def ready_network(folder: Path, network: str | Imported, test: data.Split) -> Network:

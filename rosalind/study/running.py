@@ -21,11 +21,9 @@ from rosalind.study import (
     cells,
     checking,
     condition_images,
-    controls,
     decks,
     declaring,
     diagnosing,
-    effects,
     maps,
     network_files,
     planning,
@@ -120,29 +118,22 @@ def run(
         jobs = 1 if executor else pool.default_jobs(study)
     try:
         with plans.declared(plans.of_missing(missing), Path(folder)), pool.processes(jobs) as own_executor:
-            return _carry_out(study, missing, Path(folder), executor or own_executor, report, vmap_seeds)
+            return _carry_out(missing, Path(folder), executor or own_executor, report, vmap_seeds)
     except reporting.Stopped as stopped:
         raise stopped.error from None
 
 
 def _carry_out(
-    given: Study,
     missing: Missing,
     folder: Path,
     executor: Executor | None,
     report: Report | None,
     vmap_seeds: bool | None,
 ) -> Results:
-    """A study as it was given, and what is missing of it; see `run`."""
+    """The study with what is missing of it; see `run`."""
     results.remove_abandoned(folder)
     study, dataset = missing.study, missing.dataset
-    pruned = any(sparsity for method in controls.of_dense(given) for sparsity in method.sparsities)
-    narrow = "dense_narrow" in given.controls and pruned
-    if narrow and not any(baseline.label.startswith("dense_narrow-") for baseline in study.baselines):
-        print(
-            "the control dense_narrow is left out: the model has no smaller `width` that it can have.", file=sys.stderr
-        )
-    for line in [*checking.left_whole(study), *effects.twins(study, dataset), *missing.sentences]:
+    for line in missing.sentences:
         print(line, file=sys.stderr)
 
     def is_finished(task: Task) -> bool:

@@ -49,9 +49,9 @@ def finding(frame: Frame, name: str) -> str:
     apart = _apart(store, a, b)
     if apart is None:
         return ""
-    way, verdict = _way(apart.mean), "one seed cannot say more"
+    way, verdict = _way(apart.mean), "one seed cannot tell"
     if apart.is_noise is not None:
-        verdict = f"{'no ' * apart.is_noise}more than seeds differ"
+        verdict = f"{'within' if apart.is_noise else 'beyond'} seed noise"
     if a[1] != b[1]:
         return escape(f"B, {methods[1]}, is {way} A, {methods[0]}: {verdict}.")
     if not store.results.conditions[b[1]].is_clean:
@@ -61,14 +61,14 @@ def finding(frame: Frame, name: str) -> str:
     corrupted = None if main is None else _apart(store, (a[0], main.name), (b[0], main.name))
     if corrupted is None:
         return escape(f"On clean images, B ({names[1]}) is {way} A ({names[0]}): {verdict}.")
-    first = f"Under corruption B ({names[1]}) is {_way(corrupted.mean, 'level with')} A ({names[0]})"
+    first = f"Corrupted, B ({names[1]}) is {_way(corrupted.mean)} A ({names[0]})"
     second = f"clean {_way(apart.mean, 'level').replace(' points', '')}"
     if apart.is_noise is None or corrupted.is_noise is None:
-        return escape(f"{first}, {second}: one seed cannot say more.")
+        return escape(f"{first}, {second}: one seed cannot tell.")
     if apart.is_noise == corrupted.is_noise:
         return escape(f"{first}, {second}: both {'within' if apart.is_noise else 'beyond'} seed noise.")
     one, other = ("within", "beyond") if corrupted.is_noise else ("beyond", "within")
-    return escape(f"{first}, {one} seed noise; {second}, {other} it.")
+    return escape(f"{first}, {one} seed noise; {second}, {other}.")
 
 
 class Apart(NamedTuple):
@@ -95,7 +95,7 @@ def _apart(store: Store, a: Cell, b: Cell) -> Apart | None:
     return Apart(mean, bool(abs(mean) <= half))
 
 
-def _way(points: float, level: str = "within 0.05 points of") -> str:
+def _way(points: float, level: str = "level with") -> str:
     """The size of a difference, and whether it is below or above; `level` where no digit would show it."""
     return level if abs(points) < 0.05 else f"{abs(points):.1f} points {'below' if points < 0 else 'above'}"
 

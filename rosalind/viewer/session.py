@@ -114,6 +114,10 @@ class Session:
             fields: of the state.
         """
         began = time.monotonic()
+        if not all(map(self.store.sides.has, (self.state.a, self.state.b, *self.state.pins))):
+            # A network has gone, and the page follows within seconds: what its views hold is not there any more.
+            self.show_errors("A network shown here has left the study; the page is being made anew, choose again.")
+            return
         try:
             if step is not None:
                 step = {"op": self.held_operation or self.state.operation, **step}

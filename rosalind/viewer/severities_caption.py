@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from rosalind.analysis import robustness, severity_curves
-from rosalind.analysis.accuracy_table import CELL_METRICS
+from rosalind.analysis.accuracy_table import CELL_METRICS, DEGREES
 from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.severity_curves import Curves
 from rosalind.viewer.views.draw import cut
@@ -19,9 +19,10 @@ def finding(
 
     Arguments are those of `caption`, `mean` the means of its values.
     """
-    shown, digits = mean if sliced is None else sliced, CELL_METRICS[mode].digits + 1
+    metric, shown = CELL_METRICS[mode], mean if sliced is None else sliced
+    unit = {100: " points" if metric.signed else " %", DEGREES: "°"}.get(metric.factor, "")
     ends = [
-        f"{letter} {escape(cut(curves.names[k], 24))}, {shown[k, -1]:.{digits}f}"
+        f"{letter} {escape(cut(curves.names[k], 24))}, {shown[k, -1]:.{metric.digits + 1}f}{unit}"
         for k, letter in sides.items()
         if np.isfinite(shown[k, -1])
     ]

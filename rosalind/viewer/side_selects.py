@@ -1,7 +1,7 @@
 """The lists that choose one side: method, sparsity, seed or all seeds, corruption, severity; and a search over all."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from bokeh.layouts import column, row
 from bokeh.models import AutocompleteInput, Column, Select
@@ -98,7 +98,8 @@ class SideSelects:
         if self.seed.value in seeds:
             self._pick(self.seed.value, self.cell[1])
             return
-        before = dict(self._seeds(self.store.sides.group(self.cell[0])))[self.cell[0]]
+        # As offered: the network may have left the study since.
+        before = dict(cast(Any, self.seed.options))[self.seed.value]
         name = next((name for name, label in seeds.items() if label == before), next(iter(seeds)))
         self._pick(name, self.cell[1])
 

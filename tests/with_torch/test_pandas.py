@@ -1,5 +1,7 @@
 """Tables in pandas and DuckDB, on which rosalind does not depend."""
 
+import shutil
+
 import duckdb
 import generated
 import numpy as np
@@ -15,6 +17,14 @@ def test_results_as_a_table(small_folder):
     summary = robustness.read_summary(small_folder / "summary.csv")
     assert list(zip(frame["network"], frame["condition"], strict=True)) == list(summary)
     np.testing.assert_array_equal(frame["accuracy"], [row["accuracy"] for row in summary.values()])
+
+
+def test_the_table_lacks_a_network_that_was_removed(small_folder, tmp_path):
+    folder = shutil.copytree(small_folder, tmp_path / "study")
+    removed = list(results.load(folder).networks)[1]
+    results.remove_network(folder, removed)
+    frame = results.load(folder).frame()
+    assert set(frame["network"]) == set(results.load(small_folder).networks) - {removed}
 
 
 def test_the_samples_open_in_pandas_and_duckdb(small_folder, tmp_path):

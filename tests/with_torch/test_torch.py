@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from rosalind import config, data, imported, results, study
 from rosalind.analysis import robustness
 from rosalind.config import Condition, Data
+from rosalind.study import network_files
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 MEAN, STD = [0.31], [0.34]
@@ -56,6 +57,8 @@ class ResNet18(nn.Module):
             setattr(self, f"layer{k}", nn.Sequential(*blocks))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(8 * width, 10)
+        # With statistics, as a trained network has them.
+        self(torch.randn(8, 1, 16, 16))
 
     def forward(self, x):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
@@ -260,8 +263,17 @@ def test_other_outputs_other_types_and_what_is_refused(small, digits):
         imported.from_torch(small, "x")
     with pytest.raises(ValueError, match=r"head 'conv' must be .* is a Conv2d"):
         imported.from_torch(small, "x", head="conv")
-    with pytest.raises(ValueError, match="mean and std must be given together"):
-        imported.from_torch(small, "x", head="classifier.2", mean=MEAN)
+    for mean, std, message in (
+        (MEAN, None, "mean and std must be given together"),
+        (0.31, 0.34, "mean and std must be 1 or 3 finite numbers each"),
+        ((0.3, 0.3), (0.3, 0.3), "mean and std must be 1 or 3 finite numbers each"),
+        ("imagenet", "imagenet", "mean and std must be 1 or 3 finite numbers each"),
+        (MEAN, [np.nan], "mean and std must be 1 or 3 finite numbers each"),
+        ([79.1], [86.7], r"mean must lie in \[0, 1\] and std in \(0, 1\].*; divide both by 255"),
+        (MEAN, [0], r"std in \(0, 1\], as pixels do, got \[0.31\] and \[0\]\.$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            imported.from_torch(small, "x", head="classifier.2", mean=mean, std=std)
     masked, packed = copy.deepcopy(small), copy.deepcopy(small)
     masked.add_module("__nncf_hooks", nn.Module())
     with pytest.raises(ValueError, match="has hooks of NNCF"):
@@ -280,6 +292,45 @@ def test_other_outputs_other_types_and_what_is_refused(small, digits):
     twice.answer = lambda logits: logits + twice.classifier[2](torch.zeros(1, 32))
     with pytest.raises(ValueError, match="called once per batch, it was called 2 times"):
         small_network(twice).features(images)
+
+
+def test_statistics_that_a_checkpoint_did_not_bring_are_warned_of(small):
+    for change in (lambda name: f"module.{name}", lambda name: name.replace("running", "moving")):
+        model = Small()
+        model.load_state_dict({change(name): value for name, value in small.state_dict().items()}, strict=False)
+        model.norm.num_batches_tracked.zero_()
+        with pytest.warns(UserWarning, match=r"mean 0 and variance 1, in norm: .*strict=True"):
+            small_network(model)
+
+
+def test_tensors_of_any_kind_are_taken(small, digits):
+    given = small_network(small)
+    images = digits.test.images[:4]
+    bfloat16 = lambda array: torch.tensor(array, dtype=torch.bfloat16, requires_grad=True)
+    last = small.classifier[2]
+    network = dataclasses.replace(
+        given,
+        head=(last.weight.T, last.bias),
+        features=lambda images: bfloat16(given.features(images)),
+        gradient=lambda images, labels: torch.tensor(given.gradient(images, labels), requires_grad=True),
+        recalibrate=lambda batches: lambda images: bfloat16(given.recalibrate(batches)(images)),
+        activations=lambda images: {"last": bfloat16(given.features(images))},
+        masks={"conv.weight": small.conv.weight, "classifier.2.weight": bfloat16(last.weight.tolist())},
+    )
+    imported.check(network)
+    assert imported.masks_of(network)["classifier.2.weight"].all()
+    ready = network_files.callable_network(network)
+    np.testing.assert_array_equal(ready.kernel, given.head[0])
+    wanted, again = given.features(images), given.recalibrate([images])(images)
+    for array, exact in (
+        (ready.features(images), wanted),
+        (ready.activations(images)["last"], wanted),
+        (ready.recalibrate([images])(images), again),
+    ):
+        assert isinstance(array, np.ndarray)
+        np.testing.assert_allclose(array, exact, rtol=0.01)
+    pixels, labels = np.float32(images) / 255, digits.test.labels[:4]
+    np.testing.assert_array_equal(ready.gradient(pixels, labels), given.gradient(pixels, labels))
 
 
 def test_a_study_of_nothing_else(small, digits, tmp_path):

@@ -93,6 +93,13 @@ def quantised(kind, model) -> nn.Module:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (
+            lambda: plain().state_dict(),
+            "must be a torch.nn.Module, got OrderedDict: build the network, `load_state_dict`",
+        ),
+        (lambda: "model.pt", "got str: `torch.load`"),
+        (lambda: nn.Identity, r"got type: make one, Identity\(...\)"),
+        (lambda: plain().forward, "got method: give the module itself"),
         (lambda: plain().to("meta"), "body.weight.* have no values, on the device meta"),
         (lambda: nn.Sequential(OrderedDict(body=nn.LazyLinear(7), fc=nn.Linear(7, 10))), "body.weight.* no shape yet"),
         (inferred, "made in torch.inference_mode: give .copy.deepcopy"),

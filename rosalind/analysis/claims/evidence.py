@@ -49,9 +49,9 @@ def checked(given: Any) -> Evidence:
 
     Raises:
         ValueError: no `Evidence`; effects that are not by alternative and part, or an alternative without a part;
-            values that are no numbers, of more than one axis, or of other replicates than those of the part beside it;
-            a `least` that is not above 0, or an `absent` above it; a control that is no number and no Effect; sentences
-            that are no texts.
+            values that are no real numbers, of more than one axis, or of other replicates than those of the
+            part beside it; a `least` that is not above 0, or an `absent` above it; a control that is no number and no
+            Effect; sentences that are no texts.
     """
     if not isinstance(given, Evidence):
         raise ValueError(f"`measure` must give an Evidence, got {type(given).__name__}.")
@@ -98,6 +98,8 @@ def _effect(name: str, value: Any, judged: bool) -> Effect:
 
 def _numbers(name: str, value: Any, axes: int) -> np.ndarray:
     try:
+        if np.iscomplexobj(value):  # NumPy would take the real part
+            raise TypeError
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be {'numbers' if axes else 'a number'}, got {value!r:.80}.") from None

@@ -7,7 +7,7 @@ import numpy as np
 from bokeh.layouts import row
 from bokeh.models import BasicTickFormatter, HoverTool, TapTool
 
-from rosalind.analysis import label_places, network_numbers, palette, predictors
+from rosalind.analysis import network_numbers, palette, predictors
 from rosalind.analysis.concordance import kendall, kendall_interval
 from rosalind.analysis.network_numbers import NetworkNumbers
 from rosalind.analysis.robustness import nan_mean_std
@@ -16,6 +16,7 @@ from rosalind.analysis.store import Store
 from rosalind.results import Damaged
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.point_names import PointNames
 
 NOTHING = "nothing stored"
 
@@ -23,18 +24,6 @@ AGAINST = ("corrupted", "retention", "gap")
 """Those of `predictors.TARGETS` that a slice has too."""
 
 KEY = "; means over seeds; A and B in rings."
-
-WIDE, HIGH = 480, 270
-"""Pixels of the frame that names are placed for; a wider one has more room between them."""
-
-GAP, RING = 9.0, 6.0
-"""Pixels from the middle of a mark to its name, and how many more where a ring is around it."""
-
-LETTERS = 24
-"""Longest name beside a mark; the tooltip has the whole."""
-
-NAMED = 30
-"""Most groups that are named beside their points; of more only A and B."""
 
 UNITS = {
     **dict.fromkeys(("accuracy", "calibration_error", "confidence", "disagreement", "sparsity"), (100.0, "%")),
@@ -85,8 +74,8 @@ class Correlates:
         """The groups of the points."""
         self.points = draw.empty("x", "y", "colour", "marker", "name", "text")
         self.rings = draw.empty("x", "y", "ring")
-        self.names, self.sides = (draw.empty("x", "y", "text", "dx", "dy") for _ in range(2))
         self.figure = self._figure()
+        self.names = PointNames(self.figure)
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("correlates-caption")
         words = {name: predictors.words_of(name) for name in frame.choices["correlates-number"]}
@@ -109,10 +98,6 @@ class Correlates:
         dots = figure.scatter("x", "y", source=self.points, size=9, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
         figure.scatter("x", "y", source=self.rings, size=17, **ring)
-        look = {"text_color": "#000000", "text_font_size": "11px", "text_baseline": "middle", "text_align": "center"}
-        look |= {"name": "ink", "x_offset": "dx", "y_offset": "dy"}
-        figure.text("x", "y", "text", source=self.names, **look)
-        figure.text("x", "y", "text", source=self.sides, text_font_style="bold", **look)
         tips = [("", "@name"), ("", "@text")]
         figure.add_tools(HoverTool(renderers=[dots], tooltips=draw.card(tips)), TapTool(renderers=[dots]))
         return figure
@@ -188,7 +173,7 @@ class Correlates:
         )
         for ends, values in ((self.figure.x_range, x_mean[at]), (self.figure.y_range, y_mean[at])):
             low, high = float(values.min()), float(values.max())
-            room = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
+            room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
             ends.update(start=low - room, end=high + room)
         place_of = {group.networks: k for k, group in zip(at, groups, strict=True)}
         place = lambda side: place_of.get(self.store.sides.group(side).networks)
@@ -203,22 +188,9 @@ class Correlates:
         return True
 
     def _name(self, x: np.ndarray, y: np.ndarray, names: list[str], sides: dict[int, str]) -> None:
-        """Write names beside the points where they cover nothing, those of A and B in bold and first."""
-        texts = [draw.plain(draw.cut(name, LETTERS)) for name in names]
-        if len(names) > NAMED:
-            texts = [text if k in sides else "" for k, text in enumerate(texts)]
-        texts = [f"{sides[k]}: {text}" if k in sides else text for k, text in enumerate(texts)]
-        (left, right), (low, high) = ((ends.start, ends.end) for ends in (self.figure.x_range, self.figure.y_range))
-        pixels = np.stack([(x - left) / (right - left) * WIDE, (high - y) / (high - low) * HIGH], 1)
-        gaps = [GAP + RING * (k in sides) for k in range(len(texts))]
-        edges = np.array([[0.0, 0.0], [WIDE, HIGH]])
-        # Only right beside its mark: further off a name would be read as another's.
-        offsets, placed = label_places.place(pixels, texts, gaps, sorted(sides), edges, rings=(1.0,))
-        for source, wanted in ((self.names, False), (self.sides, True)):
-            at = [k for k in np.flatnonzero(placed) if (k in sides) == wanted]
-            dx, dy = offsets[at].T.astype(np.float32)
-            places = {"x": x[at].astype(np.float32), "y": y[at].astype(np.float32), "dx": dx, "dy": dy}
-            draw.fill(source, {**places, "text": [texts[k] for k in at]})
+        """Write names beside the points where they cover nothing: A's and B's first, then the best, worst and dense."""
+        dense = [k for k, n in enumerate(self.shown) if self.groups[n].label == "dense"]
+        self.names.show(x, y, names, sides, [int(y.argmax()), int(y.argmin()), *dense])
 
     def _say(self, frame: Frame, name: str, against: str, x: np.ndarray, y: np.ndarray, families: list[str]) -> None:
         """The finding and the caption of what is drawn."""

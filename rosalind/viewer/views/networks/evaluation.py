@@ -214,7 +214,7 @@ class Evaluation:
             gap = np.full(low.shape, np.nan)
             spread = (deviations, *((low, high) if sliced is None else (gap, gap)))
             data |= {k: v[at].astype(np.float32) for k, v in zip(("deviation", "low", "high"), spread, strict=True)}
-        self.numbers.data = {name: [array] for name, array in data.items()}
+        self.numbers.data = {"words": [self.bar.title], **{name: [array] for name, array in data.items()}}
         inside = np.zeros(shown.shape, bool)
         if frame.state.null and name in COMPARED:
             inside = np.abs(shown) <= accuracy_table.seed_range(self.store)[self.places.order]

@@ -22,7 +22,7 @@ if (format == "shown") {
   }
   const spread = Number.isFinite(number("deviation")) ? ` ± ${words(number("deviation"))}` : "";
   const all = Number.isFinite(number("all")) ? `; of all samples ${words(number("all"))}` : "";
-  return `${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})${all}`;
+  return `${source.data.words[0]}: ${words(number("mean"))}${spread} (${count} seed${count == 1 ? "" : "s"})${all}`;
 }
 if (format == "images") {
   return Number.isFinite(number("low")) ? `${words(number("low"))} to ${words(number("high"))}` : "none here";
@@ -67,7 +67,8 @@ def hover_card(
 
     Args:
         image: the renderer.
-        source: `mean`, `all`, `count`, and where `whole` `deviation`, `low` and `high`, each one array row by row.
+        source: `words` on what is shown; `mean`, `all`, `count`, and where `whole` `deviation`, `low` and `high`, each
+            one array row by row.
         rows: `name`.
         columns: `name`, `left` and `width`.
         reasons: `cell` (`row|column`) and `reason` of cells that are not there.

@@ -11,6 +11,7 @@ from rosalind.analysis.robustness.groups import counted
 from rosalind.analysis.store import Store
 from rosalind.viewer.views import draw
 from rosalind.viewer.views.frame import Change, Changed, Frame
+from rosalind.viewer.views.point_names import PointNames
 
 ACCURACIES = {"corrupted": "mean corruption accuracy", "clean": "clean accuracy"}
 
@@ -20,18 +21,10 @@ WORDS = {"clean": "clean accuracy", "corrupted": "corrupted accuracy"}
 TICKS = [m * 10.0**e for e in range(-2, 7) for m in (1, 2, 5)]
 """Ticks of the axis of kilobytes."""
 
-KEY = "; filled, with names: on the Pareto front; lines: deviations over seeds."
-
-GAP = 0.047
-"""Least distance of two names, as a share of the range of accuracies: 12 pixels, for text of 10."""
-
-NAMED = 25
-"""Most groups on the front that are named beside their points, besides A and B."""
+KEY = "; filled: on the Pareto front; lines: deviations over seeds."
 
 LISTED = 3
 """Most groups that are named in the caption as those that dominate a side."""
-
-NAME: draw.Look = {"text": "text", "name": "ink", "text_font_size": "10px", "text_baseline": "middle", "x_offset": 14}
 
 
 class Pareto:
@@ -54,12 +47,11 @@ class Pareto:
         self.looks = palette.looks(group.family for group in self.store.groups)
         self.points = draw.empty("x", "y", "colour", "marker", "alpha", "size", "name", "about")
         self.spread = draw.empty("x", "low", "high", "colour")
-        self.names = draw.empty("x", "y", "text")
         self.rings = draw.empty("x", "y", "ring")
-        self.sides = draw.empty("x", "y", "text")
         self.shown: list[int] = []
         """The groups of the points."""
         self.figure = self._figure()
+        self.names = PointNames(self.figure)
         self.points.selected.on_change("indices", lambda attr, old, new: self.choose(new))
         self.caption = draw.caption("pareto-caption")
         self.chooser = frame.chooser(change, "pareto-accuracy", "accuracy", ACCURACIES, width=220)
@@ -78,8 +70,6 @@ class Pareto:
         figure.xaxis.ticker = FixedTicker(ticks=TICKS)
         figure.xaxis.formatter = BasicTickFormatter(use_scientific=False)
         figure.segment("x", "low", "x", "high", source=self.spread, line_color="colour", line_alpha=0.6)
-        figure.text("x", "y", source=self.names, **NAME)
-        figure.text("x", "y", source=self.sides, text_font_style="bold", **NAME)
         look: draw.Look = {"marker": "marker", "fill_color": "colour", "fill_alpha": "alpha", "line_color": "colour"}
         dots = figure.scatter("x", "y", source=self.points, size="size", line_width=1.2, **look)
         ring: draw.Look = {"fill_color": None, "line_color": "ring", "line_width": 3}
@@ -161,24 +151,17 @@ class Pareto:
         return f"dominated by {', '.join(above[:LISTED])}{more}"
 
     def _mark(self, groups: dict[str, int], which: str) -> None:
-        """Rings at the points of A and B, their names in bold, and those of the front."""
+        """Rings at the points of A and B, and names: theirs first, then the best, the worst and those of the front."""
         places, front = self._places(which), self.picture.front
         letters = draw.letters_at({letter: k if k in self.shown else None for letter, k in groups.items()})
         x, y = places[list(letters), :2].T.astype(np.float32)
         draw.fill(self.rings, {"x": x, "y": y, "ring": [draw.side_colour(text) for text in letters.values()]})
-        others = [k for k in self.shown if front[k] and k not in letters]
-        named = [*letters, *(others if len(others) <= NAMED else [])]
-        x, y = places[named, :2].T
-        low, high = self.figure.y_range.start, self.figure.y_range.end
-        gap = GAP * (high - low)
-        y = pareto.name_places(x, y, 1.4, gap, low + gap / 2, high - gap / 2)
-        names = [self.store.groups[k].name for k in named]
-        sides = [f"{text}: {name}" for text, name in zip(letters.values(), names, strict=False)]
-        for source, texts, part in (
-            (self.sides, sides, slice(len(letters))),
-            (self.names, names[len(letters) :], slice(len(letters), None)),
-        ):
-            draw.fill(source, {"x": x[part].astype(np.float32), "y": y[part].astype(np.float32), "text": texts})
+        x, y = places[self.shown, :2].T
+        names = [self.store.groups[k].name for k in self.shown]
+        sides = {self.shown.index(k): text for k, text in letters.items()}
+        if self.shown:
+            ends = [int(y.argmax()), int(y.argmin())]
+            self.names.show(x, y, names, sides, [*ends, *(k for k, n in enumerate(self.shown) if front[n])])
 
     def _finding(self, groups: dict[str, int], frame: Frame) -> str:
         """The standing of A and B to the front, in a sentence."""

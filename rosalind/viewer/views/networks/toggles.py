@@ -113,6 +113,8 @@ def _style(colours: Sequence[str]) -> str:
         ".bk-btn { padding: 2px 8px; font-size: 12px; }",
         ".bk-btn:not(.bk-active) { opacity: .6; text-decoration: line-through; }",
         ".bk-btn.bk-active { box-shadow: none; }",
+        # They are the figure's legend, and are there on paper, where other buttons are not.
+        "@media print { .bk-btn.bk-btn { display: inline-block; } }",
     ]
     rules += [f".bk-btn:nth-child({k})::first-letter {{ color: {colour}; }}" for k, colour in enumerate(colours, 1)]
     return "\n".join(rules)
