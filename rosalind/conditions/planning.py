@@ -118,12 +118,11 @@ def check_files(planned: Planned, test: Split) -> None:
     """
     condition, corruption = planned.condition, planned.kind.corruption
     source = source_images(planned, test)
-    if corruption is not None and config.is_outside(condition.name) and condition.files is None:
+    if corruption is not None and condition.files is None:
         pictures = _textures(planned, test.images) if corruption.textures else None
-        given = {"table": planned.table_for(test.images), "textures": pictures}
-        corruptions.check_pixels(condition.name, np.asarray(test.images[:1])[0], int(condition.severity), **given)
-    if corruption is not None and corruption.textures and condition.files is None:
-        _textures(planned, test.images)
+        if config.is_outside(condition.name):
+            image, table = np.asarray(test.images[:1])[0], planned.table_for(test.images)
+            corruptions.check_pixels(condition.name, image, int(condition.severity), table=table, textures=pictures)
     elif planned.kind.own_samples:
         size, labels = test.images.shape[1:], source.labels
         if source.images.shape[1:] != size:

@@ -216,7 +216,7 @@ def check_images(name: str, images: Any) -> Any:
         images = np.asarray(images)[..., None]
     dtype, shape = getattr(images, "dtype", None), getattr(images, "shape", ())
     if dtype != np.uint8:
-        fix = _to_bytes(np.asarray(images[:EXAMPLES])) if len(shape) == 4 and shape[0] else ""
+        fix = _remedy(np.asarray(images[:EXAMPLES])) if len(shape) == 4 and shape[0] else ""
         raise ValueError(f"{name} images must be uint8 in 0..255, got {dtype}{fix}.")
     if len(shape) != 4 or shape[3] not in (1, 3) or min(shape[1:3]) < 8 or not shape[0]:
         turned = len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3)
@@ -228,7 +228,7 @@ def check_images(name: str, images: Any) -> Any:
     return images
 
 
-def _to_bytes(images: np.ndarray) -> str:
+def _remedy(images: np.ndarray) -> str:
     """The way from images of another type to uint8 in 0..255, in words; empty where their type has none."""
     if images.dtype.kind not in "biuf" or not images.size:
         return ""

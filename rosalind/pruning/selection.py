@@ -49,11 +49,10 @@ def _check_scores(method: str, scores: Any, shapes: Mapping[str, tuple[int, ...]
 
 def _check_channel_scores(method: str, scores: Any, groups: Sequence[ChannelGroup]) -> None:
     """Raise ValueError unless there are numbers for every channel of every group, or None for one that stays whole."""
-    sizes = [group.size for group in groups]
     shapes = [None if score is None else np.shape(score) for score in scores] if isinstance(scores, Sequence) else None
-    if shapes is None or len(shapes) != len(sizes):
+    if shapes is None or len(shapes) != len(groups):
         got = type(scores).__name__ if shapes is None else len(shapes)
-        raise ValueError(f"scores of {method!r} must be a list of {len(sizes)}, one per group of channels, got {got}.")
+        raise ValueError(f"scores of {method!r} must be a list of {len(groups)}, one per group of channels, got {got}.")
     for group, shape in zip(groups, shapes, strict=True):
         if shape not in (None, (group.size,)):
             raise ValueError(

@@ -94,8 +94,9 @@ def look(study: Study, dataset: data.Dataset, folder: Path | None) -> Missing:
             marks[name, condition] = _mark(results.geometry_file(folder, name, condition))
             if not cells.state(folder, name, condition, digest, extra)[0]:
                 lacking.add((name, condition))
-    tasks, without_effect = (tuple(parents), tuple(rest)), effects.left_out(given, study)
-    sentences = *without_effect, *checking.left_whole(study), *effects.twins(study, dataset), *differing
+    unmade = *effects.left_out(given, study), *checking.left_whole(study)
+    sentences = *unmade, *effects.twins(study, dataset), *differing
+    tasks = tuple(parents), tuple(rest)
     return Missing(study, dataset, folder, sentences, *tasks, frozenset(networks), frozenset(lacking), marks)
 
 
